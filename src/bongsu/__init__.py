@@ -1,0 +1,23 @@
+"""bongsu: sees AI risk as it happens, prices it, acts on it, and proves what it did.
+
+The story, in order. Each module may import only the modules above it; a test reads this list.
+
+    quantity    durations, shares, money: parsed strictly, computed exactly
+    event       what happened: one immutable fact and its columns
+    expression  a question asked of an event's columns: SQL, checked before it runs
+    cell        events counted: key x base window -> integers; add, total, vector
+    ports       the shape of every outside part, all on one page
+    guard       many findings -> one decision: allow, flag, tokenise, block
+    slo         cells judged: objective, error budget, burn rate, coverage
+    alert       conditions over time: pending, firing, clearing; hysteresis
+    incident    alarm cause -> actions and their state -> residual risk
+    response    playbook + incident -> steps, holds, undo: the pure part of the durable engine
+    gate        budgets + alerts + freezes -> allow, deny, inconclusive
+    audit       every decision as a leaf of a Merkle log; checkpoint, proof, verify
+    engine      one tick: (plan, cells, state, now) -> (state, decisions)
+
+Everything above is pure: no clock, no file, no socket, no randomness; ``now`` is an argument.
+Below the line are the parts (``slis`` is pure too), and the modules that wire them.
+"""
+
+__version__ = "0.1.0"

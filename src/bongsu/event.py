@@ -1,0 +1,141 @@
+"""What happened: one immutable fact and its columns.
+
+Every fact has the same shape, whether a model call, a guard's verdict or an action of ours, so there is one
+pipeline. The field names are the short SQL names that policies use; ``OTEL`` maps those that OpenTelemetry's GenAI
+conventions (v1.41) name, the rest live in our own ``bongsu.*`` namespace.
+
+Units: times are microseconds since 1970 (UTC), durations are milliseconds, money is whole nano-units of ``currency``.
+``input_tokens`` includes cached ones, as in the conventions.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Origin = Literal["live", "redteam", "replay", "evaluation"]
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one guard said of one text: proof that it ran.
+
+    ``on`` is ``input`` or ``output``; ``act`` is what was done (``allow``, ``flag``, ``tokenise``, ``block``);
+    ``kinds`` names what was found, never the text of it.
+    """
+
+    guard: str
+    on: str
+    act: str
+    version: str = ""
+    kinds: tuple[str, ...] = ()
+    took_us: int = 0
+    error: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One immutable fact. ``id`` is unique for ever: an event that comes twice is counted once."""
+
+    id: str
+    time: int
+    kind: str = "call"
+    origin: Origin = "live"
+    service: str = ""
+    # what was asked, of whom
+    route: str = ""
+    upstream: str = ""
+    provider: str = ""
+    operation: str = ""
+    request_model: str = ""
+    model: str = ""
+    response_id: str = ""
+    conversation: str = ""
+    stream: bool = False
+    # tags any signal can be split by
+    model_version: str = ""
+    prompt_version: str = ""
+    environment: str = ""
+    tier: str = ""
+    user: str = ""
+    group: str = ""
+    region: str = ""
+    upstream_region: str = ""
+    # how it ended
+    outcome: str = ""
+    status: int | None = None
+    error: str = ""
+    finish_reason: str = ""
+    attempts: int = 0
+    fallback: bool = False
+    # how long it took
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+    overhead_ms: float | None = None
+    # what it used and cost
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    usage_estimated: bool = False
+    cost: int | None = None
+    currency: str = ""
+    # what the guards said
+    blocked: bool = False
+    blocked_by: str = ""
+    injection_findings: int = 0
+    pii_findings: int = 0
+    withheld_chars: int = 0
+    grounding_score: float | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    # of a prediction and its label
+    score: float | None = None
+    prediction: str = ""
+    label: str = ""
+    # where it belongs
+    call: str = ""
+    policy: str = ""
+    trace: str = ""
+    prompt: str | None = None
+    reply: str | None = None
+
+
+OTEL = {
+    "operation": "gen_ai.operation.name",
+    "provider": "gen_ai.provider.name",
+    "request_model": "gen_ai.request.model",
+    "model": "gen_ai.response.model",
+    "response_id": "gen_ai.response.id",
+    "finish_reason": "gen_ai.response.finish_reasons",
+    "conversation": "gen_ai.conversation.id",
+    "input_tokens": "gen_ai.usage.input_tokens",
+    "output_tokens": "gen_ai.usage.output_tokens",
+    "cache_read_tokens": "gen_ai.usage.cache_read.input_tokens",
+    "cache_write_tokens": "gen_ai.usage.cache_creation.input_tokens",
+    "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
+    "ttft_ms": "gen_ai.response.time_to_first_chunk",
+    "error": "error.type",
+    "environment": "deployment.environment.name",
+    "service": "service.name",
+    "user": "user.id",
+}
+"""Column -> OpenTelemetry attribute, where the conventions have one."""
+
+Kind = Literal["text", "int", "number", "bool"]
+
+
+def _kinds() -> dict[str, Kind]:
+    simple: dict[object, Kind] = {str: "text", int: "int", float: "number", bool: "bool"}
+    out: dict[str, Kind] = {}
+    for field in msgspec.structs.fields(Event):
+        types = [t for t in getattr(field.type, "__args__", ()) if t is not type(None)] or [field.type]
+        out[field.name] = simple.get(types[0], "text")
+    return out
+
+
+COLUMNS: dict[str, Kind] = _kinds()
+"""Column -> its type in expressions. ``verdicts`` is JSON text there."""
+
+LABELS = ("model", "upstream", "route", "model_version", "prompt_version", "environment", "tier", "group", "region",
+          "upstream_region", "outcome", "blocked_by", "operation", "provider", "user")
+"""Columns a signal may be split by."""

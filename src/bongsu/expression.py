@@ -1,0 +1,191 @@
+"""A question asked of an event's columns: SQL, parsed and type-checked before it runs, never string-pasted.
+
+The language is the boolean and number expressions of SQL over ``event.COLUMNS``. It is parsed by sqlglot, so the same
+expression renders for DuckDB, Spark and PostgreSQL. Only the nodes listed here are accepted: no sub-queries, no
+functions with side effects, nothing that is not about one event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from bongsu.event import COLUMNS, Kind
+
+NUMERIC = ("int", "number")
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be used. ``offset`` is the character where it goes wrong."""
+
+    def __init__(self, offset: int, expected: str, came: str, hint: str = "") -> None:
+        super().__init__(f"expected {expected}, came {came}" + (f"; {hint}" if hint else ""))
+        self.offset, self.expected, self.came, self.hint = offset, expected, came, hint
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A checked expression. Equal texts are equal; ``kind`` is ``bool``, ``int``, ``number`` or ``text``."""
+
+    text: str
+    kind: Kind
+    columns: tuple[str, ...] = ()
+
+    def tree(self) -> exp.Expression:
+        """A fresh syntax tree, to be built into a larger query."""
+        return _parse(self.text).copy()
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def read(text: str, want: str = "bool", columns: Mapping[str, Kind] = COLUMNS) -> Expression:
+    """Parse and check; ``want`` is ``bool`` or ``number`` (whole or not).
+
+    >>> read("grounding_score < 0.5 AND model IN ('a', 'b')").columns
+    ('grounding_score', 'model')
+    >>> read("tokns > 5")
+    Traceback (most recent call last):
+    ...
+    bongsu.expression.ExpressionError: expected a column of the event, came 'tokns'; did you mean 'input_tokens'?
+    """
+    tree = _parse(text)
+    kind = _Checker(text, columns).kind(tree)
+    if kind == "null" or (want == "bool") != (kind == "bool") or (want == "number" and kind not in NUMERIC):
+        noun = "a condition (true or false)" if want == "bool" else "a number"
+        hint = "compare it with something, as in 'status >= 500'" if want == "bool" else ""
+        raise ExpressionError(0, noun, f"{_NAMES[kind]} in {text!r}", hint)
+    names = dict.fromkeys(c.name.lower() for c in tree.find_all(exp.Column))
+    return Expression(text, kind, tuple(names))
+
+
+_NAMES = {"text": "a text", "int": "a whole number", "number": "a number", "bool": "a condition", "null": "NULL"}
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> exp.Expression:
+    try:
+        trees = sqlglot.parse(text, read="duckdb")
+    except SqlglotError as error:
+        detail: dict[str, Any] = (getattr(error, "errors", None) or [{}])[0]
+        column = int(detail.get("col") or 1)
+        found = detail.get("highlight") or text
+        raise ExpressionError(max(0, column - 1), "a SQL expression", repr(found)) from None
+    if len(trees) != 1 or trees[0] is None:
+        raise ExpressionError(0, "one SQL expression", repr(text))
+    return trees[0]
+
+
+class _Checker:
+    """Gives every node a type, or says what is wrong with it and where."""
+
+    def __init__(self, text: str, columns: Mapping[str, Kind]) -> None:
+        self.text, self.columns = text, columns
+
+    def kind(self, node: Any) -> str:
+        for types, rule in _RULES:
+            if isinstance(node, types):
+                return rule(self, node)
+        raise self.wrong(node, "a comparison, arithmetic or a listed function over the event's columns",
+                         repr(node.sql("duckdb")), "see docs: expressions")
+
+    def wrong(self, node: Any, expected: str, came: str, hint: str = "") -> ExpressionError:
+        found = next((n for n in node.walk() if n.meta.get("start") is not None), None)
+        return ExpressionError(found.meta["start"] if found else 0, expected, came, hint)
+
+    def want(self, node: Any, kinds: tuple[str, ...], noun: str) -> str:
+        kind = self.kind(node)
+        if kind not in (*kinds, "null"):
+            raise self.wrong(node, noun, f"{_NAMES[kind]}: {node.sql('duckdb')}")
+        return kind
+
+    def alike(self, node: Any, parts: list[Any]) -> str:
+        kinds = {k for k in map(self.kind, parts) if k != "null"}
+        if len(kinds) > 1 and not kinds <= set(NUMERIC):
+            names = " and ".join(sorted(_NAMES[k] for k in kinds))
+            raise self.wrong(node, "two values of one type", f"{names} in {node.sql('duckdb')}")
+        return "number" if len(kinds) > 1 else next(iter(kinds), "null")
+
+    # ---- one rule per family of nodes ----
+
+    def paren(self, node: Any) -> str:
+        return self.kind(node.this)
+
+    def column(self, node: Any) -> str:
+        name = node.name.lower()
+        if node.table or name not in self.columns:
+            close = get_close_matches(name, self.columns, 1, 0.5)
+            raise self.wrong(node, "a column of the event", repr(node.sql("duckdb")),
+                             f"did you mean '{close[0]}'?" if close else "")
+        return self.columns[name]
+
+    def literal(self, node: Any) -> str:
+        return "text" if node.is_string else "int" if node.is_int else "number"
+
+    def logic(self, node: Any) -> str:
+        for part in [node.this, node.args.get("expression")]:
+            if part is not None:
+                self.want(part, ("bool",), "a condition")
+        return "bool"
+
+    def compare(self, node: Any) -> str:
+        self.alike(node, [node.this, node.expression])
+        return "bool"
+
+    def member(self, node: Any) -> str:
+        if not node.expressions:
+            raise self.wrong(node, "a list of values after IN", node.sql("duckdb"))
+        self.alike(node, [node.this, *node.expressions])
+        return "bool"
+
+    def between(self, node: Any) -> str:
+        self.alike(node, [node.this, node.args["low"], node.args["high"]])
+        return "bool"
+
+    def like(self, node: Any) -> str:
+        for part in (node.this, node.expression):
+            self.want(part, ("text",), "a text")
+        return "bool"
+
+    def arithmetic(self, node: Any) -> str:
+        kinds = {self.want(p, NUMERIC, "a number") for p in (node.this, node.expression)}
+        return "number" if isinstance(node, exp.Div) or "number" in kinds else "int"
+
+    def sign(self, node: Any) -> str:
+        return self.want(node.this, NUMERIC, "a number")
+
+    def length(self, node: Any) -> str:
+        self.want(node.this, ("text",), "a text")
+        return "int"
+
+    def case(self, node: Any) -> str:
+        return self.want(node.this, ("text",), "a text")
+
+    def coalesce(self, node: Any) -> str:
+        return self.alike(node, [node.this, *node.expressions])
+
+
+_RULES: list[tuple[Any, Any]] = [
+    (exp.Paren, _Checker.paren),
+    (exp.Column, _Checker.column),
+    (exp.Literal, _Checker.literal),
+    (exp.Boolean, lambda self, node: "bool"),
+    (exp.Null, lambda self, node: "null"),
+    ((exp.And, exp.Or, exp.Not), _Checker.logic),
+    ((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ), _Checker.compare),
+    (exp.In, _Checker.member),
+    (exp.Between, _Checker.between),
+    ((exp.Like, exp.ILike), _Checker.like),
+    ((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), _Checker.arithmetic),
+    ((exp.Neg, exp.Abs), _Checker.sign),
+    (exp.Length, _Checker.length),
+    ((exp.Lower, exp.Upper), _Checker.case),
+    (exp.Coalesce, _Checker.coalesce),
+]

@@ -1,0 +1,96 @@
+"""Many findings -> one decision: allow, flag, tokenise, block.
+
+A guard is a check (what to look for), where it looks (``on``), what to do with a finding (``act``), how long it may
+take, and what its own failure means (``fails``). A failing guard is not a verdict: closed means the call is refused
+with 503, open means the call goes on and the event says the guard did not run. A shadow guard reports what it would
+have done and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bongsu.event import Verdict
+from bongsu.ports import Check, Finding
+from bongsu.quantity import Duration
+
+Act = Literal["allow", "flag", "tokenise", "block"]
+On = Literal["input", "output"]
+RANK: dict[str, int] = {"allow": 0, "flag": 1, "tokenise": 2, "block": 3}
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One line of the policy's ``guards``. ``name`` is the key it was declared under; ``enabled`` may be switched live."""
+
+    name: str
+    check: Check
+    on: tuple[On, ...] = ("input", "output")
+    act: Act = "block"
+    reply: str = ""
+    timeout: Duration = Duration(20_000)
+    fails: Literal["open", "closed"] = "closed"
+    shadow: bool = False
+    enabled: bool = True
+    routes: tuple[str, ...] = ()
+
+    def applies(self, on: On, route: str) -> bool:
+        return self.enabled and on in self.on and (not self.routes or route in self.routes)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a text may do next. ``spans`` are to be tokenised, ``by`` is the guard that blocked (with its ``reply``)."""
+
+    act: Act
+    verdicts: tuple[Verdict, ...] = ()
+    spans: tuple[Finding, ...] = ()
+    by: str = ""
+    reply: str = ""
+    failed: str = ""
+
+
+def judge(results: Iterable[tuple[Guard, On, Sequence[Finding] | None, int]]) -> Outcome:
+    """Combine what each guard saw: (guard, side, findings or None where it failed, microseconds it took).
+
+    The strictest act wins; at equal rank the first guard in the policy's order. Overlapping spans to tokenise are
+    resolved by ``resolve``.
+    """
+    act: Act = "allow"
+    by = reply = failed = ""
+    verdicts: list[Verdict] = []
+    spans: list[Finding] = []
+    for guard, on, findings, took in results:
+        if findings is None:
+            verdicts.append(Verdict(guard=guard.name, on=on, act="allow", version=guard.check.version, took_us=took,
+                                    error="failed"))
+            if guard.fails == "closed" and not guard.shadow:
+                failed = failed or guard.name
+            continue
+        kinds = tuple(sorted({f.kind for f in findings}))
+        done: Act = guard.act if findings else "allow"
+        verdicts.append(Verdict(guard=guard.name, on=on, act=f"shadow:{done}" if guard.shadow and findings else done,
+                                version=guard.check.version, kinds=kinds, took_us=took))
+        if guard.shadow or not findings:
+            continue
+        if done == "tokenise":
+            spans.extend(findings)
+        if RANK[done] > RANK[act]:
+            act = done
+            by, reply = (guard.name, guard.reply) if done == "block" else (by, reply)
+    return Outcome(act, tuple(verdicts), resolve(spans), by, reply, failed)
+
+
+def resolve(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Non-overlapping findings in order of place: the surer wins, then the longer, then the earlier.
+
+    >>> [f.kind for f in resolve([Finding("phone", 0, 8, .5), Finding("card", 4, 20, 1.0), Finding("email", 30, 40)])]
+    ['card', 'email']
+    """
+    taken: list[Finding] = []
+    for f in sorted(findings, key=lambda f: (-f.score, f.start - f.end, f.start, f.kind)):
+        if all(f.end <= t.start or f.start >= t.end for t in taken):
+            taken.append(f)
+    return tuple(sorted(taken, key=lambda f: f.start))

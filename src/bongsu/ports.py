@@ -1,0 +1,186 @@
+"""The shape of every outside part, all on one page.
+
+A part is a frozen dataclass whose fields are its settings in the policy: the fields *are* the schema.
+Parts import ``event``, ``cell``, this page, and their own third-party library; never each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from bongsu.cell import Vector
+from bongsu.event import Event
+from bongsu.expression import Expression
+
+# ---- what a signal counts ----
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many events satisfy ``where`` (all, if None). An unknown (NULL) answer is not counted."""
+
+    where: Expression | None = None
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Sum over events of round(``of`` x ``scale``), rounded once per event; NULL adds nothing."""
+
+    of: Expression
+    where: Expression | None = None
+    scale: int = 1
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many events fall in each fixed bucket of ``of`` x ``scale``; part names are ``prefix`` + bucket number."""
+
+    of: Expression
+    prefix: str = "b"
+    where: Expression | None = None
+    scale: int = 1
+
+
+Aggregate = Count | Sum | Histogram
+
+
+@runtime_checkable
+class Sli(Protocol):
+    """How events become a vector of integers, and how a summed vector is read. Pure."""
+
+    kind: ClassVar[str]
+
+    def parts(self) -> Mapping[str, Aggregate]:
+        """Part name -> what it counts. Histograms add their own bucket parts."""
+        ...
+
+    def value(self, vector: Vector) -> Fraction | None:
+        """The exact value of a summed vector; None where it is undefined (no data), never 0 or NaN for it."""
+        ...
+
+
+# ---- guards ----
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a check saw in a text: ``kind`` (``email``, ``injection``…), where, and how sure (0..1)."""
+
+    kind: str
+    start: int
+    end: int
+    score: float = 1.0
+
+
+class Check(Protocol):
+    """What a guard looks for. ``hold`` is how many trailing characters of a stream may still become a match."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+
+    def look(self, text: str) -> Sequence[Finding]: ...
+
+    def hold(self, text: str) -> int: ...
+
+
+# ---- channels ----
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a channel is told. ``key`` is the same for every notice of one incident; ``delivery`` is unique per notice."""
+
+    key: str
+    delivery: str
+    title: str
+    text: str
+    state: Literal["firing", "resolved", "test"]
+    tier: str
+    service: str
+    at: int
+    url: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof that the outside took it: its status and, where it gives one, its id."""
+
+    status: int
+    id: str = ""
+
+
+class Retry(Exception):
+    """Not now: the effect did not happen, try again (after ``after`` microseconds, if the outside said so)."""
+
+    def __init__(self, why: str, after: int | None = None) -> None:
+        super().__init__(why)
+        self.after = after
+
+
+class Refused(Exception):
+    """Not ever: trying again will not help; a person must look."""
+
+
+class Channel(Protocol):
+    """Who is told. Raises ``Retry`` or ``Refused``; a returned receipt means delivered."""
+
+    async def send(self, notice: Notice) -> Receipt: ...
+
+
+# ---- actions ----
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of live policy: ``key`` names what (``route/support-bot``), ``value`` is JSON. Undone by removing it."""
+
+    key: str
+    value: Any
+
+
+OnUnknown = Literal["retry", "never"]
+"""What to do with a step whose worker died mid-effect: do it again with the same key, or leave it to a person."""
+
+
+# ---- secrets ----
+
+
+class Secret:
+    """A value that never prints. ``reveal()`` is the only way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret is not pickled")
+
+
+class SecretStore(Protocol):
+    """Where keys live: the part of a ``secret://KIND/...`` reference after the kind."""
+
+    def get(self, path: str) -> Secret: ...
+
+
+# ---- events ----
+
+
+class Spool(Protocol):
+    """Where a gateway leaves its facts."""
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Return once a ``kill -9`` can no longer lose them."""
+        ...
