@@ -94,10 +94,10 @@ class Cells:
         """Every combination of label values seen, in order."""
         return sorted(self._tracks.get(signal, ()))
 
-    def vector(self, signal: str, begin: int, end: int, labels: Labels | None = None) -> dict[str, int]:
-        """Sums of each part over [begin, end), of one label combination or of all of them."""
+    def vector(self, signal: str, begin: int, end: int, labels: Iterable[Labels] | None = None) -> dict[str, int]:
+        """Sums of each part over [begin, end), of some label combinations or of all of them."""
         series = self._tracks.get(signal, {})
-        chosen = series.values() if labels is None else [series.get(labels, {})]
+        chosen = series.values() if labels is None else (series.get(combination, {}) for combination in labels)
         out: dict[str, int] = {}
         for parts in chosen:
             for part, track in parts.items():

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import sqlglot
 from sqlglot import exp
@@ -38,7 +38,7 @@ class Expression:
     kind: Kind
     columns: tuple[str, ...] = ()
 
-    def tree(self) -> exp.Expression:
+    def tree(self) -> exp.Expr:
         """A fresh syntax tree, to be built into a larger query."""
         return _parse(self.text).copy()
 
@@ -63,14 +63,14 @@ def read(text: str, want: str = "bool", columns: Mapping[str, Kind] = COLUMNS) -
         hint = "compare it with something, as in 'status >= 500'" if want == "bool" else ""
         raise ExpressionError(0, noun, f"{_NAMES[kind]} in {text!r}", hint)
     names = dict.fromkeys(c.name.lower() for c in tree.find_all(exp.Column))
-    return Expression(text, kind, tuple(names))
+    return Expression(text, cast(Kind, kind), tuple(names))
 
 
 _NAMES = {"text": "a text", "int": "a whole number", "number": "a number", "bool": "a condition", "null": "NULL"}
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str) -> exp.Expression:
+def _parse(text: str) -> exp.Expr:
     try:
         trees = sqlglot.parse(text, read="duckdb")
     except SqlglotError as error:
@@ -92,7 +92,7 @@ class _Checker:
     def kind(self, node: Any) -> str:
         for types, rule in _RULES:
             if isinstance(node, types):
-                return rule(self, node)
+                return str(rule(self, node))
         raise self.wrong(node, "a comparison, arithmetic or a listed function over the event's columns",
                          repr(node.sql("duckdb")), "see docs: expressions")
 

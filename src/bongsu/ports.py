@@ -20,28 +20,34 @@ from bongsu.expression import Expression
 
 @dataclass(frozen=True)
 class Count:
-    """How many events satisfy ``where`` (all, if None). An unknown (NULL) answer is not counted."""
+    """How many events satisfy every condition of ``where`` and have a value for every expression of ``known``.
 
-    where: Expression | None = None
+    An unknown (NULL) condition is not satisfied.
+    """
+
+    where: tuple[Expression, ...] = ()
+    known: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True)
 class Sum:
-    """Sum over events of round(``of`` x ``scale``), rounded once per event; NULL adds nothing."""
+    """Sum over events of round(``of`` x ``scale``), rounded once per event; only where all of ``known`` has a value."""
 
     of: Expression
-    where: Expression | None = None
+    known: tuple[Expression, ...] = ()
     scale: int = 1
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many events fall in each fixed bucket of ``of`` x ``scale``; part names are ``prefix`` + bucket number."""
+    """How many events fall in each bucket of round(``of`` x ``scale``): 2^``sub_bits`` equal buckets an octave.
+
+    Parts are named by the aggregate's own name followed by the bucket number.
+    """
 
     of: Expression
-    prefix: str = "b"
-    where: Expression | None = None
     scale: int = 1
+    sub_bits: int = 6
 
 
 Aggregate = Count | Sum | Histogram
@@ -52,6 +58,7 @@ class Sli(Protocol):
     """How events become a vector of integers, and how a summed vector is read. Pure."""
 
     kind: ClassVar[str]
+    unit: ClassVar[str]
 
     def parts(self) -> Mapping[str, Aggregate]:
         """Part name -> what it counts. Histograms add their own bucket parts."""
@@ -142,8 +149,39 @@ class Change:
     value: Any
 
 
-OnUnknown = Literal["retry", "never"]
-"""What to do with a step whose worker died mid-effect: do it again with the same key, or leave it to a person."""
+@dataclass(frozen=True)
+class Done:
+    """What an action did. ``changes`` take force in the transaction that records the outcome; ``detail`` is audited."""
+
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+
+
+class Send(Protocol):
+    """The way to the policy's channels: name, notice -> receipt. Raises as ``Channel.send`` does."""
+
+    async def __call__(self, channel: str, notice: Notice) -> Receipt: ...
+
+
+class Action(Protocol):
+    """What a response may do. ``on_unknown`` is for a step whose worker died mid-effect: do it again with the same key,
+    or leave it to a person. ``traffic`` says that it changes what users get, so the kill switch holds it."""
+
+    kind: ClassVar[str]
+    on_unknown: ClassVar[Literal["retry", "never"]]
+    traffic: ClassVar[bool]
+
+    async def do(self, notice: Notice, send: Send) -> Done:
+        """Carry it out; ``notice`` describes the incident, its ``delivery`` is the step's idempotency key."""
+        ...
+
+    async def undo(self, notice: Notice, send: Send) -> Done:
+        """Take it back. Live changes are withdrawn by the engine; this is for the outside."""
+        ...
+
+    def words(self) -> str:
+        """What it does, as the end of a sentence: 'Slack #ops is told'."""
+        ...
 
 
 # ---- secrets ----

@@ -1,0 +1,8 @@
+"""What a response may do, and undo. One action a file, one line here."""
+
+ACTIONS = {
+    "notify": "bongsu.actions.notify:Notify",
+    "route": "bongsu.actions.route:Route",
+    "block": "bongsu.actions.block:Block",
+    "freeze": "bongsu.actions.freeze:Freeze",
+}

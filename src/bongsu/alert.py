@@ -1,0 +1,152 @@
+"""Conditions over time: ok, pending, firing, clearing.
+
+An alert enters when its condition holds for ``hold`` (the policy's ``for``), and leaves when the opposite holds for
+``clear_hold``. A threshold alert has two thresholds: above ``enter`` it enters, at or below ``exit`` it leaves, between them
+it keeps its state, so a value that dances on the line makes one alert, not eight. Without data the state is
+frozen: silence is not health.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from bongsu.cell import Cells, Labels
+from bongsu.ports import Sli
+from bongsu.quantity import Duration
+from bongsu.slo import MIN_BAD, Objective, Pair, burn, counts, reachable_factor, significant, warmth
+
+Phase = Literal["ok", "pending", "firing", "clearing"]
+Tier = Literal["severe", "major", "minor", "info"]
+TIERS: dict[Tier, str] = {"severe": "P0", "major": "P1", "minor": "P2", "info": "P3"}
+OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+Operator = Literal[">", ">=", "<", "<="]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A named SLI. ``key`` names its cells and changes with its definition, so that unlike things never add up."""
+
+    name: str
+    sli: Sli
+    labels: tuple[str, ...] = ()
+    origin: str = "live"
+    key: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """``signal op enter`` over a window; it leaves when ``signal leave_op exit`` is true."""
+
+    signal: Signal
+    op: Operator
+    enter: Fraction
+    over: Duration
+    leave_op: Operator
+    exit: Fraction
+    min_events: int = 0
+
+
+@dataclass(frozen=True)
+class Burn:
+    """The multi-window burn alerts of one severity of an objective."""
+
+    objective: Objective
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One alert of the policy. ``by`` splits a threshold by some of its signal's labels, one state machine each."""
+
+    name: str
+    when: Threshold | Burn
+    hold: Duration = Duration(0)
+    clear_hold: Duration = Duration(0)
+    tier: Tier = "minor"
+    to: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the condition said at one moment. ``value`` is None without data; ``warming`` that no window may vote yet."""
+
+    value: Fraction | None
+    enter: bool = False
+    leave: bool = False
+    warming: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """Where an alert stands: since when in this phase, and the last reading's value.
+
+    ``episode`` counts firings; ``fired`` is when the present firing began.
+    """
+
+    phase: Phase = "ok"
+    since: int = 0
+    episode: int = 0
+    fired: int = 0
+    value: Fraction | None = None
+    data: Literal["seen", "none", "warming"] = "none"
+
+
+def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Labels] | None = None) -> Reading:
+    """The value over the window against both thresholds, compared exactly with the operator as written."""
+    vector = cells.vector(rule.signal.key, *cells.window(now, rule.over), labels=labels)
+    value = rule.signal.sli.value(vector)
+    if value is None or vector.get("total", vector.get("n", rule.min_events)) < rule.min_events:
+        return Reading(value=None)
+    return Reading(value, OPERATORS[rule.op](value, rule.enter), OPERATORS[rule.leave_op](value, rule.exit))
+
+
+def read_burn(cells: Cells, rule: Burn, now: int, watermark: int) -> Reading:
+    """Fires if any pair's long and short windows both burn faster than its factor, on more than bad luck.
+
+    A window less than half lived through does not vote: on a cold start every long window is as jumpy as a short one.
+    """
+    objective, fire, voters, worst = rule.objective, False, 0, None
+    for pair in rule.pairs:
+        if warmth(objective.created, watermark, pair.long) < Fraction(1, 2):
+            continue
+        voters += 1
+        bad, total = counts(cells, objective, now, pair.long)
+        long_burn = burn(bad, total, objective.target)
+        short_burn = burn(*counts(cells, objective, now, pair.short), objective.target)
+        if long_burn is None:
+            continue
+        worst = long_burn if worst is None else max(worst, long_burn)
+        factor = reachable_factor(pair.factor(objective.window), objective.target)
+        burning = long_burn > factor and short_burn is not None and short_burn > factor
+        fire = fire or (burning and significant(bad, total, objective.target, MIN_BAD[pair.severity]))
+    return Reading(worst, fire, not fire, warming=voters == 0)
+
+
+def step(rule: Rule, state: State, reading: Reading, now: int) -> State:
+    """The next state. Pure: the same rule, state, reading and time give the same answer for ever."""
+    if reading.warming:
+        return replace(state, data="warming")
+    if reading.value is None:
+        return replace(state, data="none", value=None)
+    state = replace(state, data="seen", value=reading.value)
+    if state.phase in ("ok", "pending"):
+        if not reading.enter:
+            # Between the thresholds nothing is pending: `for` asks for an unbroken breach.
+            return replace(state, phase="ok", since=now) if state.phase == "pending" else state
+        since = state.since if state.phase == "pending" else now
+        if now - since >= rule.hold:
+            return replace(state, phase="firing", since=now, fired=now, episode=state.episode + 1)
+        return replace(state, phase="pending", since=since)
+    if not reading.leave:
+        return replace(state, phase="firing", since=now) if state.phase == "clearing" else state
+    since = state.since if state.phase == "clearing" else now
+    if now - since >= rule.clear_hold:
+        return replace(state, phase="ok", since=now)
+    return replace(state, phase="clearing", since=since)

@@ -1,0 +1,118 @@
+"""Alarm cause -> actions and their state -> residual risk.
+
+An incident lives from the first firing of an alert until its last reversible action is taken back. If the alert fires
+again before that, it is the same incident: its actions are still in force, and nobody is told twice.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from dataclasses import dataclass
+from fractions import Fraction
+from hashlib import sha256
+from typing import Literal
+
+from bongsu.alert import OPERATORS, Burn, Rule, Threshold, Tier
+from bongsu.quantity import NANO, show_duration, show_number, show_share
+from bongsu.slo import Standing
+
+Phase = Literal["open", "cleared", "closed"]
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One storyboard. ``id`` follows from what happened, so a replay names it the same."""
+
+    id: str
+    service: str
+    alert: str
+    labels: tuple[str, ...]
+    tier: Tier
+    opened: int
+    cause: str
+    phase: Phase = "open"
+    cleared: int | None = None
+    closed: int | None = None
+    reopened: int = 0
+
+
+def identify(service: str, alert: str, labels: tuple[str, ...], fired: int) -> str:
+    """A short name for an incident, the same wherever and whenever it is computed."""
+    digest = sha256("\0".join((service, alert, *labels, str(fired))).encode()).digest()
+    return f"INC-{b32encode(digest)[:10].decode()}"
+
+
+def dedup_key(service: str, alert: str, labels: tuple[str, ...]) -> str:
+    """Same for every notice about one alert: no time and no severity, so an escalation updates what is there."""
+    key = "/".join(("bongsu", service, alert, *labels))
+    return key if len(key) <= 255 else sha256(key.encode()).hexdigest()
+
+
+def show(value: Fraction | None, unit: str) -> str:
+    """A signal's value in the unit people know it by; ``unit`` is ``share``, ``ms``, a currency, or empty."""
+    if value is None:
+        return "no data"
+    if unit == "share":
+        return show_share(value)
+    if unit == "ms":
+        return f"{show_number(value, 1)} ms"
+    if unit:
+        return f"{show_number(value / NANO, 6)} {unit}"
+    return show_number(value)
+
+
+def limit(when: Threshold) -> str:
+    """The threshold in the signal's unit."""
+    return f"{when.op} {show(when.enter, when.signal.unit)}"
+
+
+def cause(rule: Rule, value: Fraction | None, labels: tuple[str, ...]) -> str:
+    """One sentence: what was measured, over how long, against what."""
+    where = "".join(f" [{name}={value}]" for name, value in zip(rule.by, labels, strict=False))
+    if isinstance(rule.when, Threshold):
+        seen = show(value, rule.when.signal.unit)
+        return f"{rule.when.signal.name}{where} is {seen} over {show_duration(rule.when.over)}, alert at {limit(rule.when)}"
+    target = show_share(rule.when.objective.target)
+    seen = "unknown" if value is None else f"{show_number(value, 1)}x"
+    return f"{rule.when.objective.name}{where} burns its error budget {seen} faster than its {target} target allows"
+
+
+Exposure = Literal["none", "contained", "exposed"]
+
+
+@dataclass(frozen=True)
+class Residual:
+    """What is left: the signal now against its threshold, the budget, and whether users are still exposed.
+
+    ``contained`` means that the signal is still bad but an action that changes traffic is in force; ``exposed`` that
+    it is bad and none is.
+    """
+
+    exposure: Exposure
+    value: str
+    against: str
+    budget: str
+    in_force: tuple[str, ...]
+
+
+def residual(rule: Rule, value: Fraction | None, in_force: tuple[str, ...], standings: list[Standing]) -> Residual:
+    """Judge what is left of an incident. ``in_force`` are the traffic-changing actions now applied, in words."""
+    if isinstance(rule.when, Threshold):
+        unit, against = rule.when.signal.unit, limit(rule.when)
+        bad = value is not None and OPERATORS[rule.when.op](value, rule.when.enter)
+        related: list[Standing] = [s for s in standings if s.objective.signal == rule.when.signal.key]
+    else:
+        unit, against = "", f"> {show_number(_lowest_factor(rule.when), 2)}x"
+        bad = value is not None and value > _lowest_factor(rule.when)
+        related = [s for s in standings if s.objective.name == rule.when.objective.name]
+    shown = show(value, unit) if isinstance(rule.when, Threshold) or value is None else f"{show_number(value, 1)}x"
+    budget = ", ".join(f"{s.objective.name}: {'no data' if s.budget.remaining is None else show_share(s.budget.remaining)}"
+                       for s in related)
+    exposure: Exposure = "none" if not bad else "contained" if in_force else "exposed"
+    return Residual(exposure, shown, against, budget, in_force)
+
+
+def _lowest_factor(burn: Burn) -> Fraction:
+    return min((p.factor(burn.objective.window) for p in burn.pairs), default=Fraction(0))
+
+

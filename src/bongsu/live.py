@@ -1,0 +1,96 @@
+"""Live policy: what responses have changed, published by control, seen by every gateway at its next request.
+
+Two files in the data folder: ``live.json`` holds the whole snapshot and is replaced atomically; ``live.gen`` is eight
+bytes that readers keep mapped, so looking for news costs a memory read, not a system call. A reader that finds no
+publisher alive keeps the last snapshot: a dead control process never stops traffic.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+_GENERATION = struct.Struct("<Q")
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """``changes`` maps ``route/NAME``, ``guard/NAME``, ``freeze/SERVICE`` to a value; ``policy`` is the policy's hash.
+
+    ``at`` is when it was published (microseconds).
+    """
+
+    generation: int = 0
+    policy: str = ""
+    at: int = 0
+    changes: dict[str, Any] = {}
+
+
+class Publisher:
+    """The one writer. Generations never go back, not even over a restart."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._last = _read(folder)
+        _generation_file(folder, self._last.generation)
+
+    @property
+    def last(self) -> Snapshot:
+        return self._last
+
+    def publish(self, changes: Mapping[str, Any], policy: str, now: int) -> Snapshot:
+        """Make a snapshot current in every reader. Content first, generation last: readers never see half of it."""
+        snapshot = Snapshot(self._last.generation + 1, policy, now, dict(changes))
+        temporary = self.folder / "live.json.new"
+        temporary.write_bytes(msgspec.json.encode(snapshot))
+        temporary.replace(self.folder / "live.json")
+        with (self.folder / "live.gen").open("r+b") as file:
+            file.write(_GENERATION.pack(snapshot.generation))
+        self._last = snapshot
+        return snapshot
+
+
+class Live:
+    """A reader: ``current()`` is cheap enough to call on every request."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        _generation_file(folder, 0)
+        with (folder / "live.gen").open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), _GENERATION.size, access=mmap.ACCESS_READ)
+        self._seen = b""
+        self._snapshot = Snapshot()
+
+    def current(self) -> Snapshot:
+        generation = self._map[:]
+        if generation != self._seen:
+            self._snapshot, self._seen = _read(self.folder), generation
+        return self._snapshot
+
+    def close(self) -> None:
+        self._map.close()
+
+
+def _read(folder: Path) -> Snapshot:
+    try:
+        return msgspec.json.decode((folder / "live.json").read_bytes(), type=Snapshot)
+    except FileNotFoundError:
+        return Snapshot()
+
+
+def _generation_file(folder: Path, generation: int) -> None:
+    """Create the mapped file once; it is never replaced, or readers would keep looking at the old one."""
+    try:
+        descriptor = os.open(folder / "live.gen", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    except FileExistsError:
+        return
+    try:
+        os.write(descriptor, _GENERATION.pack(generation))
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""One YAML file -> a typed policy, or every error in it with file, line and column."""

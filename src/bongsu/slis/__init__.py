@@ -1,0 +1,8 @@
+"""How events become a vector of integers, and how a vector is read. Pure; one kind a file, one line here."""
+
+SLIS = {
+    "ratio": "bongsu.slis.ratio:Ratio",
+    "mean": "bongsu.slis.mean:Mean",
+    "count": "bongsu.slis.count:Count",
+    "quantile": "bongsu.slis.quantile:Quantile",
+}
