@@ -13,7 +13,9 @@ The story, in order. Each module may import only the modules above it; a test re
     incident    alarm cause -> actions and their state -> residual risk
     response    playbook + incident -> steps, holds, undo: the pure part of the durable engine
     gate        budgets + alerts + freezes -> allow, deny, inconclusive
-    audit       every decision as a leaf of a Merkle log; checkpoint, proof, verify
+    merkle      one root for a whole log; proofs that a record is in it, that it only grew
+    checkpoint  a log's size and root, signed: the form every transparency log speaks
+    audit       every decision as a leaf of a Merkle log; record, proof, verify
     engine      one tick: (plan, cells, state, now) -> (state, decisions)
 
 Everything above is pure: no clock, no file, no socket, no randomness; ``now`` is an argument.
