@@ -1,0 +1,5 @@
+"""``python -m bongsu``."""
+
+from bongsu.cli import main
+
+main()
