@@ -159,6 +159,15 @@ def test_a_rewritten_past_is_never_consistent(new, data):
         assert not verify_consistency(old, new, root_of(leaves[:old]), root_of(leaves), [*proof, proof[0]])
 
 
+def test_roots_wrapped_in_more_hashes_are_not_consistent():
+    """A proof longer than the tree is high would otherwise pass for two roots that are no roots of these sizes."""
+    leaves, extra = numbered(7), leaf_hash(b"extra")
+    proof = consistency_proof(leaves, 3)
+    old, new = root_of(leaves[:3]), root_of(leaves)
+    assert verify_consistency(3, 7, old, new, proof)
+    assert not verify_consistency(3, 7, node_hash(extra, old), node_hash(extra, new), [*proof, extra])
+
+
 def test_a_proof_outside_the_log_is_refused():
     with pytest.raises(IndexError, match="from 0 to 2, came 3"):
         inclusion_proof(numbered(3), 3)
@@ -245,6 +254,26 @@ def test_no_character_of_a_checkpoint_or_a_verifier_key_can_change():
             parse_vkey(VKEY[:i] + chr(ord(c) ^ 1) + VKEY[i + 1 :])
 
 
+def test_a_signature_has_one_spelling():
+    """The last base64 character has two spare bits; a text that differs only there is refused too."""
+    text = sign_checkpoint(ORIGIN, 16, bytes(range(32)), KEY)
+    for other in set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") - {text[-3]}:
+        with pytest.raises(CheckpointError):
+            read_checkpoint(f"{text[:-3]}{other}=\n", KEY.public_key())
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("=\n\n—", "=\n\n\n—"), ("=\n\n—", "=\nmore\x07\n\n—"), ("=\n\n—", "=\r\n\n—"), ("=\n\n—", "=\n—"),
+    ("\n16\n", "\n016\n"), ("\n16\n", "\n-16\n"), ("\n16\n", "\n１６\n"), ("\n16\n", "\n"),
+    ("AAEC", "AAEC\n"), ("audit\n", "au dit\n"), ("—", "-")])
+def test_a_malformed_checkpoint_is_not_called_a_wrong_signature(old, new):
+    text = sign_checkpoint(ORIGIN, 16, bytes(range(32)), KEY)
+    assert old in text
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(text.replace(old, new), KEY.public_key())
+    assert caught.type is CheckpointError
+
+
 def test_a_witness_may_sign_below_us_but_not_instead():
     ours = sign_checkpoint(ORIGIN, 1, EMPTY, KEY)
     witness = "— witness.example/w AAAAAAECAwQF\n"
@@ -278,7 +307,8 @@ def test_a_proof_convinces_without_the_log():
 def test_nothing_in_a_proof_can_change():
     rows = write(9)
     proof = prove(rows[5][1], [row[2] for row in rows], 5, note(rows, 9))
-    changes = [{"index": 4}, {"size": 8}, {"size": "9"}, {"format": "x"}, {"proof": proof["proof"][:-1]}, {"more": 1},
+    changes = [{"index": 4}, {"size": 8}, {"size": 16}, {"size": "9"}, {"format": "x"}, {"more": 1},
+               {"proof": proof["proof"][:-1]},
                {"proof": [h.upper() for h in proof["proof"]]}, {"checkpoint": note(rows, 8)},
                {"checkpoint": note(rows, 9, OTHER)}, {"record": proof["record"].replace("cpt", "cpu")},
                {"record": "\ud800"}]
@@ -287,6 +317,15 @@ def test_nothing_in_a_proof_can_change():
             verify_proof({**proof, **change}, VKEY)
     with pytest.raises(AuditError, match="format, record, index"):
         verify_proof([], VKEY)
+
+
+def test_a_record_signed_into_another_place_is_refused():
+    """A key holder may sign any tree; a record that names another place than its own is still no proof."""
+    first = write(1)[0]
+    text = sign_checkpoint(ORIGIN, 2, root_of([first[2], first[2]]), KEY)
+    proof = {**prove(first[1], [first[2]] * 2, 0, text), "index": 1}
+    with pytest.raises(AuditError, match="expected record 1, came one that says it is record 0"):
+        verify_proof(proof, VKEY)
 
 
 def test_a_false_proof_is_not_even_made():
