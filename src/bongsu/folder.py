@@ -1,0 +1,51 @@
+"""The data folder: where everything a bongsu remembers lives, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Paths below one folder, which only its owner may read."""
+
+    root: Path
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.db"
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state.db"
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool"
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    @property
+    def live(self) -> Path:
+        return self.root / "live"
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    @property
+    def policies(self) -> Path:
+        """Every policy text that was ever live, by hash: a record that names one can be understood years later."""
+        return self.root / "policies"
+
+    def policy(self, digest: str) -> Path:
+        return self.policies / f"{digest}.yaml"
+
+    def create(self) -> Folder:
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for sub in (self.spool, self.lake, self.live, self.keys, self.policies):
+            sub.mkdir(exist_ok=True, mode=0o700)
+        return self
