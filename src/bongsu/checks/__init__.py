@@ -1,0 +1,5 @@
+"""What a guard looks for. One check a file, one line here."""
+
+CHECKS = {
+    "pii": "bongsu.checks.pii:Pii",
+}

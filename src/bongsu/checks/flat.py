@@ -1,0 +1,86 @@
+"""One spelling for a text: the form that checks look at, with a way back to the characters it came from.
+
+Compatibility forms (full-width digits, ligatures) become plain ones, every dash becomes ``-``, what cannot be seen
+(zero-width characters, soft hyphens) goes, and a lone surrogate becomes ``?``, so that UTF-8 always exists. Most texts
+are plain already and cost one scan.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_ODD = re.compile(r"[^\x00-\x7f가-힣ㄱ-ㅣ一-鿿぀-ヿ“”‘’…·、。]+")
+"""Runs that may need rewriting; all else is its own normal form."""
+_CLUSTER = re.compile(r"[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|[\s\S]")
+"""A decomposed Hangul syllable, or one character."""
+_DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
+_UNSEEN = frozenset("\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+                    "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufeff")
+
+
+def _fold(piece: str) -> str:
+    if piece in _UNSEEN or "\U000e0000" <= piece <= "\U000e007f":
+        return ""
+    if piece in _DASHES:
+        return "-"
+    if "\ud800" <= piece <= "\udfff":
+        return "?"
+    return unicodedata.normalize("NFKC", piece)
+
+
+class Flat:
+    """A text in its one spelling: ``data`` is UTF-8, ``spans`` turns places in it into places in the original."""
+
+    __slots__ = ("_ends", "_starts", "data", "text")
+
+    def __init__(self, text: str) -> None:
+        self._starts: list[int] | None = None
+        self._ends: list[int] | None = None
+        self.text = text if text.isascii() or not _ODD.search(text) else self._rewrite(text)
+        self.data = self.text.encode()
+
+    def _rewrite(self, text: str) -> str:
+        out: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        done = 0
+
+        def keep(upto: int) -> None:
+            out.append(text[done:upto])
+            starts.extend(range(done, upto))
+            ends.extend(range(done + 1, upto + 1))
+
+        for run in _ODD.finditer(text):
+            keep(run.start())
+            for cluster in _CLUSTER.finditer(text, run.start(), run.end()):
+                folded = _fold(cluster[0])
+                out.append(folded)
+                starts.extend([cluster.start()] * len(folded))
+                ends.extend([cluster.end()] * len(folded))
+            done = run.end()
+        keep(len(text))
+        self._starts, self._ends = starts, ends
+        return "".join(out)
+
+    def spans(self, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Byte spans of ``data`` as character spans of the original, in the order given, in one pass."""
+        if not self.text.isascii():
+            chars = {0: 0}
+            at = n = 0
+            for place in sorted({p for span in found for p in span}):
+                n += len(self.data[at:place].decode("utf-8", "replace"))
+                at = place
+                chars[place] = n
+            found = [(chars[a], chars[b]) for a, b in found]
+        if self._starts is None or self._ends is None:
+            return found
+        return [(self._starts[a], self._ends[b - 1]) if b > a else (0, 0) for a, b in found]
+
+    def origin(self, place: int) -> int:
+        """Where the character at byte ``place`` stood; the end of ``data`` stood at the end."""
+        n = len(self.data[:place].decode("utf-8", "replace")) if not self.text.isascii() else place
+        if self._starts is None:
+            return n
+        return self._starts[n] if n < len(self._starts) else (self._ends[-1] if self._ends else 0)
+

@@ -1,0 +1,176 @@
+"""Personal data and secrets that have a form: numbers, addresses, keys.
+
+One RE2 automaton says which forms occur at all; only those are then searched for, and a rule judges each candidate.
+Time is linear in the text. Offsets are those of the original text, whatever was rewritten to read it.
+
+A stream may release what comes before ``hold``: for findings of up to ``BOUND`` characters, no later text makes a
+finding out of a character that stands there and is not in one already. A finding that reaches into the held part may
+still grow, so who masks keeps it back whole.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import ClassVar
+
+import re2
+
+from bongsu.checks.flat import Flat
+from bongsu.checks.pii_forms import ENTITIES, FORMS, PEM_BODY, PEM_HEAD, Form, compiled
+from bongsu.checks.pii_rules import Candidate
+from bongsu.ports import Finding
+
+BOUND = 4096
+"""Longest finding (and longest hold) of a stream; ``look`` itself knows no bound."""
+
+_DIGIT = frozenset(b"0123456789")
+_WORD = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+_SPOILS = {"digit": _DIGIT, "number": _DIGIT, "word": _WORD, "hex": _WORD | frozenset(b":-"), "": frozenset[int]()}
+_REST = {"digit": re.compile(rb"[0-9]+"), "number": re.compile(rb"[0-9]+"), "word": re.compile(rb"[0-9A-Za-z]+"),
+         "hex": re.compile(rb"[0-9A-Za-z]+")}
+"""After a candidate fails, the next can only begin behind the run of characters that this one began in."""
+
+_NEAR = 160
+"""Bytes at the end of a text in which a number with spaces, or its context, may still be open."""
+_OPEN_RUN = compiled(r"[!-~]+\z")
+_OPEN_NUMBERS = (
+    compiled(r"[0-9(+*][0-9()+*./xX ●○•년월일-]*\z"),
+    compiled(r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]*(?: [A-Za-z0-9]+){0,8} ?\z"),  # IBAN in groups
+    compiled(r"[0-9]{2,6}(?:-[0-9]{1,8}){1,3}[\s\S]{0,12}\z"),               # an account that a bank may follow
+)
+_OPEN_KEY = compiled(rf"(?:-----BEGIN [A-Z0-9 ]{{0,60}}-{{0,5}}|{PEM_HEAD}{PEM_BODY}(?:-[A-Z0-9 -]{{0,70}})?)\z")
+
+
+@dataclass(frozen=True)
+class Pii:
+    """Finds ``entities`` (all, if empty) that are at least ``least`` sure."""
+
+    name: ClassVar[str] = "pii"
+    version: ClassVar[str] = "1"
+
+    entities: tuple[str, ...] = ()
+    least: float = 0.5
+
+    def __post_init__(self) -> None:
+        for entity in self.entities:
+            if entity not in ENTITIES:
+                close = get_close_matches(entity, ENTITIES, 1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise ValueError(f"entities: expected one of {', '.join(ENTITIES)}, came {entity!r}{hint}")
+
+    def look(self, text: str) -> Sequence[Finding]:
+        """Non-overlapping findings in order of place: the surer wins, then the longer."""
+        flat = Flat(text)
+        engine = _engine(self.entities)
+        found: list[tuple[str, float, int, int]] = []
+        for row in engine.present(flat.data):
+            found += [hit for hit in row.hits(flat.data)
+                      if hit[1] >= self.least and (not self.entities or hit[0] in self.entities)]
+        if not found:
+            return ()
+        found = _resolve(found)
+        places = flat.spans([(start, end) for _, _, start, end in found])
+        return tuple(Finding(kind, start, end, score)
+                     for (kind, score, _, _), (start, end) in zip(found, places, strict=True))
+
+    def hold(self, text: str) -> int:
+        """How many trailing characters may still become, or change, a finding: the open word, number or key."""
+        cut = max(0, len(text) - BOUND)
+        flat = Flat(text[cut:])
+        data = flat.data
+        place = len(data)
+        run = _OPEN_RUN.search(data)
+        if run:
+            place = run.start()
+        near = max(0, len(data) - _NEAR)
+        while near and data[near] & 0xC0 == 0x80:
+            near -= 1
+        for pattern in _OPEN_NUMBERS:
+            found = pattern.search(data[near:])
+            if found:
+                place = min(place, near + found.start())
+        if b"-----BEGIN" in data:
+            found = _OPEN_KEY.search(data)
+            place = min(place, found.start()) if found else place
+        return len(text) - cut - flat.origin(place) if place < len(data) else 0
+
+
+class _Row:
+    """One form, compiled."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        # the boundary is in the pattern too, so that a hostile word is not tried again at each of its letters
+        self.pattern = compiled(rf"\b(?:{form.pattern})" if form.edge == "word" else form.pattern)
+        self.context = compiled(f"(?i){form.context}") if form.context else None
+        self.spoils, self.rest = _SPOILS[form.edge], _REST.get(form.edge)
+
+    def hits(self, data: bytes) -> Iterator[tuple[str, float, int, int]]:
+        form, pos = self.form, 0
+        while match := self.pattern.search(data, pos):
+            start, end = match.span(form.group)
+            if not self._spoiled(data, start, end):
+                candidate = Candidate(data, start, end, self.context, form.reach)
+                answer = form.judge(candidate)
+                if answer:
+                    yield *answer, candidate.start, candidate.end
+                    pos = max(candidate.end, pos + 1)
+                    continue
+            run = self.rest.match(data, start) if self.rest else None
+            pos = run.end() if run else max(start + 1, match.end() if not self.rest else 0)
+
+    def _spoiled(self, data: bytes, start: int, end: int) -> bool:
+        before = data[start - 1] if start else 32
+        after = data[end] if end < len(data) else 32
+        if before in self.spoils or after in self.spoils:
+            return True
+        if self.form.edge != "number":
+            return False
+        more_before = before == 45 and start > 1 and data[start - 2] in _DIGIT
+        return more_before or (after == 45 and end + 1 < len(data) and data[end + 1] in _DIGIT)
+
+
+class _Engine:
+    """The forms of some entities behind one automaton."""
+
+    def __init__(self, entities: tuple[str, ...]) -> None:
+        self.rows = [_Row(f) for f in FORMS if not entities or set(f.kinds) & set(entities)]
+        options = re2.Options()
+        options.max_mem, options.log_errors = 128 << 20, False
+        self.set = re2.Set.SearchSet(options)
+        for row in self.rows:
+            self.set.Add(f"(?i){row.form.hint}" if row.form.hint == row.form.context and row.form.hint
+                         else row.form.hint or row.form.pattern)
+        self.alive = self.set.Add("")
+        self.set.Compile()
+
+    def present(self, data: bytes) -> list[_Row]:
+        """Rows whose form may occur. The empty pattern always matches: without it the automaton gave up, so all may."""
+        seen = self.set.Match(data)
+        if not seen or self.alive not in seen:
+            return self.rows
+        return [self.rows[i] for i in sorted(seen) if i != self.alive]
+
+
+@lru_cache(maxsize=64)
+def _engine(entities: tuple[str, ...]) -> _Engine:
+    return _Engine(entities)
+
+
+def _resolve(found: list[tuple[str, float, int, int]]) -> list[tuple[str, float, int, int]]:
+    if len(found) == 1:
+        return found
+    starts: list[int] = []
+    taken: list[tuple[str, float, int, int]] = []
+    for hit in sorted(found, key=lambda h: (-h[1], h[2] - h[3], h[2], h[0])):
+        at = bisect_left(starts, hit[3])
+        if at and taken[at - 1][3] > hit[2]:
+            continue
+        starts.insert(at, hit[2])
+        taken.insert(at, hit)
+    return taken

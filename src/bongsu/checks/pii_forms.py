@@ -1,0 +1,118 @@
+"""The forms of personal data and secrets, as a table: pattern, allowed neighbours, the word that announces it, rule.
+
+Patterns are RE2 over UTF-8, where ``\\d`` and ``\\b`` are ASCII, so a Korean particle glued to a number stays outside.
+``edge`` says which neighbours spoil a candidate: ``digit`` (a longer number), ``number`` (the same, or more groups with
+hyphens), ``word`` (a longer word), ``hex`` (a longer address), ``""`` (none). ``hint`` is a cheaper pattern that is
+present wherever the full one is. Shapes follow the issuers' public rules; key prefixes are those the providers publish.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import re2
+
+from bongsu.checks import pii_rules as rule
+
+
+class Form(NamedTuple):
+    """One row. ``kinds`` are the entities its rule may answer; ``reach`` is how many characters back context may be."""
+
+    kinds: tuple[str, ...]
+    pattern: str
+    edge: str
+    judge: rule.Rule
+    context: str = ""
+    reach: int = 25
+    hint: str = ""
+    group: int = 0
+
+
+_ACCOUNT = (r"은행|계좌|예금주|입금|송금|이체|농협|수협|신협|우체국|새마을금고|카카오뱅크|카뱅|토스|케이뱅크|\baccount|"
+            r"(?:국민|신한|하나|우리|기업|씨티|SC제일)\s?$")
+_REGION = (r"(?:서울|부산|대구|인천|광주|대전|울산|경기|강원|충북|충남|전북|전남|경북|경남|제주|세종)\s?$|"
+           r"면허|licen[cs]e")
+_TEL = (r"\bphone|\btele?p|\btel\b|\bmobile|\bcell|\bfax\b|\bwhatsapp|\bcall (?:me|us|him|her|them)|\bcontact number|"
+        r"전화|휴대폰|핸드폰|연락처|폰번호|번호는|팩스|고객센터|문의")
+_AREA = r"0(?:2|[3-6][1-5]|70|50\d|80)"
+_BORN = r"생년월일|생일|출생|\bborn\b|\bbirth|\bdob\b|d\.o\.b"
+_HEALTH = r"건강보험|보험증|health insurance"
+_HEX6 = r"(?:[0-9A-Fa-f]{0,4}:){2,7}"
+
+PEM_HEAD = r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+PEM_BODY = r"(?:[\s\\n]*[A-Za-z-]{1,30}: [^\n\r]{0,200})*[A-Za-z0-9+/=\s\\]*"
+
+_KEYS = (
+    r"(?:AKIA|ASIA|AROA|AIDA)[A-Z2-7]{16}",                      # AWS access key ids
+    r"AIza[\w-]{35}", r"ya29\.[\w-]{20,}", r"GOCSPX-[\w-]{20,}",  # Google
+    r"gh[pousr]_[A-Za-z0-9]{36,}", r"github_pat_\w{22,}",        # GitHub
+    r"gl(?:pat|rt|dt|ptt|cbt|soat)-[\w-]{20,}",                  # GitLab
+    r"xox[abeoprs]-[A-Za-z0-9-]{10,}", r"xapp-\d-[A-Za-z0-9-]{20,}",              # Slack
+    r"hooks\.slack\.com/services/[A-Za-z0-9/]{20,}",
+    r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}", r"whsec_[A-Za-z0-9]{24,}",           # Stripe
+    r"sk-(?:proj-|svcacct-|admin-|ant-(?:api|admin)\d\d-|or-v1-|lf-)?[\w-]{20,}",   # OpenAI, Anthropic, OpenRouter
+    r"pk-lf-[\w-]{20,}", r"lsv2_(?:pt|sk)_[A-Za-z0-9_]{32,}",    # Langfuse, LangSmith
+    r"hf_[A-Za-z0-9]{30,}", r"gsk_[A-Za-z0-9]{40,}", r"xai-[A-Za-z0-9]{60,}", r"r8_[A-Za-z0-9]{30,}",
+    r"pplx-[A-Za-z0-9]{32,}", r"nvapi-[\w-]{40,}",  # Hugging Face, Groq, xAI, Replicate, Perplexity, ...
+    r"SG\.[\w-]{16,}\.[\w-]{16,}", r"npm_[A-Za-z0-9]{36}", r"pypi-AgE[\w-]{50,}",
+    r"AccountKey=[A-Za-z0-9+/]{40,}={0,2}", r"[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}",  # Azure
+    r"\d{8,10}:AA[\w-]{33}", r"do[por]_v1_[a-f0-9]{64}", r"dapi[a-f0-9]{32}", r"hv[sb]\.[\w-]{24,}",
+    r"AGE-SECRET-KEY-1[A-Z0-9]{58}", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}", r"ATATT3[\w=-]{50,}",
+    r"glsa_\w{32,}", r"sntrys_[\w=+/-]{40,}", r"NRAK-[A-Z0-9]{27}",
+)
+_KEY_HINTS = (r"AKIA|ASIA|AROA|AIDA|AIza|ya29\.|GOCSPX-|gh[pousr]_|github_pat_|gl[a-z]{2,4}-|xox[a-z]-|xapp-|"
+              r"hooks\.slack|[sr]k_(?:live|test)_|whsec_|[sp]k-|lsv2_|hf_|gsk_|xai-|r8_|pplx-|nvapi-|SG\.|npm_|pypi-|AccountKey=|\dQ~|"
+              r":AA|do[por]_v1_|dapi|hv[sb]\.|AGE-SECRET|shp[a-z]{2}_|ATATT3|glsa_|sntrys_|NRAK-")
+
+FORMS: tuple[Form, ...] = (
+    Form(("kr_rrn", "kr_frn", "kr_corporate"), r"\d{6}(?: ?- ?| )?\d{7}", "digit", rule.six_seven,
+         r"주민|외국인|등록번호|resident reg|\brrn\b"),
+    Form(("kr_rrn", "kr_frn"), r"\d{6} ?- ?[0-9][0-9*xX●○•]{6}", "digit", rule.masked,
+         hint=r"\d{6} ?- ?\d[0-9*xX●○•]*[*xX●○•]"),
+    Form(("kr_business",), r"\d{3}-\d{2}-\d{5}|\d{10}", "number", rule.business, r"사업자|business (?:reg|num|no)"),
+    Form(("kr_passport",), r"[MSRODGTmsrodgt]\d{8}", "word", rule.announced("kr_passport", 0.4, 0.9), r"여권|passport"),
+    Form(("kr_passport",), r"[MSRODmsrod]\d{3}[A-Za-z]\d{4}", "word", rule.announced("kr_passport", 0.5, 0.9),
+         r"여권|passport"),
+    Form(("kr_licence",), r"\d{2}-\d{2}-\d{6}-\d{2}|\d{2}-\d{6}-\d{2}|\d{12}", "number", rule.licence, _REGION),
+    Form(("kr_account",), r"\d{2,6}(?:-\d{1,8}){1,3}|\d{10,14}", "number", rule.account,
+         _ACCOUNT, 20),
+    Form(("kr_insurance",), r"\d-\d{10}|\d{11}", "digit", rule.near("kr_insurance", 0.8), _HEALTH, hint=_HEALTH),
+    Form(("phone",), r"01[016789][-. ]?\d{3,4}[-. ]?\d{4}", "digit", rule.always("phone", 0.9)),
+    Form(("phone",), rf"(?:\({_AREA}\) ?|{_AREA}[-. ])\d{{3,4}}[-. ]\d{{4}}", "digit", rule.always("phone", 0.8)),
+    Form(("phone",), r"1(?:5(?:00|22|44|66|77|88|99)|6(?:00|44|61|66|68|70|88)|8(?:00|11|33|55|77|99))-\d{4}", "number",
+         rule.service, _TEL),
+    Form(("phone",), r"\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .()-]{0,2}\d){5,13}", "digit",
+         rule.international, _TEL),
+    Form(("phone",), r"\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4}", "digit", rule.always("phone", 0.6)),
+    Form(("phone",), r"(?:\(\d{1,5}\)[ .-]?)?\d(?:[ .()/-]{0,2}\d){4,14}", "digit", rule.local, _TEL, 40, hint=_TEL),
+    Form(("card",), r"\d{13,19}|\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|\d{4}[ -]\d{6}[ -]\d{4,5}", "digit", rule.card),
+    Form(("email",), r"[A-Za-z0-9._%+'-]+@(?:[A-Za-z0-9-]+\.)+(?:xn--[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*|[A-Za-z]{2,24})",
+         "", rule.email, hint=r"[A-Za-z0-9._%+'-]@[A-Za-z0-9-]+\.[A-Za-z]"),
+    Form(("iban",), r"[A-Za-z]{2}\d{2}(?:[A-Za-z0-9]{11,30}|(?: [A-Za-z0-9]{4}){2,7}(?: [A-Za-z0-9]{1,4})?)", "word",
+         rule.iban_longest, hint=r"\b[A-Za-z]{2}\d{2} ?[A-Za-z0-9]{4}"),
+    Form(("us_ssn",), r"\d{3}[-. ]?\d{2}[-. ]?\d{4}", "number", rule.us_ssn, r"\bssn\b|social security"),
+    Form(("ip",), r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}", "word", rule.ip4),
+    Form(("ip",), _HEX6 + r"[0-9A-Fa-f.]*", "hex", rule.ip6),
+    Form(("mac",), r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}", "hex",
+         rule.always("mac", 0.9)),
+    Form(("jwt",), r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*", "word", rule.always("jwt", 0.99), hint=r"eyJ[\w-]*\.eyJ"),
+    Form(("key",), "|".join(f"(?:{k})" for k in _KEYS), "word", rule.key, hint=_KEY_HINTS),
+    Form(("private_key",), f"{PEM_HEAD}(?:{PEM_BODY}(?:-----END [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----)?)?", "",
+         rule.always("private_key", 1.0), hint=r"PRIVATE KEY"),
+    Form(("url_password",), r"[A-Za-z][A-Za-z0-9+.-]*://([\w.~%!$&'()*+,;=-]*:[\w.~%!$&'()*+,;=:#?{}<>^-]+)@", "",
+         rule.url_password, hint=r"://[^\s/@]*:[^\s/@]*@", group=1),
+    Form(("birth_date",), r"(?:18|19|20)\d{2} ?[-./년] ?\d{1,2} ?[-./월] ?\d{1,2}일?|"
+         r"\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d{2}|\d{2} ?[-./년] ?\d{1,2} ?[-./월] ?\d{1,2}일?|\d{8}|\d{6}", "digit",
+         rule.born, _BORN, 20, hint=_BORN),
+)
+
+ENTITIES = tuple(dict.fromkeys(kind for form in FORMS for kind in form.kinds))
+
+
+@cache
+def compiled(pattern: str) -> Any:
+    """RE2 over bytes, with room for large automata so that a search never gives up for lack of memory."""
+    options = re2.Options()
+    options.max_mem, options.log_errors = 64 << 20, False
+    return re2.compile(pattern.encode(), options)

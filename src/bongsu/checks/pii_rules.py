@@ -1,0 +1,269 @@
+"""Candidate -> what it is and how sure: the part of a form that a pattern cannot say.
+
+A rule answers ``(kind, score)`` or None. For Korean numbers and phones a check digit or a library only moves the
+score; Luhn, mod 97 and the ranges of addresses and US numbers may clear a candidate.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from stdnum import ean, luhn
+
+from bongsu.checks import korean_ids as kr
+
+Answer = tuple[str, float] | None
+_MILLISECONDS = range(1_577_836_800_000, 2_000_000_000_000)
+"""2020 to 2033 as a time stamp, which also reads as a birth date of 2016 to 2019."""
+
+
+_NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
+
+
+class Candidate:
+    """A place in the text where a pattern matched and whose neighbours fit; its context is looked at only if asked."""
+
+    __slots__ = ("_context", "_reach", "data", "end", "start")
+
+    def __init__(self, data: bytes, start: int, end: int, context: Any, reach: int) -> None:
+        self.data, self.start, self.end = data, start, end
+        self._context, self._reach = context, reach
+
+    @property
+    def text(self) -> str:
+        return self.data[self.start : self.end].decode("utf-8", "replace")
+
+    @property
+    def digits(self) -> str:
+        return self.data[self.start : self.end].translate(None, _NO_DIGITS).decode()
+
+    @property
+    def known(self) -> bool:
+        """Whether a word that announces this form stands shortly before it."""
+        return self._context is not None and self._context.search(self.before(self._reach)) is not None
+
+    def before(self, chars: int) -> bytes:
+        """Up to ``chars`` characters before it."""
+        raw = self.data[max(0, self.start - 3 * chars) : self.start]
+        return raw.decode("utf-8", "ignore")[-chars:].encode()
+
+    def followed(self, chars: int) -> bool:
+        """Whether such a word stands within ``chars`` characters after it."""
+        raw = self.data[self.end : self.end + 3 * chars].decode("utf-8", "ignore")[:chars]
+        return self._context is not None and self._context.search(raw.encode()) is not None
+
+
+Rule = Callable[[Candidate], Answer]
+
+
+def always(kind: str, score: float) -> Rule:
+    """The pattern says it all."""
+    return lambda _: (kind, score)
+
+
+def announced(kind: str, without: float, told: float) -> Rule:
+    """Sure only where the context says so."""
+    return lambda c: (kind, told if c.known else without)
+
+
+# ---- Korean numbers ----
+
+
+def six_seven(c: Candidate) -> Answer:
+    """Thirteen digits: a resident, foreigner or corporate number, a time stamp, a barcode, or none of them."""
+    digits, known = c.digits, c.known
+    born = kr.birth(digits)
+    corporate = kr.corporate_check(digits)
+    if "법인".encode() in c.before(15) or (corporate and not (born and kr.resident_check(digits))):
+        return "kr_corporate", 0.95 if corporate else 0.6
+    if born is None:
+        return None
+    kind = "kr_frn" if kr.foreigner(digits) else "kr_rrn"
+    checked, bare = kr.resident_check(digits), len(c.text) == 13
+    if known:
+        return kind, 0.99 if checked else 0.9
+    if born.year < 1900 or (bare and (int(digits) in _MILLISECONDS or (digits.startswith("880") and _ean(digits)))):
+        return kind, 0.3
+    if bare:
+        return kind, 0.8 if checked else 0.5
+    return kind, 0.98 if checked else 0.7
+
+
+def _ean(digits: str) -> bool:
+    return bool(ean.is_valid(digits))
+
+
+def masked(c: Candidate) -> Answer:
+    """``900101-1******``: still a birth date and a sex."""
+    shown = re.sub(r"[^0-9*xX●○•]", "", c.text)
+    if shown.isdigit() or kr.birth(shown[:7]) is None:
+        return None
+    return ("kr_frn" if kr.foreigner(shown) else "kr_rrn"), 0.8
+
+
+def business(c: Candidate) -> Answer:
+    if c.text.isdigit() and not c.known:
+        return None
+    return "kr_business", 0.95 if kr.business_check(c.digits) else 0.9 if c.known else 0.5
+
+
+def licence(c: Candidate) -> Answer:
+    digits = c.digits
+    if len(digits) == 10:
+        return "kr_licence", 0.9 if c.known else 0.4
+    region = int(digits[:2])
+    shaped = 11 <= region <= 28 and region != 27
+    if c.text.isdigit():
+        return ("kr_licence", 0.8) if c.known and shaped else None
+    return "kr_licence", 0.9 if c.known else 0.8 if shaped else 0.3
+
+
+def account(c: Candidate) -> Answer:
+    """A bank or a word for an account before it, or, where it has hyphens, shortly after it."""
+    digits, text = c.digits, c.text
+    if not 9 <= len(digits) <= 16 or digits.startswith("01") or re.fullmatch(r"\d{6}-\d{7}", text):
+        return None
+    told = c.known or ("-" in text and c.followed(12))
+    return ("kr_account", 0.85) if told else None
+
+
+def near(kind: str, score: float) -> Rule:
+    """Nothing without its context."""
+    return lambda c: (kind, score) if c.known else None
+
+
+def born(c: Candidate) -> Answer:
+    """A date right after a word for birth, if the calendar has it."""
+    parts = re.findall(r"\d+", c.text)
+    if len(parts) == 1:
+        digits = c.digits
+        parts = [digits[:-4], digits[-4:-2], digits[-2:]]
+    if len(parts) != 3 or not c.known:
+        return None
+    a, b, d = (int(p) for p in parts)
+    for year, month, day in ((a, b, d), (d, a, b), (d, b, a)):
+        try:
+            found = date(year + (1900 if year < 100 else 0), month, day)
+        except ValueError:
+            continue
+        return ("birth_date", 0.9) if 1875 <= found.year <= 2100 else None
+    return None
+
+
+# ---- phones ----
+
+
+@lru_cache(maxsize=8192)
+def _possible(number: str) -> bool:
+    import phonenumbers
+
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(number, None))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def international(c: Candidate) -> Answer:
+    """``+CC...``: possible is enough, since true numbers fail the stricter test."""
+    return "phone", 0.9 if _possible(c.text) else 0.6 if c.known else 0.4
+
+
+def local(c: Candidate) -> Answer:
+    """Any grouping of digits that a word for a telephone announces."""
+    return ("phone", 0.6) if 7 <= len(c.digits) <= 15 and c.known else None
+
+
+def service(c: Candidate) -> Answer:
+    """``1588-1234``; ``1600-1800`` may be years, so those need a word."""
+    years = c.text[:4] in ("1500", "1600", "1800")
+    return "phone", 0.7 if c.known or not years else 0.3
+
+
+# ---- money, networks, people abroad ----
+
+
+def card(c: Candidate) -> Answer:
+    digits = c.digits
+    n, first = len(digits), digits[0]
+    plausible = (first == "4" if n == 13 else first == "3" if n == 14 else first in "123" if n == 15
+                 else first in "234569" if n == 16 else first in "4569")
+    if not plausible or len(set(digits)) == 1 or not luhn.is_valid(digits):
+        return None
+    return "card", 0.95
+
+
+def iban_longest(c: Candidate) -> Answer:
+    """Groups after the number may be ordinary words, so the longest valid head is taken (and the end moved to it)."""
+    text = c.text
+    while len(text) >= 15:
+        if _mod97(text):
+            c.end = c.start + len(text)
+            return "iban", 0.95
+        text = text.rpartition(" ")[0]
+    return None
+
+
+def _mod97(text: str) -> bool:
+    digits = "".join(str(int(ch, 36)) for ch in text if ch != " ")
+    # the first four places go last; a letter is two digits, so the country's two letters are four of them
+    return int(digits[6:] + digits[:6]) % 97 == 1
+
+
+def us_ssn(c: Candidate) -> Answer:
+    digits, marks = c.digits, [ch for ch in c.text if not ch.isdigit()]
+    if digits[:3] in ("000", "666") or digits[0] == "9" or digits[3:5] == "00" or digits[5:] == "0000":
+        return None
+    if len(set(marks)) > 1 or digits in ("078051120", "219099999"):
+        return None
+    return "us_ssn", 0.95 if c.known else 0.7 if len(marks) == 2 else 0.6 if marks == ["-"] else 0.3
+
+
+def ip4(c: Candidate) -> Answer:
+    if re.search(rb"[0-9]\.$", c.before(2)):
+        return None  # the rest of a longer dotted number
+    try:
+        address = ipaddress.IPv4Address(c.text)
+    except ValueError:
+        return None
+    version = re.search(rb"(?i)(?:\bv|ver(?:sion)?|rel(?:ease)?|\xeb\xb2\x84\xec\xa0\x84)[ .:]*$", c.before(10))
+    plain = address.is_unspecified or address.is_loopback or version
+    return "ip", 0.3 if plain else 0.8
+
+
+def ip6(c: Candidate) -> Answer:
+    text = c.text.rstrip(".")
+    try:
+        address = ipaddress.IPv6Address(text)
+    except ValueError:
+        return None
+    c.end = c.start + len(text)
+    plain = address.is_unspecified or address.is_loopback or not any(ch.isdigit() for ch in text)
+    return "ip", 0.3 if plain else 0.8
+
+
+# ---- secrets ----
+
+
+def email(c: Candidate) -> Answer:
+    name, _, host = c.text.rpartition("@")
+    good = len(name) <= 64 and len(host) <= 253 and ".." not in host and not host.startswith(("-", "."))
+    return ("email", 0.95) if good else None
+
+
+def key(c: Candidate) -> Answer:
+    """A known prefix and an unlikely tail: both letters and digits, and not one letter over and over."""
+    body = c.text[len("sk-ant-api03-") :] if c.text.startswith("sk-ant-") else c.text[4:]
+    return "key", 0.95 if any(ch.isdigit() for ch in body) and len(set(body)) > 5 else 0.2
+
+
+def url_password(c: Candidate) -> Answer:
+    """``user:password`` of a URL; a variable or a row of stars is a placeholder."""
+    _, _, password = c.text.partition(":")
+    if not password or password[0] in "$<{%*" or password.lower() in ("password", "pass", "pwd", "secret"):
+        return None
+    return "url_password", 0.98

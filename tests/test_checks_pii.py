@@ -1,0 +1,244 @@
+"""The check for personal data: what it finds, what it leaves alone, and what a stream may release."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bongsu.checks.pii import BOUND, Pii
+from bongsu.checks.pii_forms import ENTITIES
+from bongsu.ports import Finding
+
+PII = Pii()
+B64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
+
+# (entity, words before, the value, words after): all made up or from public documentation
+KNOWN = [
+    ("kr_rrn", "", "900101-1234568", ""),
+    ("kr_rrn", "", "900101-1234567", ""),
+    ("kr_rrn", "", "9001011234568", ""),
+    ("kr_rrn", "주민번호 ", "900101 - 1234567", ""),
+    ("kr_rrn", "", "211231-4000001", ""),
+    ("kr_rrn", "", "900101-1******", ""),
+    ("kr_frn", "", "900101-5234567", ""),
+    ("kr_frn", "", "900101-6●●●●●●", ""),
+    ("kr_business", "", "124-81-00998", ""),
+    ("kr_business", "사업자등록번호 ", "1248100998", ""),
+    ("kr_corporate", "", "130111-0006246", ""),
+    ("kr_corporate", "법인번호 ", "110111-1234567", ""),
+    ("kr_passport", "여권번호는 ", "M12345678", ""),
+    ("kr_passport", "", "M123A4567", ""),
+    ("kr_licence", "", "11-20-123456-12", ""),
+    ("kr_licence", "서울 ", "12-123456-12", ""),
+    ("kr_licence", "면허번호 ", "112012345612", ""),
+    ("kr_account", "신한은행 ", "110-123-456789", ""),
+    ("kr_account", "계좌번호는 ", "11012345678901", ""),
+    ("kr_account", "", "110-123-456789", " (예금주 홍길동)"),
+    ("kr_insurance", "건강보험증 번호 ", "1-1234567890", ""),
+    ("phone", "", "010-1234-5678", ""),
+    ("phone", "", "01012345678", ""),
+    ("phone", "", "02-123-4567", ""),
+    ("phone", "", "070-1234-5678", ""),
+    ("phone", "", "1588-1234", ""),
+    ("phone", "", "+82 10-1234-5678", ""),
+    ("phone", "", "+44 20 7123 4567", ""),
+    ("phone", "", "(415) 555-0132", ""),
+    ("phone", "전화 ", "0496 46 46 70", ""),
+    ("card", "", "4111111111111111", ""),
+    ("card", "", "4012 8888 8888 1881", ""),
+    ("card", "", "371449635398431", ""),
+    ("email", "", "hong.gildong+a@example.co.kr", ""),
+    ("email", "", "a@xn--d1acufc.xn--p1ai", ""),
+    ("iban", "", "GB82 WEST 1234 5698 7654 32", ""),
+    ("iban", "", "gb82west12345698765432", ""),
+    ("us_ssn", "", "123-45-6789", ""),
+    ("us_ssn", "SSN ", "123456789", ""),
+    ("ip", "", "203.0.113.7", ""),
+    ("ip", "", "2001:db8::8a2e:370:7334", ""),
+    ("mac", "", "00:1A:2B:3C:4D:5E", ""),
+    ("jwt", "", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl", ""),
+    ("key", "", "AKIA" + "IOSFODNN7EXAMPLE", ""),
+    ("key", "", "sk-" + "proj-abc123def456ghi789jkl012", ""),
+    ("key", "", "sk-" + "ant-api03-abcDEF123456-xyz_789012345", ""),
+    ("key", "", "ghp" + "_abcdefghijklmnopqrstuvwxyz0123456789", ""),
+    ("key", "", "hf" + "_abcdefghijklmnopqrstuvwxyz12345678", ""),
+    ("key", "", "AIza" + "SyA1234567890abcdefghijklmnopqrstuv", ""),
+    ("key", "", "xoxb" + "-123456789012-abcdefghijkl", ""),
+    ("private_key", "", f"-----BEGIN RSA PRIVATE KEY-----\n{B64}\n-----END RSA PRIVATE KEY-----", ""),
+    ("private_key", "", "-----BEGIN OPENSSH PRIVATE KEY-----", ""),
+    ("url_password", "postgres://", "admin:hunter2", "@db.internal/x"),
+    ("birth_date", "생년월일은 ", "1990년 1월 1일", ""),
+    ("birth_date", "born on ", "2/16/1942", ""),
+    ("birth_date", "생년월일 ", "900101", ""),
+]
+
+
+def seen(text: str, check: Pii = PII) -> list[tuple[str, str]]:
+    return [(f.kind, text[f.start : f.end]) for f in check.look(text)]
+
+
+@pytest.mark.parametrize(("kind", "before", "value", "after"), KNOWN)
+@pytest.mark.parametrize(("left", "right"), [("", ""), ("네 ", "이고요"), ("제건", "입니다"), ("(", ").")])
+def test_a_value_is_found_whole_with_korean_particles_glued_to_it(kind, before, value, after, left, right) -> None:
+    text = f"{left}{before}{value}{after}{right}"
+    assert (kind, value) in seen(text)
+
+
+def test_every_entity_has_a_known_answer() -> None:
+    assert {kind for kind, *_ in KNOWN} == set(ENTITIES)
+
+
+@pytest.mark.parametrize("text", [
+    "001332-1234567",                       # no such day
+    "960121+1021413",
+    "960111-10214131",                      # a digit too many
+    "4111111111111112",                     # Luhn
+    "0000000000000000",
+    "바코드 8801234567893 입니다",           # a Korean barcode
+    "1767225600000",                        # a time stamp in milliseconds
+    "2024-01-05에 12:34:56까지",
+    "예산은 1,234,567원이고 2026년 1분기에 14건입니다",
+    "1600-1800",
+    "GB82 WEST 1234 5698 7654 33",
+    "666-12-3456",
+    "256.256.256.256",
+    "std::vector<int> face::add",
+    "sk-learn is spelled scikit-learn-and-nothing-else-today",
+    "postgres://user:$PASSWORD@host/x",
+    "the order number is M12345678",
+    "v1.2.3.4",
+    "a@b",
+    "한글만 있는 문장입니다.",
+    "",
+])
+def test_a_look_alike_is_left_alone(text) -> None:
+    """What is not personal data must not be masked: false alarms make people switch a guard off."""
+    assert seen(text) == []
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("번호는 ０１０－１２３４－５６７８입니다", "０１０－１２３４－５６７８"),
+    ("번호는 010\u200b-1234\u200b-5678입니다", "010\u200b-1234\u200b-5678"),
+    ("900101\u20131234568", "900101\u20131234568"),
+    ("👍 ﷺ é 010-1234-5678", "010-1234-5678"),
+    ("\ud800 010-1234-5678 \udfff", "010-1234-5678"),
+    ("\u1112\u1161\u11ab 010-1234-5678", "010-1234-5678"),
+])
+def test_offsets_are_those_of_the_original_text(text, value) -> None:
+    assert [v for _, v in seen(text)] == [value]
+
+
+def test_a_word_written_in_decomposed_hangul_is_still_context() -> None:
+    import unicodedata
+
+    text = unicodedata.normalize("NFD", "여권번호는 ") + "M12345678"
+    assert seen(text) == [("kr_passport", "M12345678")]
+
+
+def test_a_number_that_reads_as_two_things_is_reported_once() -> None:
+    """A password in a URL ends like an e-mail address; the surer reading wins and nothing overlaps."""
+    found = PII.look("https://bob:s3cret@example.com 900101-1234568")
+    assert [f.kind for f in found] == ["url_password", "kr_rrn"]
+    assert all(a.end <= b.start for a, b in pairwise(found))
+
+
+def test_a_failed_check_digit_lowers_the_score_and_clears_nothing() -> None:
+    good, bad = PII.look("900101-1234568")[0], PII.look("900101-1234567")[0]
+    assert good.score > bad.score >= PII.least
+
+
+def test_every_resident_number_issued_since_october_2020_is_found() -> None:
+    """They end in six random digits and have no check digit."""
+    for n in range(0, 1_000_000, 4999):
+        assert [k for k, _ in seen(f"000229-3{n:06d}")] in (["kr_rrn"], ["kr_corporate"])
+
+
+def test_only_the_entities_asked_for_are_found() -> None:
+    text = "hong@example.com 010-1234-5678 900101-1234568"
+    assert [k for k, _ in seen(text, Pii(entities=("phone", "kr_rrn")))] == ["phone", "kr_rrn"]
+
+
+def test_an_unknown_entity_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(ValueError, match="did you mean 'email'"):
+        Pii(entities=("emial",))
+
+
+@pytest.mark.parametrize("piece", [
+    "1", "1 ", "a@", "a.b@c.de ", "tel 1 2 3 4 5 6 7 ", "계좌 1-1-1-1-1-", "-----BEGIN PRIVATE KEY-----",
+    "eyJ.eyJ", "::1:", "1.1.1.1 ", "\ud800", "０", "\u200b", "AB12 ", "://a:b@", "sk-", "xsk-",
+    "born 1990-01-", "\x00", "ﷺ", "\u1112\u1161",
+])
+def test_hostile_repetition_is_read_in_linear_time_and_raises_nothing(piece) -> None:
+    """Ten times the text may take about ten times as long, never a hundred."""
+    def cost(n: int) -> float:
+        text = (piece * n)[:n]
+        start = time.process_time()
+        PII.look(text)
+        PII.hold(text)
+        return time.process_time() - start
+
+    cost(1000)
+    small, large = min(cost(10_000) for _ in range(3)), cost(100_000)
+    assert large < 0.05 + 40 * small
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_no_text_raises(text) -> None:
+    for f in PII.look(text):
+        assert 0 <= f.start < f.end <= len(text)
+    assert 0 <= PII.hold(text) <= len(text)
+
+
+# ---- streams ----
+
+WORDS = ("회의는 ", "the ", "2026년 ", "번호는", "account ", ", ", "입니다. ", "\n", "12 ",
+         "(", "tel ", "０", "\u200b", "하", "a")
+pieces = st.lists(st.one_of(st.sampled_from(WORDS),
+                            st.sampled_from([f"{b}{v}{a}" for _, b, v, a in KNOWN]), st.text(max_size=3)), max_size=8)
+
+
+def steps(text: str, cuts: list[int]) -> Iterator[tuple[Sequence[Finding], int]]:
+    """(findings so far, characters released so far) after each chunk of a stream cut at those places."""
+    out = 0
+    for cut in [*sorted({c % (len(text) + 1) for c in cuts}), len(text)]:
+        findings = PII.look(text[:cut])
+        free = cut - PII.hold(text[:cut])
+        out = max(out, min([free, *(f.start for f in findings if f.start < free < f.end)]))
+        yield findings, out
+
+
+def assert_nothing_leaks(text: str, cuts: list[int]) -> None:
+    whole = PII.look(text)
+    before = 0
+    for findings, out in steps(text, cuts):
+        for place in range(before, out):
+            due = any(f.start <= place < f.end for f in whole)
+            assert not due or any(f.start <= place < f.end for f in findings), (text, place, findings)
+        before = out
+
+
+@settings(max_examples=400, deadline=None)
+@given(pieces, st.lists(st.integers(0, 10_000), max_size=12))
+def test_nothing_of_a_finding_is_released_before_it_is_found(parts, cuts) -> None:
+    """However a stream is cut, a released character of a finding was in a finding when it was released."""
+    assert_nothing_leaks("".join(parts), cuts)
+
+
+@pytest.mark.parametrize(("kind", "before", "value", "after"), KNOWN)
+def test_character_by_character_a_value_stays_held_until_it_is_found(kind, before, value, after) -> None:
+    text = f"보내 주신 {before}{value}{after} 입니다."
+    assert_nothing_leaks(text, list(range(len(text))))
+
+
+def test_ordinary_prose_is_released_up_to_the_open_word() -> None:
+    assert PII.hold("The committee met on Tuesday to disc") == len("disc")
+    assert PII.hold("회의는 금요일까지 미루기로 했습니다") == 0
+
+
+def test_the_hold_is_bounded() -> None:
+    assert PII.hold("x" * 100_000) == BOUND
