@@ -1,0 +1,298 @@
+"""The verbs. Each is a few lines: it reads options, calls the part that knows, prints, and chooses an exit code.
+
+Exit codes: 0 yes/done, 1 no/failed, 2 the input is wrong, 3 not known (gate inconclusive), 4 nobody answered.
+Nothing heavy is imported before a verb needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from bongsu import __version__
+from bongsu.client import DEFAULT_URL, Client, RefusedError, UnreachableError
+
+NO, WRONG, UNKNOWN, UNREACHABLE = 1, 2, 3, 4
+DATA = click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=".bongsu", show_default=True,
+                    envvar="BONGSU_DATA", help="The data folder.")
+URL = click.option("--url", default=DEFAULT_URL, show_default=True, envvar="BONGSU_URL", help="The control port.")
+TOKEN = click.option("--token", default="", envvar="BONGSU_TOKEN", help="The admin token (better: BONGSU_TOKEN).")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="For machines.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bongsu")
+def cli() -> None:
+    """bongsu sees AI risk as it happens, prices it as an error budget, acts on it, and proves what it did."""
+
+
+def fail(code: int, message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def ask(call: Any) -> Any:
+    """Carry out a call to control; say what is wrong in one line where it fails."""
+    try:
+        return call()
+    except UnreachableError as error:
+        fail(UNREACHABLE, str(error))
+    except RefusedError as error:
+        fail(WRONG if error.status in (401, 404) else NO, str(error))
+
+
+# ---- policy ----
+
+
+@cli.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--demo", is_flag=True, help="Check the demo's policy.")
+@click.option("--lang", type=click.Choice(["en", "ko"]), help="Explain in this language.")
+@AS_JSON
+def check(file: Path | None, demo: bool, lang: str | None, as_json: bool) -> None:
+    """Read a policy, show every error in it, run its own tests, and say in words what will happen. Exit 0, 1 or 2."""
+    from bongsu.app import check_policy, demo_policy
+
+    if demo == (file is not None):
+        fail(WRONG, "expected a policy file, or --demo; came " + ("both" if demo else "neither"))
+    report = check_policy(demo_policy() if demo else file, lang)  # type: ignore[arg-type]
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+    else:
+        for fault in report["faults"]:
+            click.echo(fault, err=True)
+        for kind in ("words", "notices", "failures"):
+            for line in report[kind]:
+                click.echo(line, err=kind == "failures")
+        if not report["faults"]:
+            click.echo(f"{report['file']}: valid; {report['tests']} tests, {len(report['failures'])} failed")
+    sys.exit(WRONG if report["faults"] else NO if report["failures"] else 0)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of a policy, for editors."""
+    from bongsu.policy.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+# ---- running ----
+
+
+@cli.command()
+@click.option("--policy", "policy_path", required=True, type=click.Path(path_type=Path), help="The policy to live by.")
+@DATA
+@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback unless you say otherwise.")
+@click.option("--gateway-port", default=8080, show_default=True)
+@click.option("--control-port", default=8081, show_default=True)
+@click.option("--workers", default=1, show_default=True, help="How many gateway processes.")
+def up(policy_path: Path, data: Path, host: str, gateway_port: int, control_port: int, workers: int) -> None:
+    """Run everything on this machine: N gateways and one control process, started again if they die."""
+    from bongsu.app import run_up
+
+    sys.exit(run_up(policy_path, data, host, gateway_port, control_port, workers))
+
+
+@cli.command(hidden=True)
+@click.option("--fd", type=int, required=True)
+@click.option("--policy", "policy_path", type=click.Path(path_type=Path), required=True)
+@DATA
+@click.option("--parent", type=int, default=0)
+def control(fd: int, policy_path: Path, data: Path, parent: int) -> None:
+    """The control process (started by `up`)."""
+    from bongsu.app import run_control
+
+    run_control(fd, policy_path, data, parent)
+
+
+@cli.command(hidden=True)
+@click.option("--fd", type=int, required=True)
+@click.option("--policy", "policy_path", type=click.Path(path_type=Path), required=True)
+@DATA
+@click.option("--parent", type=int, default=0)
+@click.option("--worker", default="0")
+def gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str) -> None:
+    """One gateway process (started by `up`)."""
+    from bongsu.app import run_gateway
+
+    run_gateway(fd, policy_path, data, parent, worker)
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="End when the story is over: exit 0 only if every step really happened.")
+@click.option("--speed", default=1.0, show_default=True, help="Shortens waits; measures nothing differently.")
+@click.option("--story", "story_path", type=click.Path(path_type=Path), help="Another story than the packaged one.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Keep the data here, not in a new folder.")
+def demo(once: bool, speed: float, story_path: Path | None, data: Path | None) -> None:
+    """Start everything with a small local model and play a story of real traffic through it."""
+    from bongsu.demo.run import run_demo
+
+    sys.exit(run_demo(once=once, speed=speed, story_path=story_path, data=data))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Judge by this policy, not the demo's.")
+@click.option("--map", "pairs", multiple=True, metavar="COLUMN=FILE_COLUMN", help="Where each event column is found.")
+@click.option("--set", "constants", multiple=True, metavar="COLUMN=VALUE", help="The same for every event.")
+@click.option("--live", is_flag=True, help="Send the trace as real calls through the demo's gateway.")
+@click.option("--speed", default=60.0, show_default=True, help="With --live: how much faster than recorded.")
+@click.option("--limit", type=int, help="Stop after so many rows.")
+@AS_JSON
+def replay(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constants: tuple[str, ...], live: bool,
+           speed: float, limit: int | None, as_json: bool) -> None:
+    """Judge a recorded trace (Parquet, CSV, NDJSON) on a virtual clock: what would have been alerted and done?"""
+    from bongsu.demo.replay import run_replay
+
+    sys.exit(run_replay(file, policy_path, pairs, constants, live=live, speed=speed, limit=limit, as_json=as_json))
+
+
+# ---- asking a running bongsu ----
+
+
+@cli.group()
+def gate() -> None:
+    """The deploy gate."""
+
+
+@gate.command("check")
+@click.argument("service")
+@click.option("--stage", default="", help="For the record, e.g. canary.")
+@click.option("--on-inconclusive", type=click.Choice(["deny", "allow"]), default="deny", show_default=True)
+@URL
+@TOKEN
+def gate_check(service: str, stage: str, on_inconclusive: str, url: str, token: str) -> None:
+    """May SERVICE be deployed? Exit 0 allow, 1 deny, 2 wrong input, 3 inconclusive, 4 unreachable. JSON on stdout."""
+    from urllib.parse import quote
+
+    try:
+        answer = Client(url, token).get(f"/v1/gate/{quote(service, safe='')}?stage={quote(stage, safe='')}")
+    except UnreachableError as error:
+        fail(UNREACHABLE, str(error))
+    except RefusedError as error:
+        fail(WRONG if error.status < 500 else UNREACHABLE, str(error))
+    click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+    decision = answer["data"]["decision"]
+    if decision == "inconclusive":
+        sys.exit(0 if on_inconclusive == "allow" else UNKNOWN)
+    sys.exit(0 if decision == "allow" else NO)
+
+
+@cli.command()
+@URL
+@TOKEN
+@AS_JSON
+def status(url: str, token: str, as_json: bool) -> None:
+    """Objectives, alerts and open incidents, now. Exit 1 while an incident is open."""
+    board = ask(lambda: Client(url, token).get("/v1/board"))
+    if as_json:
+        click.echo(json.dumps(board, ensure_ascii=False, indent=2))
+    else:
+        for o in board["objectives"]:
+            left = "no data" if o["remaining"] is None else f"{o['remaining']:.1%} of the error budget left"
+            click.echo(f"objective {o['name']}: {o['current']} against {o['target']} over {o['window']}, {left}")
+        for a in board["alerts"]:
+            click.echo(f"alert {a['name']} ({a['priority']}): {a['phase']}, {a['value']} (alert at {a['against']})")
+        for i in board["incidents"]:
+            click.echo(f"incident {i['id']} {i['phase']}: {i['cause']}; residual: {i['residual']['exposure']}")
+    sys.exit(NO if any(i["phase"] == "open" for i in board["incidents"]) else 0)
+
+
+@cli.command()
+@click.argument("call_id")
+@URL
+@TOKEN
+def explain(call_id: str, url: str, token: str) -> None:
+    """What happened to one call: guards, route, cost, alerts and actions around it."""
+    answer = ask(lambda: Client(url, token).get(f"/v1/calls/{call_id}"))
+    click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+
+
+@cli.command()
+@click.argument("switch", type=click.Choice(["on", "off"]))
+@click.option("--reason", required=True, help="Goes on the record.")
+@URL
+@TOKEN
+def automation(switch: str, reason: str, url: str, token: str) -> None:
+    """The kill switch: off holds every action that changes traffic; notices still go out."""
+    ask(lambda: Client(url, token).post("/v1/automation", {"on": switch == "on", "reason": reason}))
+    click.echo(f"automation is {switch}")
+
+
+# ---- the record ----
+
+
+@cli.group()
+def audit() -> None:
+    """The tamper-evident record."""
+
+
+@audit.command("verify")
+@DATA
+@click.option("--anchor", type=click.Path(path_type=Path), help="A checkpoint kept elsewhere: proves against a cut or rewrite.")
+@click.option("--vkey", help="The verifier key shown at first start (else the one in the data folder).")
+@AS_JSON
+def audit_verify(data: Path, anchor: Path | None, vkey: str | None, as_json: bool) -> None:
+    """Prove the record, or name the first record that is not what it was. Exit 0 proven, 1 not, 2 wrong input."""
+    from bongsu.app import verify_audit
+
+    report = verify_audit(data, anchor, vkey)
+    click.echo(json.dumps(report, ensure_ascii=False) if as_json else report["words"])
+    sys.exit(0 if report["ok"] else WRONG if report.get("wrong") else NO)
+
+
+@audit.command("prove")
+@click.argument("seq", type=int)
+@DATA
+def audit_prove(seq: int, data: Path) -> None:
+    """A self-contained proof that record SEQ is in the log: JSON for an auditor."""
+    from bongsu.app import prove_audit
+
+    proof = prove_audit(data, seq)
+    if proof is None:
+        fail(WRONG, f"expected the number of a record under a signed checkpoint, came {seq}")
+    click.echo(json.dumps(proof, ensure_ascii=False, indent=2))
+
+
+# ---- keeping ----
+
+
+@cli.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@DATA
+def backup(target: Path, data: Path) -> None:
+    """Copy state, event log, policies and keys to TARGET, consistent while everything runs."""
+    from bongsu.backup import back_up
+
+    try:
+        click.echo(back_up(data, target))
+    except (OSError, ValueError) as error:
+        fail(WRONG, str(error))
+
+
+@cli.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@DATA
+def restore(source: Path, data: Path) -> None:
+    """Make a new data folder from a backup; refuses to overwrite one."""
+    from bongsu.backup import restore as restore_from
+
+    try:
+        click.echo(restore_from(source, data))
+    except (OSError, ValueError) as error:
+        fail(WRONG, str(error))
+
+
+def main() -> None:
+    """Entry point. UTF-8 whatever the terminal says: half of our users write Korean."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    os.environ.setdefault("PYTHONUTF8", "1")
+    cli(prog_name="bongsu")

@@ -1,0 +1,66 @@
+"""Talks to a running control process: what the verbs of the command line use."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+DEFAULT_URL = "http://127.0.0.1:8081"
+
+
+class UnreachableError(Exception):
+    """Nobody answered, or not in our language."""
+
+
+class RefusedError(Exception):
+    """Control answered, and said no; ``status`` is HTTP's."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Client:
+    """``url`` as in ``BONGSU_URL``, ``token`` as in ``BONGSU_TOKEN``."""
+
+    def __init__(self, url: str, token: str = "", timeout: float = 10.0) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise UnreachableError(f"expected a URL such as {DEFAULT_URL}, came {url!r}")
+        self.url, self.token, self.timeout = url.rstrip("/"), token, timeout
+
+    def get(self, path: str) -> Any:
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: Any) -> Any:
+        return self._call("POST", path, json.dumps(body).encode())
+
+    def _call(self, method: str, path: str, body: bytes | None) -> Any:
+        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {self.token}"} if self.token else {})
+        request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310 (checked above)
+        try:
+            with urllib.request.urlopen(request, timeout=self.timeout) as reply:  # noqa: S310
+                return _decode(reply.read(), path)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise RefusedError(error.code, _message(error)) from None
+        except (urllib.error.URLError, OSError) as error:
+            reason = getattr(error, "reason", error)
+            raise UnreachableError(f"no answer from {self.url}: {reason}; is it running? (--url or BONGSU_URL)") from None
+
+
+def _decode(raw: bytes, path: str) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        raise UnreachableError(f"{path} did not answer with JSON: is this bongsu's control port?") from None
+
+
+def _message(error: urllib.error.HTTPError) -> str:
+    if error.code == 401:
+        return "the admin token is missing or wrong: set BONGSU_TOKEN to the one shown at first start"
+    try:
+        return str(json.loads(error.read())["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {error.code}"

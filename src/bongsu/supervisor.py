@@ -1,0 +1,111 @@
+"""Keeps the processes of one machine alive: one control process and N gateways.
+
+The supervisor owns the listening sockets and hands them down, so a gateway that is killed and started again never
+loses its port: callers wait in the backlog for the moment it takes. It does nothing else; a ``kill -9`` of the
+supervisor itself ends the children within a second, cleanly.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+QUICK = 5.0
+"""A child that dies sooner than this after its start waits before the next one, longer each time."""
+
+
+@dataclass
+class Child:
+    """One process to keep alive."""
+
+    name: str
+    argv: Sequence[str]
+    socket: socket.socket
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    quick_deaths: int = 0
+    not_before: float = 0.0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound, listening socket that children inherit. Raises OSError with the address where it is taken."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}; choose another port") from None
+    sock.listen(2048)
+    sock.set_inheritable(True)
+    return sock
+
+
+class Supervisor:
+    """Starts children and starts them again. ``poll`` does one round; ``run`` does rounds until told to stop."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = dict(environ)
+        self.children: list[Child] = []
+        self.stopping = False
+
+    def add(self, name: str, verb: str, sock: socket.socket, *options: str) -> Child:
+        """A child runs ``bongsu VERB --fd N ...``."""
+        argv = [sys.executable, "-m", "bongsu", verb, "--fd", str(sock.fileno()), *options]
+        child = Child(name, argv, sock)
+        self.children.append(child)
+        return child
+
+    def poll(self) -> None:
+        """Start whatever is not running and may be."""
+        for child in self.children:
+            if child.process is not None and child.process.poll() is None:
+                continue
+            now = time.monotonic()
+            if child.process is not None:
+                quick = now - child.started < QUICK
+                child.quick_deaths = child.quick_deaths + 1 if quick else 0
+                child.not_before = now + min(0.1 * 2**child.quick_deaths, 10.0) if quick else now
+                print(f"{child.name} ended ({child.process.returncode}); starting it again", file=sys.stderr)  # noqa: T201
+                child.process = None
+            if now >= child.not_before:
+                child.started = now
+                child.process = subprocess.Popen(list(child.argv), env=self.environ, pass_fds=[child.socket.fileno()])  # noqa: S603
+
+    def run(self) -> None:
+        """Until SIGINT or SIGTERM."""
+        def stop(number: int, frame: FrameType | None) -> None:
+            self.stopping = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        while not self.stopping:
+            self.poll()
+            time.sleep(0.1)
+        self.stop()
+
+    def stop(self, patience: float = 15.0) -> None:
+        """End the gateways first, so that control can still take in their last events; then close the sockets."""
+        for child in sorted(self.children, key=lambda c: c.name == "control"):
+            if child.process is not None and child.process.poll() is None:
+                child.process.terminate()
+                try:
+                    child.process.wait(patience)
+                except subprocess.TimeoutExpired:
+                    child.process.kill()
+                    child.process.wait()
+        for child in self.children:
+            child.socket.close()
+        self.children = []
+
+
+def orphaned(parent: int) -> bool:
+    """Whether the supervisor that started this process is gone."""
+    return parent != 0 and os.getppid() != parent

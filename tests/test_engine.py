@@ -1,0 +1,110 @@
+"""One tick: from numbers to an incident, its actions, and their undoing; on a virtual clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from worlds import BLOCKS
+
+from bongsu.actions.block import Block
+from bongsu.alert import Rule, Signal, Threshold
+from bongsu.cell import Cell, Cells
+from bongsu.engine import Changed, Decision, EngineState, Moved, Opened, Plan, Undo, paging, tick
+from bongsu.expression import read
+from bongsu.incident import cause, residual
+from bongsu.quantity import MINUTE, Duration
+from bongsu.response import Playbook
+from bongsu.slis.ratio import Ratio
+
+RULE = Rule("burst", Threshold(BLOCKS, ">", Fraction(10), Duration(5 * MINUTE), "<=", Fraction(2)), tier="severe")
+PLAN = Plan("bot", rules=(RULE,), signals=(BLOCKS,),
+            playbooks=(Playbook("stop", "burst", (Block("injection"),), Duration(3 * MINUTE)),))
+
+
+def live(counts: dict[int, int], until: int, plan: Plan = PLAN) -> list[tuple[int, Decision]]:
+    """Blocks a minute -> every decision with its minute."""
+    cells, state, out = Cells(MINUTE), EngineState(), []
+    for m in range(1, until):
+        cells.add([Cell("blocks", (), (m - 1) * MINUTE, "n", counts.get(m - 1, 0))])
+        state = replace(state, watermark=m * MINUTE)
+        state, decisions = tick(plan, cells, state, m * MINUTE)
+        out += [(m, d) for d in decisions]
+    return out
+
+
+def kinds(decisions: list[tuple[int, Decision]]) -> list[tuple[int, str]]:
+    return [(m, f"{type(d).__name__}:{d.incident.phase}" if isinstance(d, Changed) else type(d).__name__)
+            for m, d in decisions]
+
+
+def test_an_alert_opens_an_incident_clears_it_and_undoes_it_in_its_time() -> None:
+    assert kinds(live({10: 20}, 30)) == [
+        (11, "Moved"), (11, "Opened"), (16, "Moved"), (16, "Changed:cleared"), (19, "Undo"), (19, "Changed:closed")]
+
+
+def test_firing_again_before_the_undo_is_the_same_incident_and_begins_nothing_twice() -> None:
+    decisions = live({10: 20, 16: 20}, 40)
+    assert [k for _, k in kinds(decisions)].count("Opened") == 1
+    assert (17, "Changed:open") in kinds(decisions)
+    assert len({d.incident.id for _, d in decisions if isinstance(d, (Opened, Changed, Undo))}) == 1
+    assert [m for m, d in decisions if isinstance(d, Undo)] == [25]
+
+
+def test_a_second_episode_after_closing_is_a_new_incident() -> None:
+    decisions = live({5: 20, 25: 20}, 45)
+    assert len({d.incident.id for _, d in decisions if isinstance(d, Opened)}) == 2
+
+
+def test_replaying_the_same_month_names_the_same_incidents() -> None:
+    assert live({10: 20, 16: 20}, 40) == live({10: 20, 16: 20}, 40)
+
+
+def test_a_strict_operator_does_not_fire_at_equality() -> None:
+    assert live({10: 10}, 20) == []
+    assert live({10: 11}, 20) != []
+
+
+def test_the_cause_says_what_was_measured_over_how_long_against_what() -> None:
+    opened = next(d for _, d in live({10: 20}, 20) if isinstance(d, Opened))
+    assert opened.incident.cause == "blocks is 20 over 5m, alert at > 10"
+    assert opened.playbooks == ("stop",)
+
+
+def test_an_alert_split_by_a_label_has_one_state_machine_a_value() -> None:
+    signal = Signal("failing", Ratio(read("outcome = 'error'")), ("model",), key="failing", unit="share")
+    rule = Rule("failing", Threshold(signal, ">", Fraction(1, 10), MINUTE, "<=", Fraction(1, 20)), by=("model",))
+    cells = Cells(MINUTE, [Cell("failing", ("good",), 0, "total", 100), Cell("failing", ("poor",), 0, "total", 100),
+                           Cell("failing", ("poor",), 0, "bad", 50)])
+    state, decisions = tick(Plan("bot", rules=(rule,)), cells, EngineState(MINUTE), MINUTE)
+    assert [(d.labels, d.after) for d in decisions if isinstance(d, Moved)] == [(("poor",), "firing")]
+    assert cause(rule, Fraction(1, 2), ("poor",)) == "failing [model=poor] is 50% over 1m, alert at > 10%"
+    assert state.alerts["failing", ("good",)].phase == "ok"
+
+
+def test_without_data_an_alert_keeps_its_state() -> None:
+    signal = Signal("failing", Ratio(read("outcome = 'error'")), key="failing")
+    rule = Rule("failing", Threshold(signal, ">", Fraction(1, 10), MINUTE, "<=", Fraction(1, 20)))
+    plan = Plan("bot", rules=(rule,))
+    cells = Cells(MINUTE, [Cell("failing", (), 0, "total", 10), Cell("failing", (), 0, "bad", 10)])
+    state, _ = tick(plan, cells, EngineState(), MINUTE)
+    state, decisions = tick(plan, cells, state, 60 * MINUTE)
+    assert decisions == ()
+    assert state.alerts["failing", ()].phase == "firing"
+    assert state.alerts["failing", ()].data == "none"
+
+
+@pytest.mark.parametrize(("tier", "stops"), [("severe", True), ("major", False), ("minor", False)])
+def test_only_a_severe_threshold_alert_stops_a_deploy(tier: str, stops: bool) -> None:
+    plan = replace(PLAN, rules=(replace(RULE, tier=tier),))  # type: ignore[arg-type]
+    cells = Cells(MINUTE, [Cell("blocks", (), 0, "n", 20)])
+    state, _ = tick(plan, cells, EngineState(MINUTE), MINUTE)
+    assert (paging(plan, state) == ["burst"]) is stops
+
+
+@pytest.mark.parametrize(("value", "in_force", "exposure"), [
+    (20, (), "exposed"), (20, ("guard on",), "contained"), (3, (), "none"), (10, (), "none"),
+])
+def test_residual_risk_tells_contained_from_exposed(value: int, in_force: tuple[str, ...], exposure: str) -> None:
+    assert residual(RULE, Fraction(value), in_force, []).exposure == exposure
