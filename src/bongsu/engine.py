@@ -36,6 +36,18 @@ class Plan:
         return Duration(max(windows, default=self.base))
 
 
+def born(plan: Plan, created: Mapping[str, int]) -> Plan:
+    """The plan with each objective's birthday: it is not judged on time before that."""
+    objectives = {o.name: replace(o, created=created[o.name]) for o in plan.objectives}
+
+    def linked(rule: Rule) -> Rule:
+        if not isinstance(rule.when, Burn):
+            return rule
+        return replace(rule, when=replace(rule.when, objective=objectives[rule.when.objective.name]))
+
+    return replace(plan, objectives=tuple(objectives.values()), rules=tuple(map(linked, plan.rules)))
+
+
 Instance = tuple[str, Labels]
 """An alert and the label values it is about."""
 
