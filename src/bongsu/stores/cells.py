@@ -1,0 +1,75 @@
+"""Cells and how far they were counted: both move in one transaction, so a replay changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import select
+
+from bongsu.cell import Cell
+from bongsu.stores import schema
+from bongsu.stores.database import Store, Transaction, upsert
+from bongsu.stores.saved import dump, load
+
+CELLS = "cells"
+
+
+class CellStore(Store):
+    """Table family: cell, progress, created."""
+
+    def fold(self, cells: Iterable[Cell], position: int, name: str = CELLS) -> bool:
+        """Add the cells and move ``name`` to ``position`` together.
+
+        False, and nothing is changed, where the position is not beyond the stored one: that batch was counted before.
+        """
+        rows = [{**c._asdict(), "labels": dump(c.labels)} for c in cells]
+        with self.writing() as transaction:
+            if not _advance(transaction, name, position):
+                return False
+            upsert(transaction.connection, schema.cell, rows, add="n")
+        return True
+
+    def advance(self, name: str, position: int) -> bool:
+        """Move another reader of the event log (the lake) on; False where it is not forward."""
+        with self.writing() as transaction:
+            return _advance(transaction, name, position)
+
+    def position(self, name: str = CELLS) -> int:
+        """How far ``name`` has come; 0 before it began."""
+        with self.reading() as connection:
+            return connection.scalar(select(schema.progress.c.position).where(schema.progress.c.name == name)) or 0
+
+    def cells(self, since: int = 0) -> Iterator[Cell]:
+        """Every cell whose base window begins at ``since`` or later, read as it is consumed."""
+        table = schema.cell
+        query = select(*(table.c[name] for name in Cell._fields)).where(table.c.start >= since)
+        with self.reading() as connection:
+            for signal, labels, start, part, n in connection.execution_options(yield_per=10_000).execute(query):
+                yield Cell(signal, tuple(load(labels)), start, part, n)
+
+    def forget_cells(self, before: int) -> int:
+        """Retention: remove base windows that begin before ``before``; returns how many rows went."""
+        with self.writing() as transaction:
+            return int(transaction.execute(schema.cell.delete().where(schema.cell.c.start < before)).rowcount)
+
+    def created(self, objectives: Iterable[str], now: int) -> dict[str, int]:
+        """Since when each objective exists; one that is new exists since ``now``."""
+        names = list(objectives)
+        query = select(schema.created.c.objective, schema.created.c.since).where(schema.created.c.objective.in_(names))
+        with self.reading() as connection:
+            known = {row.objective: row.since for row in connection.execute(query)}
+        new = [name for name in names if name not in known]
+        if new:
+            with self.writing() as transaction:
+                upsert(transaction.connection, schema.created, [{"objective": n, "since": now} for n in new], keep=True)
+                known = {row.objective: row.since for row in transaction.execute(query)}
+        return known
+
+
+def _advance(transaction: Transaction, name: str, position: int) -> bool:
+    table = schema.progress
+    stored = transaction.execute(select(table.c.position).where(table.c.name == name)).scalar() or 0
+    if position <= stored:
+        return False
+    upsert(transaction.connection, table, [{"name": name, "position": position}])
+    return True

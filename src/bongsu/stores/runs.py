@@ -1,0 +1,89 @@
+"""A run of a playbook: written down whole before its first effect, taken back step by step."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import select
+
+from bongsu.incident import Incident, dedup_key
+from bongsu.response import Playbook, Step, begin, run_id, undo
+from bongsu.stores import schema
+from bongsu.stores.database import Transaction
+from bongsu.stores.saved import Spec, dump, spec_of
+
+
+def begin_run(transaction: Transaction, playbook: Playbook, incident: Incident, policy: str, now: int) -> bool:
+    """Write the run and its waiting steps; False where it was begun before (a decision that came twice)."""
+    run = run_id(incident.id, playbook.name)
+    if transaction.execute(select(schema.run.c.id).where(schema.run.c.id == run)).first() is not None:
+        return False
+    specs = [spec_of(action) for action in playbook.steps]
+    transaction.execute(schema.run.insert(), {"id": run, "incident": incident.id, "playbook": playbook.name,
+                                              "version": policy, "steps": dump(specs), "begun": now})
+    steps = begin(playbook, incident.id, now)
+    rows = [{**columns_of(step), "key": step.key, "run": run, "incident": incident.id, "n": step.n, "kind": step.kind,
+             "undo_wanted": False, "traffic": action.traffic, "on_unknown": action.on_unknown, "owner": "", "why": "",
+             "lane": _lane(incident, spec), "words": action.words()}
+            for step, action, spec in zip(steps, playbook.steps, specs, strict=True)]
+    if rows:
+        transaction.execute(schema.step.insert(), rows)
+    return True
+
+
+def _lane(incident: Incident, spec: Spec) -> str:
+    """Steps of one lane are carried out one after the other: what a channel is told of one alert keeps its order,
+    also from an incident to the next one of the same alert."""
+    key = dedup_key(incident.service, incident.alert, incident.labels)
+    return sha256("\0".join((key, spec.kind, dump(spec.settings))).encode()).hexdigest()[:32]
+
+
+def take_back_run(transaction: Transaction, run: str, actor: str, now: int, policy: str) -> int:
+    """Ask every step of a run to be undone; returns how many are to be, or never happen now.
+
+    A step that is being carried out, or may have been, is undone once that is known.
+    """
+    asked = 0
+    table = schema.step
+    for row in transaction.execute(select(table).where(table.c.run == run).order_by(table.c.ordinal)).all():
+        step = step_of(row)
+        after = undo(step, now)
+        if after is None:
+            if step.state not in ("waiting", "running"):
+                continue
+            transaction.execute(table.update().where(table.c.key == step.key).values(undo_wanted=True))
+        else:
+            write_step(transaction, step, after)
+            if after.state == "undone":
+                keep_outcome(transaction, step, "do", "cancelled", {}, "taken back before it began", now)
+                transaction.audit(actor, "step.cancelled", step.key, "taken back before it began",
+                                  {"kind": step.kind}, now, policy)
+        asked += 1
+    return asked
+
+
+def step_of(row: Any) -> Step:
+    """The step a row of its table holds."""
+    return Step(row.key, row.run, row.incident, row.n, row.kind, row.state, row.attempts, row.fence, row.next_at,
+                row.lease_until, row.begun)
+
+
+def columns_of(step: Step) -> dict[str, Any]:
+    """The columns that a transition may change."""
+    return {"state": step.state, "attempts": step.attempts, "fence": step.fence, "next_at": step.next_at,
+            "lease_until": step.lease_until, "begun": step.begun}
+
+
+def write_step(transaction: Transaction, before: Step, after: Step, **more: Any) -> bool:
+    """Change a step from what it was; False where it is no longer that (another worker was first)."""
+    table = schema.step
+    same = (table.c.key == before.key) & (table.c.fence == before.fence) & (table.c.state == before.state)
+    return bool(transaction.execute(table.update().where(same).values(**columns_of(after), **more)).rowcount)
+
+
+def keep_outcome(transaction: Transaction, step: Step, way: str, result: str, detail: Any, why: str, now: int) -> None:
+    """The one outcome of a way of a step; the table's key refuses a second."""
+    transaction.execute(schema.outcome.insert(), {
+        "step": step.key, "way": way, "result": result, "detail": dump(detail), "why": why, "at": now,
+        "attempt": step.attempts, "fence": step.fence})

@@ -1,0 +1,97 @@
+"""The tables of the state database, as SQLAlchemy Core knows them.
+
+JSON is kept as text with sorted keys, instants as microseconds. What the database itself guards: a cell is one row, a
+step has one outcome a way (do, undo), an audit record has one place.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(naming_convention={
+    "pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s"})
+# SQLite numbers rows by itself only where the key is exactly INTEGER.
+ordinal = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, Text, primary_key=True)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _whole(name: str, optional: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=optional)
+
+
+cell = Table(
+    "cell", metadata, _key("signal"), _key("labels"),
+    Column("start", BigInteger, primary_key=True, autoincrement=False), _key("part"), _whole("n"),
+    sqlite_with_rowid=False)
+
+progress = Table("progress", metadata, _key("name"), _whole("position"))
+
+engine = Table("engine", metadata, _key("name"), _text("body"))
+
+created = Table("created", metadata, _key("objective"), _whole("since"))
+
+incident = Table(
+    "incident", metadata, _key("id"), _text("service"), _text("alert"), _text("labels"), _text("tier"),
+    _whole("opened"), _text("cause"), _text("phase"), _whole("cleared", True), _whole("closed", True),
+    _whole("reopened"), _text("policy"),
+    Index("ix_incident_opened", "opened"))
+
+run = Table(
+    "run", metadata, _key("id"), Column("incident", Text, ForeignKey("incident.id"), nullable=False), _text("playbook"),
+    _text("version"), _text("steps"), _whole("begun"))
+
+step = Table(
+    "step", metadata, Column("ordinal", ordinal, primary_key=True), _text("key"),
+    Column("run", Text, ForeignKey("run.id"), nullable=False),
+    Column("incident", Text, ForeignKey("incident.id"), nullable=False),
+    _whole("n"), _text("kind"), _text("state"), _whole("attempts"), _whole("fence"), _whole("next_at"),
+    _whole("lease_until"), _whole("begun"), Column("undo_wanted", Boolean, nullable=False),
+    Column("traffic", Boolean, nullable=False), _text("on_unknown"), _text("lane"), _text("words"), _text("owner"),
+    _text("why"), UniqueConstraint("key"), Index("ix_step_state", "state", "next_at"),
+    Index("ix_step_lane", "lane", "ordinal"), Index("ix_step_run", "run"), Index("ix_step_incident", "incident"))
+
+outcome = Table(
+    "outcome", metadata, Column("step", Text, ForeignKey("step.key"), primary_key=True), _key("way"), _text("result"),
+    _text("detail"), _text("why"), _whole("at"), _whole("attempt"), _whole("fence"))
+
+change = Table(
+    "change", metadata, Column("seq", ordinal, primary_key=True), _text("key"), _text("value"), _text("owner"),
+    UniqueConstraint("owner", "key"))
+
+moved = Table(
+    "moved", metadata, Column("seq", ordinal, primary_key=True), _text("alert"), _text("labels"), _text("before"),
+    _text("after"), Column("value", Text), _whole("at"), _text("cause"),
+    Index("ix_moved_alert", "alert", "labels", "at"))
+
+audit = Table(
+    "audit", metadata, Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False), Column("leaf", LargeBinary, nullable=False))
+
+checkpoint = Table("checkpoint", metadata, Column("size", BigInteger, primary_key=True, autoincrement=False),
+                   _text("text"), _whole("at"))
+
+verdict = Table(
+    "verdict", metadata, _key("id"), _whole("at"), _text("service"), _text("stage"), _text("decision"), _text("body"),
+    Index("ix_verdict_at", "at"))
+
+note = Table("note", metadata, _key("key"), _text("value"))

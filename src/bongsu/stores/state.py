@@ -1,0 +1,87 @@
+"""Everything control remembers, in one SQL database: ``State(url)``.
+
+    cells       counts and how far they came
+    trail       audit records, checkpoints, notes, the kill switch
+    incidents   the engine's memory, alert moves, incidents, gate verdicts
+    steps       durable steps, outcomes, live changes
+
+Every method is one transaction and may be called from any thread. What a method wrote is fsynced when it returns.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import make_url
+
+from bongsu.stores.cells import CellStore
+from bongsu.stores.database import StateError, Store, fsync
+from bongsu.stores.steps import StepStore
+
+FILE = "state.db"
+
+
+class State(StepStore, CellStore):
+    """One open state database. ``close(now)`` signs what was not signed yet."""
+
+    def backup(self, folder: Path) -> Path:
+        """A consistent copy while others write; the file appears in ``folder`` whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        target, partial = folder / FILE, folder / f"{FILE}.part"
+        if target.exists():
+            raise StateError(f"backup: expected a folder without {FILE}, came {folder}; "
+                             "give each backup a folder of its own")
+        partial.unlink(missing_ok=True)
+        with self._engine.connect() as connection:
+            source = cast(Any, connection.connection.driver_connection)
+            _copy(source, partial)
+        partial.replace(target)
+        fsync(folder)
+        return target
+
+    def close(self, now: int | None = None) -> None:
+        """Let go of the database; with ``now`` and a key, sign the end of the audit log first."""
+        try:
+            if now is not None and self._key is not None:
+                self.checkpoint(now, force=True)
+        finally:
+            self.dispose()
+
+
+def restore(folder: Path, url: str) -> None:
+    """Put a backup where there is no state yet; checked before it takes its place."""
+    source, target = folder / FILE, Path(make_url(url).database or "")
+    if not source.is_file():
+        raise StateError(f"restore: expected a backup with {FILE}, came {folder}")
+    if target.exists():
+        raise StateError(f"restore: expected no state at {target.name}, came one; move it away first")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.part")
+    partial.unlink(missing_ok=True)
+    connection = sqlite3.connect(source)
+    try:
+        found = connection.execute("PRAGMA integrity_check").fetchone()[0]
+        if found != "ok":
+            raise StateError(f"restore: expected a sound database, came: {found}")
+        _copy(connection, partial)
+    except sqlite3.DatabaseError as error:
+        raise StateError(f"restore: expected a SQLite database, came {type(error).__name__}: {error}") from error
+    finally:
+        connection.close()
+    Store(f"sqlite:///{partial}").dispose()
+    partial.replace(target)
+    fsync(target.parent)
+
+
+def _copy(source: sqlite3.Connection, target: Path) -> None:
+    """SQLite's own backup, then one file on disk: no write-ahead log beside it."""
+    copy = sqlite3.connect(target)
+    try:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+    finally:
+        copy.close()
+    target.chmod(0o600)
+    fsync(target)
