@@ -2,4 +2,5 @@
 
 CHECKS = {
     "pii": "bongsu.checks.pii:Pii",
+    "pattern": "bongsu.checks.pattern:Pattern",
 }

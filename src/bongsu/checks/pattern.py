@@ -1,0 +1,185 @@
+"""Words and patterns that must not pass: the user's own, and the well-known phrases of prompt injection.
+
+A phrase is a literal: case does not matter, nor does how much white space parts its words, and it is found as whole
+words (a Korean particle may be glued to it). A pattern is RE2, so no text makes it slow.
+
+A stream may release what comes before ``hold``: exact for phrases; for patterns and the built-in list, matches of up
+to ``window`` characters are covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any, ClassVar
+
+import re2
+
+from bongsu.checks import injection_forms
+from bongsu.checks.flat import Flat
+from bongsu.ports import Finding
+
+_TAIL = 4096
+_MOST = 1000
+"""Matches of one pattern in one text; past it the rest of the text counts as one match, so that none is missed."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Finds ``phrases`` and ``patterns`` (kind ``pattern``) and, if ``builtin``, injection phrases (``injection``)."""
+
+    name: ClassVar[str] = "pattern"
+    version: ClassVar[str] = "1"
+
+    phrases: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    builtin: bool = True
+    window: int = 64
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise ValueError(f"window: expected at least 1 character, came {self.window}")
+        for i, phrase in enumerate(self.phrases):
+            if not Flat(phrase).text.split():
+                raise ValueError(f"phrases[{i}]: expected a word or more, came {phrase!r}")
+        for i, pattern in enumerate(self.patterns):
+            try:
+                empty = _compiled(f"(?i){pattern}").search(b"")
+            except (re2.error, UnicodeEncodeError) as error:
+                raise ValueError(f"patterns[{i}]: expected an RE2 pattern, came {pattern!r}: {_why(error)}") from None
+            if empty:
+                raise ValueError(f"patterns[{i}]: {pattern!r} matches the empty text, so it would match everywhere")
+
+    def look(self, text: str) -> Sequence[Finding]:
+        """Findings in order of place; matches of one kind that overlap are one finding."""
+        flat = Flat(text)
+        spans = {kind: list(_merged(engine.hits(flat.data))) for kind, engine in self._engines()}
+        if not any(spans.values()):
+            return ()
+        flattened = [(kind, span) for kind, found in spans.items() for span in found]
+        places = flat.spans([span for _, span in flattened])
+        findings = [Finding(kind, start, end, 1.0 if kind == "pattern" else 0.9)
+                    for (kind, _), (start, end) in zip(flattened, places, strict=True)]
+        return tuple(sorted(findings, key=lambda f: (f.start, f.end)))
+
+    def hold(self, text: str) -> int:
+        """How many trailing characters may still become, or be part of, a match."""
+        cut = max(0, len(text) - _TAIL)
+        flat = Flat(text[cut:])
+        data = flat.data
+        near = max(0, len(flat.text) - self.window)
+        window = len(flat.text[:near].encode())
+        place = window if self.patterns and data else len(data)
+        if self.phrases:
+            found = _open_phrases(self.phrases).search(data)
+            place = min(place, found.start()) if found else place
+        if self.builtin:
+            for opening in _OPEN:
+                found = opening.search(data, window)
+                place = min(place, found.start()) if found else place
+        return len(text) - cut - flat.origin(place) if place < len(data) else 0
+
+    def _engines(self) -> Iterator[tuple[str, _Engine]]:
+        if self.builtin:
+            yield "injection", _engine(injection_forms.FORMS)
+        if self.phrases or self.patterns:
+            yield "pattern", _engine((*map(_phrase, self.phrases), *(f"(?i){p}" for p in self.patterns)))
+
+
+def _why(error: Exception) -> str:
+    detail = error.args[0] if error.args else ""
+    return detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(error)
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.max_mem, options.log_errors = 64 << 20, False
+    return options
+
+
+def _compiled(pattern: str) -> Any:
+    return re2.compile(pattern.encode(), _options())
+
+
+_OPEN = (_compiled(rf"{injection_forms.OPENING}[^.!?]*\z"), _compiled(r"[A-Za-z<\[(][A-Za-z'’-]{0,15}\z"),
+         _compiled(r"(?:[가-힣]{1,4}|[\[<'\"‘“🔓]{1,2}\s{0,2}[A-Za-z]{0,12})\z"))
+"""Where a phrase of the built-in list may be under way: after an opening, or inside a word that may become one."""
+
+
+def _pieces(phrase: str) -> list[str]:
+    """A phrase as small patterns in a row: characters, and what may part its words (between Hangul, also nothing)."""
+    out: list[str] = []
+    words = Flat(phrase).text.split()
+    for i, word in enumerate(words):
+        if i:
+            hangul = "가" <= words[i - 1][-1] <= "힣" and "가" <= word[0] <= "힣"
+            out.append(r"\s*" if hangul else r"\s+")
+        out += [re2.escape(ch) for ch in word]
+    return out
+
+
+def _edge(ch: str) -> str:
+    return r"\b" if ch.isascii() and (ch.isalnum() or ch == "_") else ""
+
+
+def _phrase(phrase: str) -> str:
+    words = Flat(phrase).text.split()
+    return "(?i)" + _edge(words[0][0]) + "".join(_pieces(phrase)) + _edge(words[-1][-1])
+
+
+@lru_cache(maxsize=64)
+def _open_phrases(phrases: tuple[str, ...]) -> Any:
+    """Matches the longest end of a text that begins a phrase: ``a(?:b(?:c)?)?`` for each of them."""
+    starts = []
+    for phrase in phrases:
+        pieces = _pieces(phrase)
+        if not _edge(Flat(phrase).text.split()[-1][-1]):
+            pieces.pop()  # whole already; a phrase that must end a word is open until the next character
+        if pieces:
+            nested = "(?:".join(pieces) + ")?" * (len(pieces) - 1)
+            starts.append(_edge(Flat(phrase).text.split()[0][0]) + nested)
+    return _compiled(rf"(?i)(?:{'|'.join(starts)})\z") if starts else _compiled(r"[^\s\S]")
+
+
+class _Engine:
+    """Patterns behind one automaton that says which of them occur at all."""
+
+    def __init__(self, patterns: tuple[str, ...]) -> None:
+        self.patterns = [_compiled(p) for p in patterns]
+        self.set = re2.Set.SearchSet(_options())
+        for pattern in patterns:
+            self.set.Add(pattern)
+        self.alive = self.set.Add("")
+        self.set.Compile()
+
+    def hits(self, data: bytes) -> Iterator[tuple[int, int]]:
+        seen = self.set.Match(data)
+        if not seen or self.alive not in seen:  # the automaton gave up: every pattern may occur
+            seen = range(len(self.patterns) + 1)
+        for i in seen:
+            if i != self.alive:
+                found = self.patterns[i].finditer(data)
+                yield from (m.span() for m in islice(found, _MOST) if m.end() > m.start())
+                more = next(found, None)
+                if more:
+                    yield more.start(), len(data)
+
+
+@lru_cache(maxsize=64)
+def _engine(patterns: tuple[str, ...]) -> _Engine:
+    return _Engine(patterns)
+
+
+def _merged(spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    last: tuple[int, int] | None = None
+    for span in sorted(spans):
+        if last and span[0] < last[1]:
+            last = last[0], max(last[1], span[1])
+            continue
+        if last:
+            yield last
+        last = span
+    if last:
+        yield last
