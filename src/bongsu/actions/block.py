@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from bongsu.ports import Change, Done, Notice, Send
@@ -15,7 +15,7 @@ class Block:
     kind: ClassVar[str] = "block"
     on_unknown: ClassVar[Literal["retry", "never"]] = "retry"
     traffic: ClassVar[bool] = True
-    guard: str
+    guard: str = field(metadata={"ref": "guards"})
 
     async def do(self, notice: Notice, send: Send) -> Done:
         return Done({"guard": self.guard}, (Change(f"guard/{self.guard}", "enforce"),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 from bongsu.ports import Done, Notice, Send
@@ -15,7 +15,7 @@ class Notify:
     kind: ClassVar[str] = "notify"
     on_unknown: ClassVar[Literal["retry", "never"]] = "retry"
     traffic: ClassVar[bool] = False
-    channel: str
+    channel: str = field(metadata={"ref": "channels"})
 
     async def do(self, notice: Notice, send: Send) -> Done:
         receipt = await send(self.channel, notice)

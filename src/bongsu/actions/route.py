@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from bongsu.ports import Change, Done, Notice, Send
@@ -19,7 +19,7 @@ class Route:
     kind: ClassVar[str] = "route"
     on_unknown: ClassVar[Literal["retry", "never"]] = "retry"
     traffic: ClassVar[bool] = True
-    to: Mapping[str, str]
+    to: Mapping[str, str] = field(metadata={"ref": ("routes", "targets")})
 
     async def do(self, notice: Notice, send: Send) -> Done:
         return Done(dict(self.to), tuple(Change(f"route/{route}", upstream) for route, upstream in self.to.items()))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from bongsu.engine import Plan
 from bongsu.guard import Guard
 from bongsu.ports import Channel
 from bongsu.quantity import DAY, SECOND, Duration, Rate
+
+if TYPE_CHECKING:
+    from bongsu.policy.declare import TestDecl
 
 Role = Literal["primary", "light", "conservative"]
 
@@ -28,9 +31,9 @@ class Upstream:
     """A model endpoint that speaks the OpenAI API. ``key`` is a secret reference, never a value."""
 
     name: str
-    url: str
+    url: str = field(metadata={"form": "url"})
     model: str
-    key: str = ""
+    key: str = field(default="", metadata={"form": "secret"})
     region: str = ""
     provider: str = ""
     model_version: str = ""
@@ -43,10 +46,10 @@ class Route:
     """What a client's ``model`` names: where its traffic goes, and where else it may go."""
 
     name: str
-    primary: str
-    fallback: tuple[str, ...] = ()
-    light: str = ""
-    conservative: str = ""
+    primary: str = field(metadata={"ref": "upstreams"})
+    fallback: tuple[str, ...] = field(default=(), metadata={"ref": "upstreams"})
+    light: str = field(default="", metadata={"ref": "upstreams"})
+    conservative: str = field(default="", metadata={"ref": "upstreams"})
     prompt_version: str = ""
 
     def resolve(self, target: str) -> str:
@@ -79,13 +82,29 @@ class Service:
 class Heartbeat:
     """Dead-man's switch: ``url`` is called every ``every`` while bongsu is well; its silence is the alarm."""
 
-    url: str
+    url: str = field(metadata={"form": "endpoint"})
     every: Duration = Duration(60 * SECOND)
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something worth knowing that is not wrong."""
+
+    path: str
+    line: int
+    column: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}: note: {self.text}"
+
+
+@dataclass(frozen=True)
 class Policy:
-    """Everything one service declared. ``hash`` names this very text in every record."""
+    """Everything one service declared. ``hash`` names this very text in every record.
+
+    ``limits`` has each threshold alert's limit as it was written (``120% of 0.000004 USD``).
+    """
 
     path: str
     hash: str
@@ -102,4 +121,6 @@ class Policy:
     apology: str = "I'm sorry, but I can't help with that request."
     durability: Literal["group", "strict"] = "group"
     fail: Literal["open", "closed"] = "closed"
-    tests: tuple[Mapping[str, Any], ...] = ()
+    tests: tuple[TestDecl, ...] = ()
+    limits: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[Note, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
@@ -28,8 +28,8 @@ class Mean:
 
     kind: ClassVar[str] = "mean"
     unit: ClassVar[str] = ""
-    sum: Expression
-    per: Expression | None = None
+    sum: Expression = field(metadata={"want": "number"})
+    per: Expression | None = field(default=None, metadata={"want": "number"})
 
     def parts(self) -> Mapping[str, ports.Aggregate]:
         known = (self.sum,) if self.per is None else (self.sum, self.per)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
@@ -32,7 +32,7 @@ class Quantile:
 
     kind: ClassVar[str] = "quantile"
     unit: ClassVar[str] = ""
-    of: Expression
+    of: Expression = field(metadata={"want": "number"})
     q: Fraction
 
     def parts(self) -> Mapping[str, ports.Aggregate]:

@@ -1,0 +1,201 @@
+"""The policy as it is written: every section, its settings, their types and defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+from bongsu import ports
+from bongsu.alert import Tier
+from bongsu.event import COLUMNS, Origin
+from bongsu.guard import Guard
+from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
+from bongsu.policy.model import Heartbeat, Retention, Route, Service, Upstream
+from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo
+from bongsu.quantity import MINUTE, Duration, show_share
+
+NAME = r"\w[\w.-]*"
+ROUTE_NAME = r"\w[\w./:-]*"
+TIER_NAMES = {"P0": "severe", "P1": "major", "P2": "minor", "P3": "info"}
+MOST_EVENTS = 1_000_000
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for the whole service."""
+
+    base_window: Duration = MINUTE
+    currency: str = "USD"
+    durability: Literal["group", "strict"] = "group"
+    fail: Literal["open", "closed"] = "closed"
+    apology: str = "I'm sorry, but I can't help with that request."
+    retention: Retention = field(default_factory=Retention)
+    stale_after: Duration = Duration(5 * MINUTE)
+
+    def __post_init__(self) -> None:
+        if not _CURRENCY.fullmatch(self.currency):
+            raise Misfit("a currency code of three capitals such as USD", quoted(self.currency), field="currency")
+        for name in ("base_window", "stale_after"):
+            if getattr(self, name) <= 0:
+                raise Misfit("a duration above zero", "0", field=name)
+
+
+@dataclass(frozen=True)
+class SignalDecl:
+    """Something counted of the events: its kind, and what that kind needs."""
+
+    kind: ports.Sli
+    labels: tuple[str, ...] = field(default=(), metadata={"ref": "labels"})
+    origin: Origin = "live"
+
+
+@dataclass(frozen=True)
+class ObjectiveDecl:
+    """A promise about a ratio: ``target`` is the share that must be good over ``window``."""
+
+    signal: str = field(metadata={"ref": "signals"})
+    target: Fraction
+    window: Duration
+
+    def __post_init__(self) -> None:
+        if not 0 < self.target < 1:
+            raise Misfit("a target above 0% and below 100%", show_share(self.target),
+                         "a promise without an error budget cannot be kept", "target")
+        if self.window <= 0:
+            raise Misfit("a duration above zero", "0", field="window")
+
+
+@dataclass(frozen=True)
+class AlertDecl:
+    """A condition over time: ``when`` a signal crosses a threshold, or an objective's budget ``burn``s too fast."""
+
+    when: str = ""
+    burn: str = field(default="", metadata={"ref": "objectives"})
+    over: Duration | None = None
+    clear: str = ""
+    hold: Duration = field(default=Duration(0), metadata={"key": "for"})
+    clear_hold: Duration = field(default=Duration(0), metadata={"key": "clear_for"})
+    tier: Tier = field(default="minor", metadata={"aliases": TIER_NAMES})
+    to: tuple[str, ...] = field(default=(), metadata={"ref": "channels"})
+    by: tuple[str, ...] = field(default=(), metadata={"ref": "labels"})
+    min_events: int = 0
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.when) == bool(self.burn):
+            both = bool(self.when)
+            raise Misfit("either 'when' or 'burn'", "both" if both else "neither", field="burn" if both else "")
+        if self.when and self.over is None:
+            raise Misfit("'over', the window that 'when' looks at", "nothing", field="when")
+        if self.burn:
+            for name, given in (("over", self.over), ("clear", self.clear), ("by", self.by),
+                                ("min_events", self.min_events)):
+                if given:
+                    raise Misfit("settings of a burn alert", f"'{name}'", "its windows follow from the objective", name)
+
+
+@dataclass(frozen=True)
+class PlaybookDecl:
+    """What to ``do`` ``on`` an alert, and when to take it back."""
+
+    on: str = field(metadata={"ref": "alerts", "prefix": "alert"})
+    do: tuple[ports.Action, ...]
+    undo_when: Undo = Undo(0)  # noqa: RUF009  # a number
+
+    @property
+    def undo_after(self) -> Duration | None:
+        return None if self.undo_when == NEVER else Duration(self.undo_when)
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Events of a test: one at a moment, or one every so often over a span. Other keys are columns of the event."""
+
+    at: Timing
+    every: Duration | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict, metadata={"rest": "columns"})
+    place: Place = NOWHERE
+
+    def __post_init__(self) -> None:
+        span = self.at.end > self.at.begin
+        if span != (self.every is not None):
+            raise Misfit("'every' with a span, and with a span only", "neither" if span else "'every' with a moment",
+                         field="at" if span else "every")
+        if self.every is not None and self.every <= 0:
+            raise Misfit("a duration above zero", "0", field="every")
+        many = (self.at.end - self.at.begin) // self.every if self.every else 1
+        if many > MOST_EVENTS:
+            raise Misfit(f"at most {MOST_EVENTS} events", str(many), field="every")
+
+
+ALERT_STATES = ("ok", "pending", "firing", "clearing")
+PLAYBOOK_STATES = ("begun", "undone")
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What must be so at a moment, or at some moment of a span; ``never`` turns it round."""
+
+    state: Literal["ok", "pending", "firing", "clearing", "begun", "undone"]
+    at: Moment | None = None
+    between: Span | None = None
+    alert: str = field(default="", metadata={"ref": "alerts"})
+    playbook: str = field(default="", metadata={"ref": "playbooks"})
+    never: bool = False
+    place: Place = NOWHERE
+
+    def __post_init__(self) -> None:
+        if (self.at is None) == (self.between is None):
+            raise Misfit("either 'at' or 'between'", "neither" if self.at is None else "both")
+        if bool(self.alert) == bool(self.playbook):
+            raise Misfit("either 'alert' or 'playbook'", "both" if self.alert else "neither")
+        allowed = ALERT_STATES if self.alert else PLAYBOOK_STATES
+        if self.state not in allowed:
+            what = "an alert" if self.alert else "a playbook"
+            raise Misfit(f"a state of {what} ({', '.join(allowed)})", quoted(self.state), field="state")
+
+
+@dataclass(frozen=True)
+class TestDecl:
+    """A timeline: these events happen, this is expected."""
+
+    __test__ = False  # not a class of tests, whatever pytest makes of its name
+
+    name: str
+    events: tuple[Happening, ...]
+    expect: tuple[Expectation, ...]
+    place: Place = NOWHERE
+
+
+def _named(pattern: str = NAME) -> Any:
+    return field(default_factory=dict, metadata={"names": pattern})
+
+
+@dataclass(frozen=True)
+class Document:
+    """A whole policy."""
+
+    bongsu: Literal["1"]
+    service: Service
+    settings: Settings = field(default_factory=Settings)
+    upstreams: Mapping[str, Upstream] = _named()
+    routes: Mapping[str, Route] = _named(ROUTE_NAME)
+    guards: Mapping[str, Guard] = _named()
+    signals: Mapping[str, SignalDecl] = _named()
+    objectives: Mapping[str, ObjectiveDecl] = _named()
+    alerts: Mapping[str, AlertDecl] = _named()
+    playbooks: Mapping[str, PlaybookDecl] = _named()
+    channels: Mapping[str, ports.Channel] = _named()
+    roles: Mapping[str, tuple[str, ...]] = _named()
+    heartbeat: Heartbeat | None = None
+    tests: tuple[TestDecl, ...] = ()
+
+
+_TYPES: dict[str, Any] = {"text": str, "int": int, "number": float, "bool": bool}
+EVENT_COLUMNS = {name: Origin if name == "origin" else _TYPES[kind] for name, kind in COLUMNS.items()
+                 if name not in ("id", "time", "service", "verdicts")}
+"""What a test may say of an event, and as what it is read."""

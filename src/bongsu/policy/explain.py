@@ -1,0 +1,154 @@
+"""What a policy will do, in words: one sentence an alert, an objective, a guard, a route."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+
+from bongsu import registry
+from bongsu.alert import Burn, Rule, Threshold
+from bongsu.guard import Guard
+from bongsu.incident import show
+from bongsu.policy.model import Policy, Route
+from bongsu.policy.phrases import PHRASES, TIERS, UNITS, Language
+from bongsu.ports import Action
+from bongsu.quantity import NANO, show_duration, show_number, show_share
+from bongsu.slo import Objective, reachable_factor
+
+
+def explain(policy: Policy, language: Language = "en") -> list[str]:
+    """The policy in sentences, alerts first."""
+    return list(_Words(policy, language).sentences())
+
+
+class _Words:
+    """One policy in one language."""
+
+    def __init__(self, policy: Policy, language: Language) -> None:
+        self.policy, self.language, self.phrases = policy, language, PHRASES[language]
+
+    def say(self, phrase: str, **words: str) -> str:
+        return self.phrases[phrase].format(**words)
+
+    def sentences(self) -> Iterator[str]:
+        plan = self.policy.plan
+        yield from map(self.alert, plan.rules)
+        yield from map(self.objective, plan.objectives)
+        yield from map(self.guard, self.policy.guards)
+        yield from map(self.route, self.policy.routes.values())
+
+    # ---- alerts ----
+
+    def alert(self, rule: Rule) -> str:
+        books = [p for p in self.policy.plan.playbooks if p.alert == rule.name]
+        actions = [words for p in books for step in p.steps for words in self.action(step)]
+        clear = self.clear(rule)
+        back = [p.undo_after for p in books if p.undo_after is not None]
+        if back:
+            clear += self.say("undo after", after=self.duration(max(back))) if max(back) else self.say("undo")
+        if stay := [p.name for p in books if p.undo_after is None]:
+            clear += self.say("never", names=", ".join(stay))
+        return self.say("alert", name=rule.name, tier=TIERS[self.language][rule.tier], condition=self.condition(rule),
+                        actions=self.listed(actions) or self.phrases["nothing"], clear=clear)
+
+    def condition(self, rule: Rule) -> str:
+        held = {"hold": self.duration(rule.hold)}
+        when = rule.when
+        if isinstance(when, Burn):
+            period, target = when.objective.window, when.objective.target
+            pairs = self.phrases["or"].join(
+                self.say("pair", factor=show_number(reachable_factor(p.factor(period), target), 2),
+                         long=self.duration(p.long), short=self.duration(p.short)) for p in when.pairs)
+            return self.say("burn stays" if rule.hold else "burn", name=when.objective.name, pairs=pairs, **held)
+        by = self.say("by", labels=", ".join(rule.by)) if rule.by else ""
+        return self.say("stays" if rule.hold else "is", signal=when.signal.name, by=by, over=self.duration(when.over),
+                        op=self.phrases[when.op], limit=self.limit(rule.name, when), **held)
+
+    def clear(self, rule: Rule) -> str:
+        held = {"hold": self.duration(rule.clear_hold)}
+        if isinstance(rule.when, Burn):
+            return self.say("burn clears after" if rule.clear_hold else "burn clears", **held)
+        return self.say("clears after" if rule.clear_hold else "clears", op=self.phrases[rule.when.leave_op],
+                        limit=self.value(rule.when.exit, rule.when), **held)
+
+    def limit(self, alert: str, when: Threshold) -> str:
+        """The threshold as it was written; a share of something in the order of the language."""
+        written = self.policy.limits.get(alert) or self.value(when.enter, when)
+        of = re.fullmatch(r"(\S+%|\S+ %)\s+of\s+(.+)", written)
+        if of is None:
+            return written
+        return f"{of[1]} of {of[2]}" if self.language == "en" else f"{of[2]}의 {of[1]}"
+
+    def value(self, value: Fraction, when: Threshold) -> str:
+        micro = value * 1000
+        if when.signal.unit == "ms" and micro.denominator == 1:
+            return show_duration(int(micro))
+        if when.signal.unit == self.policy.currency:
+            return f"{show_number(value / NANO, 12)} {self.policy.currency}"
+        return show(value, when.signal.unit)
+
+    def action(self, step: Action) -> Iterator[str]:
+        if step.kind == "route":
+            for route, target in getattr(step, "to", {}).items():
+                yield self.say("route", route=route, target=target)
+        elif step.kind == "notify":
+            yield self.say("notify", channel=self.channel(getattr(step, "channel", "")))
+        elif step.kind in ("block", "freeze"):
+            yield self.say(step.kind, **vars(step))
+        else:
+            yield step.words()
+
+    def channel(self, name: str) -> str:
+        """A channel with its kind, as in ``ops (slack)``."""
+        part = self.policy.channels.get(name)
+        kind = next((k for k in registry.kinds("channels") if part is not None and _is(part, k)), "")
+        return f"{name} ({kind})" if kind and self.language == "en" else f"{name}({kind})" if kind else name
+
+    # ---- the rest ----
+
+    def objective(self, objective: Objective) -> str:
+        signal = next(s.name for s in self.policy.plan.signals if s.key == objective.signal)
+        bad = objective.allowed * 10**6
+        return self.say("objective", name=objective.name, target=show_share(objective.target, 6), signal=signal,
+                        window=self.duration(objective.window),
+                        bad=f"{int(bad):,}" if bad.denominator == 1 else show_number(bad))
+
+    def guard(self, guard: Guard) -> str:
+        if not guard.enabled:
+            return self.say("off", name=guard.name)
+        words = {"name": guard.name, "check": guard.check.name,
+                 "on": self.listed([self.phrases[side] for side in guard.on]),
+                 "routes": self.say("routes", routes=", ".join(guard.routes)) if guard.routes else ""}
+        if guard.shadow:
+            return self.say("shadow", **words)
+        return self.say("guard", act=self.phrases["block act" if guard.act == "block" else guard.act],
+                        timeout=self.duration(guard.timeout), fails=self.phrases[guard.fails], **words)
+
+    def route(self, route: Route) -> str:
+        roles = ((role, getattr(route, role)) for role in ("light", "conservative"))
+        return self.say("path", name=route.name, primary=self.upstream(route.primary),
+                        fallback=self.say("fallback", names=", ".join(route.fallback)) if route.fallback else "",
+                        roles="".join(self.say("role", role=role, name=name) for role, name in roles if name))
+
+    def upstream(self, name: str) -> str:
+        found = self.policy.upstreams[name]
+        return f"{name} ({', '.join(filter(None, (found.model, found.region)))})"
+
+    def listed(self, words: list[str]) -> str:
+        if self.language == "ko" or len(words) < 2:
+            return ", ".join(words)
+        return ", ".join(words[:-1]) + self.phrases["and"] + words[-1]
+
+    def duration(self, value: int) -> str:
+        """``90m`` as ``1 hour 30 minutes``, or ``1시간 30분``."""
+        parts = re.findall(r"(\d+)([a-z]+)", show_duration(value))
+        units = UNITS[self.language]
+        return " ".join(f"{n}{units[unit][n != '1']}" for n, unit in parts)
+
+
+def _is(part: object, kind: str) -> bool:
+    try:
+        return type(part) is registry.part("channels", kind)
+    except (ImportError, AttributeError):  # a kind of a package that is not whole
+        return False

@@ -1,0 +1,236 @@
+"""A document -> the linked policy: names become things, and what only the whole can tell is checked.
+
+Nothing here stops at a fault; a thing that is broken is left out and what needs it is passed over in silence, for its
+fault is known already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from bongsu.actions.notify import Notify
+from bongsu.alert import Burn, Rule, Signal, Threshold
+from bongsu.engine import Plan
+from bongsu.event import LABELS
+from bongsu.policy.condition import read_clear, read_when, unit_of
+from bongsu.policy.declare import AlertDecl, Document, SignalDecl
+from bongsu.policy.fault import Misfit, closest, did_you_mean, listed, quoted
+from bongsu.policy.model import Note, Policy
+from bongsu.policy.node import Items, Table, Text
+from bongsu.policy.read import Reader, Reference, Trail
+from bongsu.policy.setting import settings
+from bongsu.ports import Sli
+from bongsu.quantity import Duration, Rate, show_duration, show_number, show_share
+from bongsu.response import Playbook
+from bongsu.slo import Objective, Pair, Severity, pairs, reachable, reachable_factor
+
+ROLES = ("primary", "light", "conservative")
+_NOUNS = {"upstreams": "an upstream", "routes": "a route", "guards": "a guard", "signals": "a signal",
+          "objectives": "an objective", "alerts": "an alert", "channels": "a channel", "playbooks": "a playbook",
+          "labels": "a column to split by"}
+
+
+def tell(alert: str) -> str:
+    """The name of the playbook that an alert's ``to`` stands for."""
+    return f"tell-{alert}"
+
+
+@dataclass(frozen=True)
+class Names:
+    """What each section declares, sound or broken."""
+
+    sections: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, root: Table) -> Names:
+        sections = [s.key for s in settings(Document)]
+        found = {key.text if key.text in sections else closest(key.text, sections):  # misspelt: its names still count
+                 tuple(name.text for name, _ in value.entries)
+                 for key, value in root.entries if isinstance(value, Table)}
+        return cls({**found, "labels": LABELS})
+
+    def __getitem__(self, section: str) -> tuple[str, ...]:
+        return self.sections.get(section, ())
+
+
+class Linker:
+    """One pass over a document."""
+
+    def __init__(self, document: Document, reader: Reader, names: Names) -> None:
+        self.document, self.reader, self.names = document, reader, names
+        self.base = document.settings.base_window
+        self.notes: list[Note] = []
+        self.limits: dict[str, str] = {}
+
+    # ---- names ----
+
+    def references(self) -> None:
+        tells = {tell(name): alert for name, alert in self.document.alerts.items() if alert.to}
+        for name in self.document.playbooks:
+            if name in tells:
+                self.reader.fault(("playbooks", name), "a name of its own", quoted(name),
+                                  "the alert's 'to' makes a playbook of this name")
+        for reference in self.reader.references:
+            if reference.section == "targets":
+                self.target(reference)
+                continue
+            known = self.names[reference.section]
+            known = (*known, *tells) if reference.section == "playbooks" else known
+            if reference.name not in known:
+                self.unknown(reference.trail, reference.section, reference.name, known, reference.offset)
+
+    def unknown(self, trail: Trail, section: str, name: str, known: tuple[str, ...], offset: int = 0) -> None:
+        self.reader.fault(trail, f"{_NOUNS[section]} ({listed(known) or 'none is declared'})", quoted(name),
+                          did_you_mean(name, known), offset)
+
+    def target(self, reference: Reference) -> None:
+        """Where a step sends a route: an upstream, or a role that the route has."""
+        name, route = reference.name, str(reference.trail[-1])
+        if name in self.names["upstreams"]:
+            return
+        if name not in ROLES:
+            known = (*self.names["upstreams"], *ROLES)
+            self.reader.fault(reference.trail, f"an upstream or a role of the route ({listed(known)})", quoted(name),
+                              did_you_mean(name, known))
+            return
+        found = self.document.routes.get(route)
+        if found is not None and not getattr(found, name):
+            self.reader.fault(reference.trail, f"a role that route {route} has", quoted(name),
+                              f"add '{name}: UPSTREAM' to routes.{route}")
+
+    # ---- quantities ----
+
+    def whole(self, trail: Trail, window: Duration) -> None:
+        node = self.reader.nearest(trail)
+        came = quoted(node.text) if isinstance(node, Text) else show_duration(window)
+        if window <= 0:
+            self.reader.fault(trail, "a duration above zero", came)
+        elif window % self.base:
+            up = show_duration(-(-window // self.base) * self.base)
+            self.reader.fault(trail, f"a multiple of base_window ({show_duration(self.base)})", came,
+                              f"did you mean '{up}'?")
+
+    def prices(self) -> None:
+        currency = self.document.settings.currency
+        for name, upstream in self.document.upstreams.items():
+            for f in fields(upstream.price) if upstream.price else ():
+                rate = getattr(upstream.price, f.name)
+                if isinstance(rate, Rate) and rate.currency != currency:
+                    self.reader.fault(("upstreams", name, "price", f.name), f"a price in {currency}, the currency "
+                                      "of this policy", quoted(str(rate)))
+
+    # ---- the plan ----
+
+    def signal(self, name: str, decl: SignalDecl) -> Signal:
+        return Signal(name, decl.kind, decl.labels, decl.origin, signal_key(name, decl, self.base),
+                      unit_of(decl.kind, self.document.settings.currency))
+
+    def objectives(self, signals: Mapping[str, Signal]) -> Iterator[Objective]:
+        for name, decl in self.document.objectives.items():
+            self.whole(("objectives", name, "window"), decl.window)
+            signal = signals.get(decl.signal)
+            if signal is None:
+                continue
+            if not {"bad", "total"} <= set(signal.sli.parts()):
+                ratios = [s.name for s in signals.values() if "bad" in s.sli.parts()]
+                self.reader.fault(("objectives", name, "signal"), "a signal of kind ratio",
+                                  f"'{decl.signal}' of kind {signal.sli.kind}", did_you_mean(decl.signal, ratios))
+                continue
+            yield Objective(name, signal.key, decl.target, decl.window)
+
+    def rule(self, name: str, decl: AlertDecl, signals: Mapping[str, Signal],
+             objectives: Mapping[str, Objective]) -> Rule | None:
+        when = self.threshold(name, decl, signals) if decl.when else self.burn(name, decl, objectives)
+        if when is None:
+            return None
+        return Rule(name, when, decl.hold, decl.clear_hold, decl.tier, decl.to, decl.by, decl.text)
+
+    def threshold(self, name: str, decl: AlertDecl, signals: Mapping[str, Signal]) -> Threshold | None:
+        at = ("alerts", name)
+        over = decl.over or self.base
+        self.whole((*at, "over"), over)
+        try:
+            when = read_when(decl.when, signals, dict.fromkeys(self.names["signals"]))
+        except Misfit as error:
+            self.reader.misfit((*at, "when"), error)
+            return None
+        if when is None:
+            return None
+        signal = signals[when.signal]
+        self.limits[name] = when.words
+        for i, label in enumerate(decl.by):
+            if label in LABELS and label not in signal.labels:
+                self.reader.fault((*at, "by", i), f"one of the labels of signal {signal.name} "
+                                  f"({listed(signal.labels) or 'it has none'})", quoted(label),
+                                  f"add it to signals.{signal.name}.labels")
+        try:
+            leave, limit = read_clear(decl.clear, when, signal)
+        except Misfit as error:
+            self.reader.misfit((*at, "clear"), error)
+            return None
+        return Threshold(signal, when.op, when.limit, over, leave, limit, decl.min_events)
+
+    def burn(self, name: str, decl: AlertDecl, objectives: Mapping[str, Objective]) -> Burn | None:
+        objective, at = objectives.get(decl.burn), ("alerts", name, "burn")
+        if objective is None:
+            return None
+        severity: Severity = "page" if decl.tier in ("severe", "major") else "ticket"
+        mine = tuple(self.fit(p) for p in pairs(objective.window) if p.severity == severity)
+        if not mine:
+            self.reader.fault(at, f"an objective with a window that {severity} burn alerts fit in",
+                              f"{show_duration(objective.window)}", "they need two days or more, or less than one")
+            return None
+        for pair in mine:
+            factor = pair.factor(objective.window)
+            if not reachable(factor, objective.target):
+                most, used = 1 / (1 - objective.target), reachable_factor(factor, objective.target)
+                self.note(at, f"{name}: at a target of {show_share(objective.target)} the budget burns at most "
+                              f"{show_number(most, 2)}x, so {show_number(factor, 2)}x over {show_duration(pair.long)} "
+                              f"could never fire; {show_number(used, 2)}x is used instead")
+        return Burn(objective, mine)
+
+    def fit(self, pair: Pair) -> Pair:
+        """Windows shorter than a base window would always be empty, so they are rounded up to whole ones."""
+        up = [Duration(-(-w // self.base) * self.base) for w in (pair.long, pair.short)]
+        return replace(pair, long=up[0], short=up[1])
+
+    def note(self, trail: Trail, text: str) -> None:
+        place = self.reader.nearest(trail).place
+        self.notes.append(Note(self.reader.path, place.line, place.column, text))
+
+    def playbooks(self) -> Iterator[Playbook]:
+        for name, alert in self.document.alerts.items():
+            if alert.to:
+                yield Playbook(tell(name), name, tuple(map(Notify, alert.to)))
+        for name, decl in self.document.playbooks.items():
+            steps = self.reader.nodes["playbooks", name, "do"]
+            if isinstance(steps, Items) and not steps.items:
+                self.reader.fault(("playbooks", name, "do"), "at least one step", "none")
+            yield Playbook(name, decl.on, decl.do, decl.undo_after)
+
+    def policy(self, digest: str) -> Policy:
+        """Check and build; the result counts only if there are no faults."""
+        doc = self.document
+        self.references()
+        self.prices()
+        signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}
+        objectives = {o.name: o for o in self.objectives(signals)}
+        rules = [self.rule(name, decl, signals, objectives) for name, decl in doc.alerts.items()]
+        plan = Plan(doc.service.name, self.base, tuple(signals.values()), tuple(objectives.values()),
+                    tuple(r for r in rules if r is not None), tuple(self.playbooks()), doc.settings.stale_after)
+        s = doc.settings
+        return Policy(self.reader.path, digest, doc.service, plan, doc.upstreams, doc.routes,
+                      tuple(doc.guards.values()), doc.channels, doc.roles, s.retention, doc.heartbeat, s.currency,
+                      s.apology, s.durability, s.fail, doc.tests, self.limits, tuple(self.notes))
+
+
+def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:
+    """Name and a digest of all that decides what is counted: unlike things never add up under one key."""
+    sli: Sli = decl.kind
+    parts: dict[str, Any] = {f.name: str(getattr(sli, f.name)) for f in fields(sli)}  # type: ignore[arg-type]
+    canonical = json.dumps([sli.kind, parts, decl.labels, decl.origin, base], sort_keys=True, ensure_ascii=False)
+    return f"{name}@{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"

@@ -1,0 +1,100 @@
+"""The words in which a policy is explained, in English and in Korean.
+
+Korean phrases are built so that no particle depends on the last sound of a name.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Language = Literal["en", "ko"]
+
+PHRASES: dict[Language, dict[str, str]] = {
+    "en": {
+        "alert": "alert {name} ({tier}): if {condition}, {actions}; {clear}",
+        "is": "{signal}{by} over {over} is {op} {limit}",
+        "stays": "{signal}{by} over {over} stays {op} {limit} for {hold}",
+        "by": " of any one {labels}",
+        "burn": "the error budget of {name} burns faster than {pairs}",
+        "burn stays": "the error budget of {name} burns for {hold} faster than {pairs}",
+        "pair": "{factor}x over {long} and over the last {short}",
+        "or": " or ",
+        "clears": "it clears when it is {op} {limit}",
+        "clears after": "it clears when it stays {op} {limit} for {hold}",
+        "burn clears": "it clears when that is over",
+        "burn clears after": "it clears when that is over for {hold}",
+        "undo": ", and then all of this is taken back",
+        "undo after": ", and {after} later all of this is taken back",
+        "never": " ({names}: taken back by a person)",
+        "nothing": "it is shown, and nobody is told",
+        "notify": "{channel} is told",
+        "route": "{route} moves to {target}",
+        "block": "guard {guard} is enforced",
+        "freeze": "deploys are frozen ({reason})",
+        "and": " and ",
+        ">": "above", ">=": "at or above", "<": "below", "<=": "at or below",
+        "objective": "objective {name}: {target} of what {signal} counts must be good over {window}: "
+                     "{bad} bad of a million are allowed",
+        "guard": "guard {name}: looks for {check} in {on}{routes}; a finding {act}; "
+                 "it may take {timeout}, and if it fails {fails}",
+        "shadow": "guard {name} (shadow, it changes nothing): looks for {check} in {on}{routes}",
+        "off": "guard {name} is off until a playbook switches it on",
+        "routes": " on {routes}",
+        "input": "prompts", "output": "replies",
+        "allow": "is let through", "flag": "is marked on the event", "tokenise": "is replaced by a token",
+        "block act": "blocks the call",
+        "closed": "the call is refused", "open": "the call goes on, and its event says so",
+        "path": "route {name}: calls go to {primary}{fallback}{roles}",
+        "fallback": "; if that fails, to {names}",
+        "role": "; {role} means {name}",
+    },
+    "ko": {
+        "alert": "알림 {name}({tier}): {condition}, {actions}; {clear}",
+        "is": "{over} 동안의 {signal}{by} 값이 {limit} {op}이면",
+        "stays": "{over} 동안의 {signal}{by} 값이 {hold} 내내 {limit} {op}이면",
+        "by": "({labels}별)",
+        "burn": "{name} 오류 예산이 {pairs}보다 빨리 줄면",
+        "burn stays": "{name} 오류 예산이 {hold} 내내 {pairs}보다 빨리 줄면",
+        "pair": "{long} 및 최근 {short} 기준 {factor}배",
+        "or": " 또는 ",
+        "clears": "{limit} {op}이면 해제",
+        "clears after": "{hold} 내내 {limit} {op}이면 해제",
+        "burn clears": "그 상태가 끝나면 해제",
+        "burn clears after": "그 상태가 끝나고 {hold} 뒤 해제",
+        "undo": ", 해제 즉시 모두 원상 복구",
+        "undo after": ", 해제 {after} 뒤 모두 원상 복구",
+        "never": " ({names}: 담당자가 직접 복구)",
+        "nothing": "화면에만 표시",
+        "notify": "{channel} 통보",
+        "route": "{route} 트래픽을 {target} 쪽으로 전환",
+        "block": "가드 {guard} 강제 적용",
+        "freeze": "배포 동결({reason})",
+        "and": ", ",
+        ">": "초과", ">=": "이상", "<": "미만", "<=": "이하",
+        "objective": "목표 {name}: {window} 동안 {signal} 가운데 {target} 이상이 정상: 백만 건에 {bad}건까지 허용",
+        "guard": "가드 {name}: {on}에서 {check} 검사{routes}; 발견되면 {act}; "
+                 "제한 시간 {timeout}, 검사 실패 시 {fails}",
+        "shadow": "가드 {name}(관찰만): {on}에서 {check} 검사{routes}",
+        "off": "가드 {name}: 꺼져 있음, 플레이북이 켤 수 있음",
+        "routes": "(경로: {routes})",
+        "input": "질문", "output": "답변",
+        "allow": "통과", "flag": "이벤트에 표시", "tokenise": "토큰으로 대체", "block act": "호출 차단",
+        "closed": "호출 거절", "open": "호출을 통과시키고 이벤트에 기록",
+        "path": "경로 {name}: {primary} 쪽으로 보냄{fallback}{roles}",
+        "fallback": "; 실패하면 {names} 쪽으로",
+        "role": "; {role} = {name}",
+    },
+}
+
+UNITS: dict[Language, dict[str, tuple[str, str]]] = {
+    "en": {"d": (" day", " days"), "h": (" hour", " hours"), "m": (" minute", " minutes"), "s": (" second", " seconds"),
+           "ms": (" ms", " ms"), "us": (" µs", " µs")},
+    "ko": {"d": ("일", "일"), "h": ("시간", "시간"), "m": ("분", "분"), "s": ("초", "초"), "ms": ("ms", "ms"),
+           "us": ("µs", "µs")},
+}
+"""Unit -> singular, plural."""
+
+TIERS: dict[Language, dict[str, str]] = {
+    "en": {"severe": "severe", "major": "major", "minor": "minor", "info": "info"},
+    "ko": {"severe": "심각", "major": "중대", "minor": "경미", "info": "참고"},
+}
