@@ -1,0 +1,186 @@
+"""Every way into the control site, declared in one table: who may take it, and how a visitor proves it.
+
+A way that does not say who may take it keeps the site from starting. Reads need the admin token or a session; writes by
+cookie also need the session's CSRF token and our own Origin; a write that shows both a token and a cookie is refused,
+since it is unclear who is asking.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from fractions import Fraction
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from bongsu.web.desk import Desk
+from bongsu.web.session import Brake, Clock, Session, Sessions, token_matches
+
+ACCESS = ("public", "admin")
+MOST_BODY = 64 << 10
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every handler is given: the desk, who may sit at it, and the time."""
+
+    desk: Desk
+    token_hash: str
+    clock: Clock
+    secure: bool = False
+    sessions: Sessions = field(default_factory=Sessions)
+    brake: Brake = field(default_factory=Brake)
+
+    @property
+    def cookie(self) -> str:
+        return "__Host-bongsu" if self.secure else "bongsu"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One admitted request: the site, the request, and how it proved itself. ``form`` holds a write's fields."""
+
+    site: Site
+    request: Request
+    session: Session | None = None
+    actor: str = ""
+    form: Mapping[str, Any] = field(default_factory=dict)
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One row of the table. ``query`` and ``body`` name the inputs, for the API's description."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: str = ""
+    page: bool = False
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, str] = field(default_factory=dict)
+
+
+class Wrong(Exception):
+    """A request that cannot be answered: HTTP status, a code for machines, a sentence that says what to do."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, dict(headers or {})
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Fraction):
+        return float(value)
+    raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON that every client can read: never NaN or Infinity, which Go and browsers refuse."""
+    text = json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, status, dict(headers or {}), "application/json")
+
+
+def refusal(wrong: Wrong) -> Response:
+    return answer({"error": {"code": wrong.code, "message": wrong.message}}, wrong.status, wrong.headers)
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def read_form(request: Request) -> dict[str, Any]:
+    """The fields of a write, from JSON or an HTML form."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BODY:
+            raise Wrong(413, "too_large", f"the body is longer than {MOST_BODY} bytes; send less")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind == "application/x-www-form-urlencoded":
+            return {key: values[-1] for key, values in parse_qs(body.decode(), keep_blank_values=True).items()}
+        fields_ = json.loads(body or b"{}")
+    except (UnicodeDecodeError, ValueError):
+        raise Wrong(400, "bad_body", "expected a JSON object in UTF-8; the body is not valid JSON") from None
+    if not isinstance(fields_, dict):
+        raise Wrong(400, "bad_body", f"expected a JSON object, came {type(fields_).__name__}")
+    return fields_
+
+
+def own_origin(request: Request, *, secure: bool) -> bool:
+    """Whether the browser says that the write comes from one of our own pages."""
+    origin = urlsplit(request.headers.get("origin", ""))
+    schemes = ("https",) if secure else ("http", "https")
+    return origin.scheme in schemes and bool(origin.netloc) and origin.netloc == request.headers.get("host", "")
+
+
+def _by_cookie(site: Site, request: Request) -> Session | None:
+    params = request.query_params
+    timer = ("fragment" in params and "active" not in params) or request.url.path == "/live"
+    return site.sessions.find(request.cookies.get(site.cookie, ""), site.clock(), touch=not timer)
+
+
+def _may_write(site: Site, request: Request, session: Session, form: Mapping[str, Any]) -> None:
+    if not own_origin(request, secure=site.secure):
+        raise Wrong(403, "foreign_origin", "a write with a session must come from this site's own pages; "
+                    "scripts use 'Authorization: Bearer <admin token>' and no cookie")
+    given = request.headers.get("x-csrf-token") or str(form.get("csrf", ""))
+    if not hmac.compare_digest(given.encode(), session.csrf.encode()):
+        raise Wrong(403, "csrf", "the page is out of date; reload it and try again")
+
+
+async def _admit(site: Site, way: Way, request: Request) -> Visit:
+    """Check the visitor against the way's access; raises ``Wrong`` when it may not be taken."""
+    token, session = _bearer(request), _by_cookie(site, request)
+    writes = way.method != "GET"
+    if writes and token is not None and request.cookies.get(site.cookie):
+        raise Wrong(400, "two_identities", "came with a token and a session cookie; send one of them")
+    if way.access == "admin" and token is not None and not way.page:
+        if not token_matches(token, site.token_hash):
+            raise Wrong(401, "wrong_token", "this is not the admin token; it was shown once, at the first start",
+                        {"WWW-Authenticate": "Bearer"})
+        return Visit(site, request, None, "admin (api)", await read_form(request) if writes else {})
+    if way.access == "admin" and session is None:
+        raise Wrong(401, "no_token", "send 'Authorization: Bearer <admin token>', or log in at /login",
+                    {"WWW-Authenticate": "Bearer"})
+    form = await read_form(request) if writes else {}
+    if writes and session is not None and way.access == "admin":
+        _may_write(site, request, session, form)
+    return Visit(site, request, session, "admin (cockpit)" if session else "", form)
+
+
+def _endpoint(site: Site, way: Way) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            visit = await _admit(site, way, request)
+        except Wrong as wrong:
+            if way.page and wrong.status == 401 and way.method == "GET" and "fragment" not in request.query_params:
+                here = request.url.path
+                return RedirectResponse("/login" if here == "/" else f"/login?next={quote(here)}", 303)
+            raise
+        return await way.handler(visit)
+
+    return endpoint
+
+
+def routes(site: Site, ways: tuple[Way, ...]) -> list[Route]:
+    """The table as routes; a way that does not declare its access is a ValueError before anything listens."""
+    for way in ways:
+        if way.access not in ACCESS:
+            raise ValueError(f"{way.method} {way.path}: access is {way.access!r}, expected 'public' or 'admin'; "
+                             "say in the table who may take this way")
+    return [Route(way.path, _endpoint(site, way), methods=[way.method]) for way in ways]

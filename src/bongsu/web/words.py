@@ -1,0 +1,214 @@
+"""Every sentence of the cockpit, in English and Korean, and the engine's English sentences said in Korean.
+
+The two tables have the same keys; a test holds them to it. ``say`` turns what the engine writes (causes, actions,
+reasons, history) into the reader's language; what it does not know it leaves as it is.
+"""
+
+# ruff: noqa: E501 - a sentence stays on one line, so that it can be found
+
+from __future__ import annotations
+
+import re
+
+LANGUAGES = {"en": "English", "ko": "한국어"}
+
+EN = {
+    "brand": "bongsu", "title": "Cockpit", "skip": "Skip to the board",
+    "language": "Language", "theme": "Appearance", "theme_auto": "Auto", "theme_light": "Light", "theme_dark": "Dark",
+    "logout": "Log out", "service": "Service",
+    # login
+    "login_title": "Light the beacon", "login_lead": "Sign in with the admin token. It was shown once, when bongsu first started.",
+    "token": "Admin token", "login": "Sign in", "login_wrong": "That is not the admin token. Check for missing characters and try again.",
+    "login_wait": "Too many wrong tokens. Try again in {seconds} s.", "login_foreign": "The form did not come from this page. Reload and try again.",
+    # beacons
+    "fires": "Beacon: {n} of 5 fires", "fires_0": "No eyes", "fires_1": "All is well", "fires_2": "On watch",
+    "fires_3": "Something is wrong", "fires_4": "Major incident", "fires_5": "Severe incident",
+    "lead_0": "No recent events to judge. Silence is not health: check that traffic and the gateway are up.",
+    "lead_1": "Every watched signal is within its limits.",
+    "lead_2": "Nothing is broken, but something is worth an eye.",
+    "lead_3": "A minor alert is firing or an error budget is spent.",
+    "lead_4": "A major alert is firing. See below what was done and what is still exposed.",
+    "lead_5": "A severe alert is firing. See below what was done and what is still exposed.",
+    "fires_help": "What the fires mean",
+    "fires_story": "Korea's beacon towers lit one fire every evening to say that all was well, and up to five in war. "
+                   "No fire at all meant that nobody was watching.",
+    # state of the house
+    "gate": "Deploy gate", "gate_allow": "Open", "gate_deny": "Closed", "gate_inconclusive": "Needs a person",
+    "gate_clear": "Nothing speaks against a deploy.",
+    "automation": "Automation", "on": "On", "off": "Off",
+    "automation_on_lead": "Playbooks act by themselves.",
+    "automation_off_lead": "Automation is off. Actions that change traffic are held until it is turned on again.",
+    "kill": "Stop all automation", "revive": "Turn automation on",
+    "traffic": "Traffic", "calls": "calls", "routes": "Routes now",
+    "seen": "Last read", "audit": "Audit log", "records": "records", "policy": "Policy", "troubles": "bongsu needs help",
+    # objectives
+    "objectives": "Objectives", "no_objectives": "No objectives yet",
+    "no_objectives_lead": "Declare one under objectives in the policy, and its error budget appears here.",
+    "target": "target {target} over {window}", "budget_left": "of budget left", "overdrawn": "overdrawn",
+    "spent": "Spent", "no_events": "No events yet", "warming": "Warming up", "covered": "{share} of the time seen",
+    "now_at": "now {value}", "bad_of": "{bad} bad of {total}", "burn": "Burn rate", "burn_over": "over {window}",
+    "burn_limit": "alerts at {factor}×", "burning": "too fast", "page": "page", "ticket": "ticket",
+    "budget_bar": "Error budget left: {left}",
+    # alerts
+    "alerts": "Alerts", "live_alerts": "Live alerts", "no_alerts": "Nothing is firing",
+    "no_alerts_lead": "{n} alerts are watching. The first to move appears here.",
+    "quiet": "{n} quiet alerts", "value": "Value", "limit": "limit {against}", "since": "since",
+    "phase_firing": "Firing", "phase_pending": "Pending", "phase_clearing": "Clearing", "phase_ok": "Quiet",
+    "data_seen": "watching", "data_none": "no data", "data_warming": "warming up",
+    # incidents
+    "incidents": "Incidents", "open_incidents": "Open incidents", "past_incidents": "Closed recently ({n})",
+    "no_incidents": "No open incident", "no_incidents_lead": "When an alert fires, its story appears here: cause, actions, residual risk.",
+    "cause": "Cause", "actions": "Actions", "residual": "Residual risk", "opened": "opened", "cleared": "cleared",
+    "closed": "closed", "reopened": "fired again {n}×", "alert": "Alert", "history": "History ({n})",
+    "phase_open": "Open", "phase_cleared": "Cleared", "phase_closed": "Closed",
+    "no_actions": "No playbook answers this alert. A person has to act.",
+    "state_waiting": "Waiting", "state_held": "Held", "state_running": "Running", "state_done": "In force",
+    "state_done_told": "Done", "state_failed": "Failed", "state_unknown": "Unknown", "state_undo_waiting": "Take-back waiting",
+    "state_undo_held": "Take-back held", "state_undo_running": "Taking back", "state_undone": "Taken back",
+    "attempts": "{n} attempts",
+    "exposure_none": "Back within limits", "exposure_contained": "Contained", "exposure_exposed": "Exposed",
+    "exposure_none_lead": "The signal is within its limit.",
+    "exposure_contained_lead": "The signal is still bad, but an action protects users.",
+    "exposure_exposed_lead": "The signal is bad and no action is in force.",
+    "current": "Now", "against": "Limit", "budget": "Budget left", "in_force": "In force", "nothing": "nothing",
+    "no_objective": "no objective on this signal",
+    "calls_since": "Calls since it opened", "undo": "Take back the actions", "details": "Open", "back": "Back to the board",
+    # confirmation
+    "kill_title": "Stop all automation?", "kill_lead": "Actions already in force stay. New ones that change traffic are held until automation is turned on again. People are still told.",
+    "revive_title": "Turn automation on?", "revive_lead": "Held actions are carried out at once.",
+    "undo_title": "Take back the actions of {id}?", "undo_lead": "What its playbooks changed is put back as it was. If the alert still holds, users are exposed again.",
+    "reason": "Reason", "reason_hint": "One sentence. It goes into the audit log.", "cancel": "Cancel",
+    # states of the page
+    "offline": "No connection to bongsu. What you see may be old; reconnecting…", "live": "Live", "as_of": "as of",
+    "not_found": "There is nothing here", "not_found_lead": "The address is wrong, or the incident is no longer kept.",
+    "error": "That did not work",
+}
+
+KO = {
+    "brand": "봉수", "title": "관제", "skip": "본문으로 건너뛰기",
+    "language": "언어", "theme": "화면 모드", "theme_auto": "자동", "theme_light": "밝게", "theme_dark": "어둡게",
+    "logout": "로그아웃", "service": "서비스",
+    "login_title": "봉수대에 오르기", "login_lead": "관리자 토큰으로 로그인하세요. 토큰은 처음 시작할 때 한 번만 표시됩니다.",
+    "token": "관리자 토큰", "login": "로그인", "login_wrong": "관리자 토큰이 아닙니다. 빠진 글자가 없는지 확인한 뒤 다시 입력하세요.",
+    "login_wait": "잘못된 토큰이 너무 많이 입력되었습니다. {seconds}초 뒤에 다시 시도하세요.", "login_foreign": "이 페이지에서 보낸 요청이 아닙니다. 새로 고친 뒤 다시 시도하세요.",
+    "fires": "봉수 {n}거 / 5거", "fires_0": "관측 없음", "fires_1": "이상 없음", "fires_2": "주의 관찰",
+    "fires_3": "이상 발생", "fires_4": "중대 장애", "fires_5": "심각 장애",
+    "lead_0": "최근에 들어온 이벤트가 없어 판단할 수 없습니다. 조용하다고 정상은 아니니, 트래픽과 게이트웨이를 확인하세요.",
+    "lead_1": "지켜보는 지표가 모두 한도 안에 있습니다.",
+    "lead_2": "아직 문제는 없지만 지켜볼 것이 있습니다.",
+    "lead_3": "경미한 알림이 발생했거나 오류 예산을 모두 썼습니다.",
+    "lead_4": "중대 알림이 발생했습니다. 어떤 조치를 했고 무엇이 아직 위험한지 아래에서 확인하세요.",
+    "lead_5": "심각 알림이 발생했습니다. 어떤 조치를 했고 무엇이 아직 위험한지 아래에서 확인하세요.",
+    "fires_help": "봉화 개수의 뜻",
+    "fires_story": "조선의 봉수대는 평시에 매일 저녁 봉화 하나를 올려 이상이 없음을 알렸고, 전투가 벌어지면 다섯을 올렸습니다. "
+                   "봉화가 하나도 없으면 지키는 사람이 없다는 뜻이었습니다.",
+    "gate": "배포 게이트", "gate_allow": "열림", "gate_deny": "닫힘", "gate_inconclusive": "사람의 판단 필요",
+    "gate_clear": "배포를 막을 이유가 없습니다.",
+    "automation": "자동 대응", "on": "켜짐", "off": "꺼짐",
+    "automation_on_lead": "플레이북이 스스로 대응합니다.",
+    "automation_off_lead": "자동 대응이 꺼져 있습니다. 트래픽을 바꾸는 조치는 다시 켤 때까지 보류됩니다.",
+    "kill": "자동 대응 모두 멈추기", "revive": "자동 대응 켜기",
+    "traffic": "트래픽", "calls": "건 호출", "routes": "현재 경로",
+    "seen": "마지막 수집", "audit": "감사 로그", "records": "건 기록", "policy": "정책", "troubles": "봉수에 문제가 있습니다",
+    "objectives": "목표", "no_objectives": "아직 목표가 없습니다",
+    "no_objectives_lead": "정책의 objectives에 목표를 선언하면 오류 예산이 여기에 나타납니다.",
+    "target": "목표 {target} · 기간 {window}", "budget_left": "예산 남음", "overdrawn": "예산 초과",
+    "spent": "소진", "no_events": "아직 이벤트 없음", "warming": "데이터 수집 중", "covered": "전체 시간의 {share} 관측",
+    "now_at": "현재 {value}", "bad_of": "{total}건 중 {bad}건 불량", "burn": "소진 속도", "burn_over": "최근 {window}",
+    "burn_limit": "{factor}배에서 알림", "burning": "너무 빠름", "page": "호출", "ticket": "티켓",
+    "budget_bar": "남은 오류 예산: {left}",
+    "alerts": "알림", "live_alerts": "진행 중인 알림", "no_alerts": "발생한 알림이 없습니다",
+    "no_alerts_lead": "알림 {n}개가 지켜보고 있습니다. 변화가 생기면 여기에 나타납니다.",
+    "quiet": "조용한 알림 {n}개", "value": "값", "limit": "기준 {against}", "since": "시작",
+    "phase_firing": "발생", "phase_pending": "대기", "phase_clearing": "해소 중", "phase_ok": "정상",
+    "data_seen": "관측 중", "data_none": "데이터 없음", "data_warming": "데이터 수집 중",
+    "incidents": "인시던트", "open_incidents": "진행 중인 인시던트", "past_incidents": "최근 종료 ({n})",
+    "no_incidents": "진행 중인 인시던트가 없습니다", "no_incidents_lead": "알림이 발생하면 원인, 조치, 잔여 위험이 차례로 여기에 나타납니다.",
+    "cause": "원인", "actions": "조치", "residual": "잔여 위험", "opened": "시작", "cleared": "해소",
+    "closed": "종료", "reopened": "재발 {n}회", "alert": "알림", "history": "이력 ({n})",
+    "phase_open": "진행 중", "phase_cleared": "해소됨", "phase_closed": "종료",
+    "no_actions": "이 알림에 연결된 플레이북이 없습니다. 사람이 대응해야 합니다.",
+    "state_waiting": "대기", "state_held": "보류", "state_running": "실행 중", "state_done": "적용 중",
+    "state_done_told": "완료", "state_failed": "실패", "state_unknown": "결과 불명", "state_undo_waiting": "되돌리기 대기",
+    "state_undo_held": "되돌리기 보류", "state_undo_running": "되돌리는 중", "state_undone": "되돌림",
+    "attempts": "{n}회 시도",
+    "exposure_none": "한도 안으로 회복", "exposure_contained": "통제 중", "exposure_exposed": "노출 중",
+    "exposure_none_lead": "지표가 한도 안에 있습니다.",
+    "exposure_contained_lead": "지표는 아직 나쁘지만 조치가 사용자를 보호하고 있습니다.",
+    "exposure_exposed_lead": "지표가 나쁜데 적용 중인 조치가 없습니다.",
+    "current": "현재", "against": "기준", "budget": "남은 예산", "in_force": "적용 중인 조치", "nothing": "없음",
+    "no_objective": "이 지표에 걸린 목표 없음",
+    "calls_since": "시작 후 호출", "undo": "조치 되돌리기", "details": "자세히", "back": "관제 화면으로",
+    "kill_title": "자동 대응을 모두 멈출까요?", "kill_lead": "이미 적용된 조치는 그대로 남습니다. 트래픽을 바꾸는 새 조치는 다시 켤 때까지 보류되며, 사람에게 가는 알림은 계속됩니다.",
+    "revive_title": "자동 대응을 켤까요?", "revive_lead": "보류된 조치가 바로 실행됩니다.",
+    "undo_title": "{id}의 조치를 되돌릴까요?", "undo_lead": "플레이북이 바꾼 것을 원래대로 돌려놓습니다. 알림이 아직 해소되지 않았다면 사용자가 다시 노출됩니다.",
+    "reason": "사유", "reason_hint": "한 문장으로 적어 주세요. 감사 로그에 남습니다.", "cancel": "취소",
+    "offline": "봉수와 연결이 끊겼습니다. 화면의 내용이 오래되었을 수 있습니다. 다시 연결하는 중…", "live": "실시간", "as_of": "기준 시각",
+    "not_found": "찾을 수 없습니다", "not_found_lead": "주소가 잘못되었거나 더 이상 보관하지 않는 인시던트입니다.",
+    "error": "처리하지 못했습니다",
+}
+
+WORDS = {"en": EN, "ko": KO}
+
+# What the engine says, and the same in Korean. Groups keep their names; a group that is itself a sentence is said too.
+_SAID: tuple[tuple[str, str], ...] = (
+    (r"no data", "데이터 없음"),
+    (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) is (?P<b>.+) over (?P<over>\S+), alert at (?P<limit>.+)",
+     "최근 {over} 동안 {a}{where} 값이 {b}입니다. 알림 기준은 {limit}입니다."),
+    (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) burns its error budget (?P<b>\S+) faster than its (?P<target>\S+) target allows",
+     "{a}{where} 목표({target})의 오류 예산이 허용 속도보다 {b} 빠르게 줄고 있습니다."),
+    (r"(?P<a>\S+) is told", "{a} 채널에 알림"),
+    (r"guard (?P<a>\S+) is enforced", "가드 {a} 강제 적용"),
+    (r"deploys are frozen", "배포 동결"),
+    (r"(?P<a>\S+) moves to (?P<b>[^,\s]+)", "{a} 경로를 {b} 쪽으로 전환"),
+    (r"only (?P<a>\S+) % of the time of (?P<b>.+) has been seen", "{b} 목표는 전체 시간의 {a}%만 관측되었습니다"),
+    (r"the error budget of (?P<a>.+) is spent", "{a} 목표의 오류 예산이 소진되었습니다"),
+    (r"only (?P<a>\S+) % of the error budget of (?P<b>.+) is left: a person must approve",
+     "{b} 목표의 오류 예산이 {a}%만 남아 사람의 승인이 필요합니다"),
+    (r"(?P<a>\S+) % of the error budget of (?P<b>.+) is left", "{b} 목표의 오류 예산이 {a}% 남았습니다"),
+    (r"alert (?P<a>.+) is firing", "{a} 알림이 발생 중입니다"),
+    (r"frozen by (?P<a>[^:]+): (?P<b>.+)", "{a}에 의해 동결됨: {b}"),
+    (r"the last events were read (?P<a>\d+) s ago", "마지막 이벤트를 읽은 지 {a}초가 지났습니다"),
+)
+_PATTERNS = tuple((re.compile(pattern), korean) for pattern, korean in _SAID)
+
+
+def say(text: str, lang: str) -> str:
+    """An engine's sentence in the reader's language, or unchanged where there is no other form.
+
+    >>> say("deploys are frozen", "ko"), say("deploys are frozen", "en"), say("anything else", "ko")
+    ('배포 동결', 'deploys are frozen', 'anything else')
+    """
+    if lang != "ko":
+        return text
+    for pattern, korean in _PATTERNS:
+        found = pattern.fullmatch(text)
+        if found:
+            return korean.format(**{name: say(value, lang) for name, value in found.groupdict("").items()})
+    parts = text.split(", ")
+    return ", ".join(say(part, lang) for part in parts) if len(parts) > 1 else text
+
+
+def word(lang: str, key: str, **values: object) -> str:
+    """One sentence of the page."""
+    text = WORDS[lang][key]
+    return text.format(**values) if values else text
+
+
+def choose(asked: str | None, kept: str | None, accept: str) -> str:
+    """The language asked for in the address, else the one kept, else the browser's first that we speak, else English.
+
+    >>> choose(None, None, "fr, ko;q=0.8, en;q=0.9"), choose("ko", "en", ""), choose("xx", None, "ko-KR")
+    ('en', 'ko', 'ko')
+    """
+    for given in (asked, kept):
+        if given in LANGUAGES:
+            return str(given)
+    offers = []
+    for item in accept.split(","):
+        tag, _, quality = item.strip().partition(";q=")
+        try:
+            offers.append((-float(quality or 1), tag[:2].lower()))
+        except ValueError:
+            continue
+    return next((tag for _, tag in sorted(offers, key=lambda offer: offer[0]) if tag in LANGUAGES), "en")
