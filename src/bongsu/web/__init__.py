@@ -1,0 +1,1 @@
+"""The doors: the gateway in front of the models, and the control API."""

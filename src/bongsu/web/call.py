@@ -1,0 +1,156 @@
+"""One call as it becomes a fact: who asked, tagged how, what came of it, how long each part took."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args
+
+from bongsu.event import Event, Origin, Verdict
+from bongsu.guard import RANK
+from bongsu.ports import Finding
+from bongsu.web.errors import Header, wrong
+from bongsu.web.masking import Masking
+from bongsu.web.meter import Meter, Usage, decimal
+from bongsu.web.plan import RoutePlan, Target
+
+_TAGS = {b"x-bongsu-tier": "tier", b"x-bongsu-group": "group", b"x-bongsu-environment": "environment",
+         b"x-bongsu-prompt-version": "prompt_version", b"x-bongsu-conversation": "conversation",
+         b"x-bongsu-region": "region", b"x-bongsu-origin": "origin"}
+_ORIGINS = get_args(Origin)
+_TRACE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_NOT_TOLD = frozenset((
+    b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"content-type", b"content-encoding",
+    b"date", b"server", b"set-cookie", b"upgrade", b"trailer", b"te", b"proxy-authenticate", b"www-authenticate",
+    b"openai-organization", b"openai-project"))
+"""Headers of an upstream that are about its connection or its account."""
+TAG = 128
+"""Longest tag kept."""
+KEPT = 256 << 10
+"""Most characters kept of a prompt or a reply."""
+
+
+class Call:
+    """A request being served. ``facts`` grow into its event; times are nanoseconds of ``timer``."""
+
+    __slots__ = ("_timer", "_waited", "began", "facts", "id", "masking", "prompt", "reply", "request_id", "sealed",
+                 "verdicts")
+
+    def __init__(self, id_: str, now: int, timer: Callable[[], int], masking: Masking) -> None:
+        self.id, self.masking = id_, masking
+        self._timer, self.began, self._waited, self.sealed = timer, timer(), 0, False
+        self.facts: dict[str, Any] = {"id": id_, "time": now}
+        self.verdicts: tuple[Verdict, ...] = ()
+        self.prompt: str | None = None
+        self.reply: str | None = None
+        self.request_id = id_.encode()
+
+    # ---- what is known before the model is asked ----
+
+    def tags(self, headers: Mapping[bytes, bytes]) -> None:
+        """Tags and ids from headers. An address in a tag becomes a token."""
+        facts = self.facts
+        for name, value in headers.items():
+            column = _TAGS.get(name)
+            if column:
+                text = value.decode("utf-8", "replace")[:TAG]
+                facts[column] = self.masking.token("TAG", text) if "@" in text else text
+        if facts.get("origin", "live") not in _ORIGINS:
+            del facts["origin"]
+            raise wrong("x-bongsu-origin", " or ".join(_ORIGINS), "another value")
+        trace = _TRACE.fullmatch(headers.get(b"traceparent", b""))
+        if trace:
+            facts["trace"] = trace[1].decode()
+        given = headers.get(b"x-request-id", b"")
+        if given and re.fullmatch(rb"[A-Za-z0-9_.:-]{1,128}", given):
+            self.request_id = given
+
+    def begin(self, plan: RoutePlan, user: str, stream: bool) -> None:
+        self.facts = {**plan.facts, **self.facts, "request_model": plan.route.name, "stream": stream}
+        if user:
+            self.facts["user"] = self.masking.token("USER", user)
+
+    def trying(self, target: Target) -> None:
+        """The next upstream to be asked; a second one is a fallback."""
+        up, facts = target.upstream, self.facts
+        attempts = facts.get("attempts", 0) + 1
+        facts.update(attempts=attempts, fallback=attempts > 1, upstream=up.name, provider=up.provider, model=up.model,
+                     model_version=up.model_version, upstream_region=up.region)
+
+    # ---- what came of it ----
+
+    def waited(self, since: int) -> None:
+        """Time since ``since`` was the upstream's, not ours."""
+        self._waited += self._timer() - since
+
+    def first_token(self) -> None:
+        self.facts.setdefault("ttft_ms", (self._timer() - self.began) / 1e6)
+
+    def ended(self, outcome: str, status: int, error: str = "") -> None:
+        self.facts.update(outcome=outcome, status=status, error=error)
+
+    def blocked(self, guard: str, withheld: int = 0) -> None:
+        self.ended("blocked", 200)
+        self.facts.update(blocked=True, blocked_by=guard, finish_reason="content_filter", withheld_chars=withheld)
+
+    def used(self, usage: Usage, meter: Meter | None) -> None:
+        self.facts.update(input_tokens=usage.input, output_tokens=usage.output, cache_read_tokens=usage.cache_read,
+                          cache_write_tokens=usage.cache_write, reasoning_tokens=usage.reasoning,
+                          usage_estimated=usage.estimated)
+        if meter is not None:
+            self.facts.update(cost=meter.cost(usage), currency=meter.currency)
+
+    def found(self, verdicts: Sequence[Verdict], personal: int, injections: int) -> None:
+        self.verdicts += tuple(verdicts)
+        self.facts["pii_findings"] = self.facts.get("pii_findings", 0) + personal
+        self.facts["injection_findings"] = self.facts.get("injection_findings", 0) + injections
+
+    def keep(self, texts: Sequence[str], hidden: Sequence[Sequence[Finding]] | None) -> str | None:
+        """Texts as they may be stored; None where nobody masked them."""
+        if hidden is None:
+            return None
+        whole = "\n".join(self.masking.for_store(t, h) for t, h in zip(texts, hidden, strict=True))
+        return self.masking.unaliased(whole)[:KEPT]
+
+    # ---- what is left of it ----
+
+    def seal(self) -> list[Event]:
+        """The fact, and apart from it the masked texts, if any were kept. Nothing is added later."""
+        self.sealed = True
+        took = self._timer() - self.began
+        facts = self.facts
+        facts.update(latency_ms=took / 1e6, overhead_ms=max(0, took - self._waited) / 1e6, verdicts=self.verdicts)
+        out = [Event(**facts)]
+        if self.prompt is not None or self.reply is not None:
+            same = {name: facts[name] for name in ("time", "origin", "service", "route", "policy") if name in facts}
+            out.append(Event(id=f"{self.id}-content", kind="content", call=self.id, prompt=self.prompt,
+                             reply=self.reply, **same))
+        return out
+
+    def headers(self, upstream: Sequence[Header] = ()) -> list[Header]:
+        """What the caller is told about its call, as far as it is known."""
+        facts = self.facts
+        out: list[Header] = [(b"x-request-id", self.request_id), (b"x-bongsu-call-id", self.id.encode())]
+        if "route" in facts:
+            out.append((b"x-bongsu-route", facts["route"].encode()))
+        if facts.get("upstream"):
+            out += ((b"x-bongsu-upstream", facts["upstream"].encode()),
+                    (b"x-bongsu-fallback", b"true" if facts["fallback"] else b"false"))
+        if facts.get("cost") is not None:
+            out += ((b"x-bongsu-cost", decimal(facts["cost"]).encode()),
+                    (b"x-bongsu-currency", facts["currency"].encode()))
+        if self.verdicts:
+            out.append((b"x-bongsu-guards", self._acts().encode()))
+        overhead = max(0, self._timer() - self.began - self._waited)
+        out.append((b"x-bongsu-overhead-ms", f"{overhead / 1e6:.3f}".encode()))
+        out += [(b"llm_provider-" + name.lower(), value) for name, value in upstream if name.lower() not in _NOT_TOLD]
+        return out
+
+    def _acts(self) -> str:
+        """Each guard with the strictest thing it did."""
+        acts: dict[str, str] = {}
+        for v in self.verdicts:
+            said = "failed" if v.error else v.act
+            if v.guard not in acts or RANK.get(said, 9) > RANK.get(acts[v.guard], 9):
+                acts[v.guard] = said
+        return ", ".join(f"{guard}={act}" for guard, act in acts.items())

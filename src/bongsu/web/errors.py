@@ -1,0 +1,125 @@
+"""What a caller is told when a call is not served: OpenAI's error shape, and whether trying again makes sense.
+
+``message`` never holds a caller's text, a key, an upstream's address or its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+Header = tuple[bytes, bytes]
+
+
+class ApiError(Exception):
+    """A call that ends here. ``retry`` is told to clients as ``x-should-retry``; None leaves it to them."""
+
+    def __init__(self, status: int, code: str, message: str, *, param: str | None = None, retry: bool | None = None,
+                 after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.param = status, code, message, param
+        self.retry, self.after_s = retry, after_s
+
+    def error(self) -> dict[str, Any]:
+        kind = "invalid_request_error" if self.status < 500 and self.status != 429 else "rate_limit_error" \
+            if self.status == 429 else "server_error"
+        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+
+    def body(self) -> bytes:
+        return msgspec.json.encode(self.error())
+
+    def headers(self) -> Sequence[Header]:
+        out: list[Header] = []
+        if self.retry is not None:
+            out.append((b"x-should-retry", b"true" if self.retry else b"false"))
+        if self.after_s is not None:
+            out.append((b"retry-after", str(self.after_s).encode()))
+        return out
+
+
+def malformed(where: str) -> ApiError:
+    return ApiError(400, "invalid_json", f"expected a JSON object as the body, came something else: {where}")
+
+
+def missing(param: str, expected: str) -> ApiError:
+    return ApiError(400, "missing_required_parameter", f"expected {param!r}: {expected}; it is missing", param=param)
+
+
+def wrong(param: str, expected: str, came: str) -> ApiError:
+    return ApiError(400, "invalid_value", f"{param!r}: expected {expected}, came {came}", param=param)
+
+
+def too_large(limit: int) -> ApiError:
+    return ApiError(413, "request_too_large", f"expected a body of at most {limit} bytes; send less", retry=False)
+
+
+def unknown_model() -> ApiError:
+    return ApiError(404, "model_not_found", "expected 'model' to name a route, it names none; see GET /v1/models",
+                    param="model")
+
+
+def guard_unavailable(guard: str, call: str) -> ApiError:
+    return ApiError(503, "guard_unavailable", f"guard {guard!r} could not check this call, and the policy refuses what "
+                    f"is not checked; call {call}", retry=False)
+
+
+def log_unavailable() -> ApiError:
+    return ApiError(503, "event_log_unavailable", "the event log cannot be written, and the policy refuses calls that "
+                    "leave no record; try again later", retry=True, after_s=1)
+
+
+def unreadable(call: str) -> ApiError:
+    return ApiError(502, "upstream_unreadable", f"the model's reply has a shape that guards cannot check; call {call}",
+                    retry=False)
+
+
+def internal(call: str) -> ApiError:
+    return ApiError(500, "internal_error", f"the gateway failed; quote call {call} to its operator", retry=False)
+
+
+class Fault(ApiError):
+    """The model did not answer; ``outcome`` is how the event names it."""
+
+    def __init__(self, status: int, code: str, message: str, outcome: str = "error", *, retry: bool,
+                 after_s: int | None = None) -> None:
+        super().__init__(status, code, message, retry=retry, after_s=after_s)
+        self.outcome = outcome
+
+
+def timed_out(call: str) -> Fault:
+    # every upstream of the route has been tried and may still be working: again would only add to it
+    return Fault(504, "upstream_timeout", f"the model did not answer in time; call {call}", "timeout", retry=False)
+
+
+def unreachable(call: str) -> Fault:
+    return Fault(502, "upstream_unreachable", f"the model cannot be reached, or broke off; call {call}", retry=True)
+
+
+def no_upstream(call: str) -> Fault:
+    return Fault(503, "upstream_unavailable", f"this route has no model that can be called; call {call}", retry=False)
+
+
+def not_a_reply(call: str) -> Fault:
+    return Fault(502, "upstream_invalid", f"the model answered with something that is no chat completion; call {call}",
+                 retry=False)
+
+
+def by_status(status: int, after_s: int | None, call: str) -> Fault | None:
+    """What an upstream's status means here; None where its answer is the caller's to read."""
+    if status in (401, 403):  # our key, not the caller's; the body may quote it
+        return Fault(502, "upstream_refused_key", f"the model refused the gateway's key; call {call}", retry=False)
+    if status == 408:
+        return timed_out(call)
+    if status == 429:
+        return Fault(429, "upstream_rate_limited", f"the model takes no more calls for now; call {call}", retry=True,
+                     after_s=after_s)
+    if status == 503:
+        return Fault(503, "upstream_unavailable", f"the model is not available for now; call {call}", retry=True,
+                     after_s=after_s)
+    if status == 504:
+        return timed_out(call)
+    if status >= 500 or 300 <= status < 400:
+        return Fault(502, "upstream_error", f"the model failed with status {status}; call {call}", retry=True)
+    return None

@@ -1,0 +1,182 @@
+"""The gateway: one ASGI callable in front of the models. It sees every call, and every call leaves a fact.
+
+Whatever happens (a refusal, a fault, a client who leaves) the fact is written before the last byte is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bongsu.live import Live, Snapshot
+from bongsu.policy.model import Policy
+from bongsu.ports import Spool
+from bongsu.tokens import Tokeniser
+from bongsu.web import errors, health
+from bongsu.web.call import Call
+from bongsu.web.chat import Request, encode
+from bongsu.web.errors import ApiError
+from bongsu.web.ledger import Ledger
+from bongsu.web.masking import Masking
+from bongsu.web.plan import Plans, Secrets, compile_plans, models
+from bongsu.web.serve import outcome_of, refuse
+from bongsu.web.serve_stream import Streamed
+from bongsu.web.upstream import Transport
+from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of
+
+log = logging.getLogger("bongsu.gateway")
+MAX_BODY = 10 << 20
+CLOSED = 499
+"""Status of a call whose client left, as nginx writes it."""
+
+
+class Gateway:
+    """``clock`` is microseconds since 1970, ``timer`` nanoseconds that only go up, ``ids`` never repeats itself.
+
+    ``reload`` reads the policy of a hash that control has made current; while it fails the old one stays.
+    """
+
+    def __init__(self, policy: Policy, live: Live, spool: Spool, tokens: Tokeniser, secrets: Secrets,
+                 transport: Transport, *, clock: Callable[[], int], ids: Callable[[], str],
+                 timer: Callable[[], int] = time.perf_counter_ns,
+                 reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY) -> None:
+        self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
+        self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
+        self.ledger = Ledger(spool)
+        self._snapshot = live.current()
+        self._plans = compile_plans(policy, self._snapshot.changes, secrets)
+        self._refused = ""
+        self._loading = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            if scope["path"] == "/v1/chat/completions" and scope["method"] == "POST":
+                await self._chat(scope, receive, send)
+            else:
+                await self._other(scope, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                await self._transport.close()
+                return
+
+    # ---- live policy ----
+
+    async def plans(self) -> Plans:
+        """Those of the snapshot that is current now; a request keeps what it was given."""
+        snapshot = self._live.current()
+        if snapshot is not self._snapshot:
+            async with self._loading:
+                if snapshot is not self._snapshot:
+                    await self._take(snapshot)
+        return self._plans
+
+    async def _take(self, snapshot: Snapshot) -> None:
+        policy = self._plans.policy
+        if snapshot.policy not in ("", policy.hash, self._refused) and self._reload is not None:
+            try:
+                policy = await asyncio.to_thread(self._reload, snapshot.policy)
+                self._refused = ""
+            except Exception:
+                log.exception("policy %s cannot be loaded; %s stays", snapshot.policy[:12], policy.hash[:12])
+                self._refused = snapshot.policy
+        self._plans = compile_plans(policy, snapshot.changes, self._secrets)
+        self._snapshot = snapshot
+
+    # ---- everything but chat ----
+
+    async def _other(self, scope: Scope, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        status = 200
+        if path in health.ALIVE and method in ("GET", "HEAD"):
+            found: Any = {"status": "alive"}
+        elif path in health.READY and method in ("GET", "HEAD"):
+            plans = await self.plans()
+            status, found = health.readiness(plans, self._snapshot, self._refused, self.ledger, self._clock())
+        elif path == "/v1/models" and method == "GET":
+            found = {"object": "list", "data": models(await self.plans())}
+        elif path.startswith("/v1/models/") and method == "GET":
+            name = path.removeprefix("/v1/models/")
+            found = next((m for m in models(await self.plans()) if m["id"] == name), None)
+            if found is None:
+                status, found = 404, errors.unknown_model().error()
+        else:
+            known = path in (*health.ALIVE, *health.READY, "/v1/models", "/v1/chat/completions")
+            error = ApiError(405, "method_not_allowed", f"{path} takes another method") if known else \
+                ApiError(404, "not_found", "expected /v1/chat/completions, /v1/models or /health/readiness as the path")
+            status, found = error.status, error.error()
+        await answer(send, status, (), encode(found))
+
+    # ---- chat ----
+
+    async def _chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = Call(self._ids(), self._clock(), self._timer, Masking(self._tokens))
+        watch: asyncio.Future[Any] | None = None
+        task = asyncio.current_task()
+        left = False
+
+        def leave(_: asyncio.Future[Any]) -> None:
+            nonlocal left
+            if task is not None and not call.sealed:
+                left = task.cancel()
+
+        try:
+            headers = dict(scope["headers"])
+            call.tags(headers)
+            body = await body_of(receive, self._max_body)
+            served = self._admit(call, await self.plans(), Request(body), headers, send)
+            watch = asyncio.ensure_future(receive())
+            watch.add_done_callback(leave)
+            await (served.stream() if served.request.stream else served.plain())
+        except ApiError as error:
+            await self._refuse(call, error, send)
+        except Gone:
+            self._cancelled(call)
+        except asyncio.CancelledError:
+            self._cancelled(call)
+            if not left or task is None or task.uncancel() > 0:
+                raise
+        except Exception as error:
+            log.exception("call %s failed in the gateway (%s)", call.id, type(error).__name__)
+            await self._refuse(call, errors.internal(call.id), send)
+        finally:
+            if watch is not None:
+                watch.remove_done_callback(leave)
+                watch.cancel()
+
+    def _admit(self, call: Call, plans: Plans, request: Request, headers: Mapping[bytes, bytes],
+               send: Send) -> Streamed:
+        """Find the route; a closed policy with a broken log goes no further."""
+        plan = plans.routes.get(request.model)
+        if plan is None:
+            call.facts.update(service=plans.policy.service.name, policy=plans.policy.hash)
+            raise errors.unknown_model()
+        call.begin(plan, request.user, request.stream)
+        if self.ledger.refuses(plans.policy):
+            raise errors.log_unavailable()
+        extra = {"x-request-id": call.id}
+        if "trace" in call.facts:
+            extra["traceparent"] = headers[b"traceparent"].decode()
+        return Streamed(call, request, plan, plans.policy, self.ledger, self._transport, self._timer, send, extra)
+
+    async def _refuse(self, call: Call, error: ApiError, send: Send) -> None:
+        if not call.sealed:
+            call.ended(outcome_of(error), error.status, error.code)
+            if not await self.ledger.keep(call.seal(), self._plans.policy):
+                error = errors.log_unavailable()
+        await refuse(send, call, error)
+
+    def _cancelled(self, call: Call) -> None:
+        if not call.sealed:
+            call.ended("cancelled", CLOSED, "client_left")
+            self.ledger.write(call.seal())

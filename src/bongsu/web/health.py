@@ -1,0 +1,25 @@
+"""Whether the gateway lives, and whether it may be sent traffic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bongsu.live import Snapshot
+from bongsu.web.ledger import Ledger
+from bongsu.web.plan import Plans
+
+ALIVE = ("/health/liveliness", "/health/liveness", "/healthz")
+READY = ("/health/readiness", "/readyz")
+
+
+def readiness(plans: Plans, snapshot: Snapshot, refused: str, ledger: Ledger, now: int) -> tuple[int, dict[str, Any]]:
+    """Status and what it rests on. A silent control process is said, but does not stop traffic."""
+    blind = ledger.refuses(plans.policy)
+    ready = not plans.problems and not blind
+    said: dict[str, Any] = {
+        "status": "ready" if ready else "not ready", "policy": plans.policy.hash, "generation": snapshot.generation,
+        "control_age_s": round((now - snapshot.at) / 1e6, 3) if snapshot.at else None,
+        "spool": {"ok": not ledger.broken, "lost_events": ledger.lost}, "problems": list(plans.problems)}
+    if refused:
+        said["refused_policy"] = refused
+    return (200 if ready else 503), said

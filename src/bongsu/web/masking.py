@@ -1,0 +1,83 @@
+"""Personal data on its way: aliases towards the model, originals back to the caller, stable tokens for every store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bongsu.ports import Finding
+from bongsu.tokens import Aliases, Restorer, Tokeniser, in_json
+from bongsu.web.screen import Gate
+
+
+def _plain(value: str) -> str:
+    return value
+
+
+class Masking:
+    """What one call hides, and from whom."""
+
+    __slots__ = ("_aliases", "_stable", "_tokens")
+
+    def __init__(self, tokens: Tokeniser) -> None:
+        self._tokens = tokens
+        self._aliases: Aliases | None = None
+        self._stable: dict[str, str] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether the model sees aliases."""
+        return self._aliases is not None
+
+    def token(self, kind: str, value: str) -> str:
+        return self._tokens.token(kind, value)
+
+    def for_model(self, texts: Sequence[str], spans: Sequence[Sequence[Finding]]) -> list[str]:
+        """Every text of a request, with aliases for what is personal."""
+        aliases = self._aliases = self._aliases or Aliases()
+        for text, found in zip(texts, spans, strict=True):
+            for f in found:
+                value = text[f.start : f.end]
+                self._stable[value] = self._tokens.token(f.kind, value)
+        return [aliases.hide(text, found) for text, found in zip(texts, spans, strict=True)]
+
+    def for_store(self, text: str, hidden: Sequence[Finding]) -> str:
+        return self._tokens.mask(text, hidden) if hidden else text
+
+    def unaliased(self, text: str) -> str:
+        """Aliases as stable tokens."""
+        return text if self._aliases is None else self._aliases.restore(text, lambda v: self._stable.get(v, v))
+
+    def for_caller(self, text: str, spans: Sequence[Finding], *, json: bool = False) -> str:
+        """A whole text of a reply, as the caller reads it."""
+        text = self.for_store(text, spans)
+        return text if self._aliases is None else self._aliases.restore(text, in_json if json else _plain)
+
+    def restorer(self, *, json: bool) -> Restorer | None:
+        """The way back for a streamed text."""
+        return None if self._aliases is None else Restorer(self._aliases, in_json if json else _plain)
+
+
+class Text:
+    """One text of a streamed reply: checked, then restored for the caller; a masked copy is kept."""
+
+    __slots__ = ("_gate", "_kept", "_masking", "_restorer")
+
+    def __init__(self, gate: Gate, masking: Masking, *, json: bool = False) -> None:
+        self._gate, self._masking, self._restorer = gate, masking, masking.restorer(json=json)
+        self._kept: list[str] = []
+
+    def feed(self, text: str, *, last: bool = False) -> str:
+        freed = self._gate.feed(text, last=last)
+        self._kept.append(self._masking.for_store(freed.text, freed.hidden))
+        out = self._masking.for_store(freed.text, freed.spans)
+        if self._restorer is not None:
+            out = self._restorer.feed(out) + (self._restorer.close() if last else "")
+        return out
+
+    @property
+    def waiting(self) -> int:
+        """Characters not let go yet."""
+        return len(self._gate.pending)
+
+    def kept(self) -> str:
+        return self._masking.unaliased("".join(self._kept))

@@ -1,0 +1,119 @@
+"""A policy and its live changes, made ready for requests: for each route where to go, what it costs, who looks.
+
+Made once per generation of live policy, never per request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bongsu.guard import Guard
+from bongsu.policy.model import Policy, Route, Upstream
+from bongsu.ports import Secret
+from bongsu.web.chat import encode
+from bongsu.web.meter import Meter
+from bongsu.web.upstream import Endpoint
+
+log = logging.getLogger("bongsu.gateway")
+Secrets = Callable[[str], Secret]
+_WARM = "Warm-up: call +82 10-1234-5678, mail kim@example.com, card 4111 1111 1111 1111."
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An upstream that can be called. ``model`` is its model's name as JSON."""
+
+    upstream: Upstream
+    endpoint: Endpoint
+    model: bytes
+    meter: Meter | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """Where a route's next request goes: the first of ``chain``, then, should it fail, the others."""
+
+    route: Route
+    chain: tuple[Target, ...]
+    before: tuple[Guard, ...]
+    after: tuple[Guard, ...]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """All routes of one policy. ``problems`` are said by readiness."""
+
+    policy: Policy
+    routes: Mapping[str, RoutePlan] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets) -> Plans:
+    """Never raises for a part that does not work: what is left serves, and readiness says what is missing."""
+    problems: list[str] = []
+    targets = {}
+    for name, upstream in policy.upstreams.items():
+        try:
+            targets[name] = _target(upstream, secrets)
+        except Exception as error:  # noqa: BLE001 (a secret store is outside; one missing key must not stop the others)
+            problems.append(f"upstream {name}: its key cannot be read ({type(error).__name__})")
+    guards = [_live(guard, changes.get(f"guard/{guard.name}")) for guard in policy.guards]
+    problems += [f"guard {g.name} cannot look" for g in guards if g.enabled and not _warm(g) and g.fails == "closed"]
+    routes = {}
+    for name, route in policy.routes.items():
+        chain = _chain(route, changes.get(f"route/{name}"), targets, problems)
+        if not chain:
+            problems.append(f"route {name} has no upstream that can be called")
+        routes[name] = RoutePlan(route, chain, tuple(g for g in guards if g.applies("input", name)),
+                                 tuple(g for g in guards if g.applies("output", name)), _facts(policy, route))
+    for problem in problems:
+        log.error("policy %s: %s", policy.hash[:12], problem)
+    return Plans(policy, routes, tuple(problems))
+
+
+def _target(upstream: Upstream, secrets: Secrets) -> Target:
+    headers = {"authorization": f"Bearer {secrets(upstream.key).reveal()}"} if upstream.key else {}
+    endpoint = Endpoint(f"{upstream.url.rstrip('/')}/chat/completions", upstream.timeout / 1e6, headers)
+    return Target(upstream, endpoint, encode(upstream.model), Meter(upstream.price) if upstream.price else None)
+
+
+def _chain(route: Route, live: Any, targets: Mapping[str, Target], problems: list[str]) -> tuple[Target, ...]:
+    first = route.primary
+    if live is not None:
+        wanted = route.resolve(live) if isinstance(live, str) else ""
+        if wanted in targets:
+            first = wanted
+        else:
+            problems.append(f"route {route.name}: live target {live!r} is no upstream that can be called; kept {first}")
+    names = dict.fromkeys((first, *(route.resolve(name) for name in route.fallback)))
+    return tuple(targets[name] for name in names if name in targets)
+
+
+def _live(guard: Guard, change: Any) -> Guard:
+    return replace(guard, enabled=True, shadow=False) if change == "enforce" else guard
+
+
+def _warm(guard: Guard) -> bool:
+    """Let it load what it loads at its first look, so that no caller pays for it."""
+    try:
+        guard.check.look(_WARM)
+        guard.check.hold(_WARM)
+    except Exception as error:  # noqa: BLE001 (any fault of a part; said by readiness)
+        log.error("guard %s cannot look: %s", guard.name, type(error).__name__)
+        return False
+    return True
+
+
+def _facts(policy: Policy, route: Route) -> dict[str, Any]:
+    """Columns that are the same for every call of a route."""
+    return {"service": policy.service.name, "environment": policy.service.environment, "region": policy.service.region,
+            "route": route.name, "prompt_version": route.prompt_version, "operation": "chat", "policy": policy.hash,
+            "currency": policy.currency}
+
+
+def models(plans: Plans) -> Sequence[dict[str, Any]]:
+    return [{"id": name, "object": "model", "created": 0, "owned_by": "bongsu"} for name in plans.routes]

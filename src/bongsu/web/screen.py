@@ -1,0 +1,206 @@
+"""Guards at work on texts: whole ones, and streams of which only what can no longer become a match is let go.
+
+A guard's time is the processor time its look took, so that a busy machine does not count as a slow guard. One that
+raises or takes longer than its time-out has failed; what that means is its policy.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from bongsu.guard import Guard, On, Outcome, judge, resolve
+from bongsu.ports import Finding
+
+log = logging.getLogger("bongsu.gateway")
+Timer = Callable[[], int]
+
+CONTEXT = 128
+"""Characters already released that guards still see: a word that announces a number stands before it."""
+LONGEST = 4200
+"""Most characters of a stream ever held back; a little more than the longest hold of a check."""
+
+
+def masks(guard: Guard) -> bool:
+    """Whether what it finds is not kept in any store."""
+    return guard.act == "tokenise" or guard.check.name == "pii"
+
+
+class Screened(NamedTuple):
+    """What the guards said of the texts of one side: ``spans`` are tokenised, ``hidden`` masked before storing."""
+
+    outcome: Outcome
+    spans: tuple[tuple[Finding, ...], ...]
+    hidden: tuple[tuple[Finding, ...], ...] | None
+    personal: int = 0
+    injections: int = 0
+
+
+class Track:
+    """One guard over one side of a call: what it found, how long it took, whether it failed."""
+
+    __slots__ = ("failed", "found", "guard", "on", "took_ns")
+
+    def __init__(self, guard: Guard, on: On) -> None:
+        self.guard, self.on = guard, on
+        self.found: list[Finding] = []
+        self.took_ns = 0
+        self.failed = False
+
+    def look(self, text: str, timer: Timer) -> Sequence[Finding]:
+        if self.failed:
+            return ()
+        begun = timer()
+        try:
+            found = self.guard.check.look(text)
+        except Exception as error:  # noqa: BLE001 (any fault of a part is the guard's; its text could hold the caller's)
+            self._fail(type(error).__name__)
+            return ()
+        took = timer() - begun
+        self.took_ns += took
+        if took > self.guard.timeout * 1000:
+            self._fail("it took too long")
+            return ()
+        return found
+
+    def hold(self, text: str) -> int:
+        if self.failed:
+            return 0
+        try:
+            return self.guard.check.hold(text)
+        except Exception as error:  # noqa: BLE001 (as above)
+            self._fail(type(error).__name__)
+            return 0
+
+    def _fail(self, why: str) -> None:
+        self.failed = True
+        log.error("guard %s failed: %s", self.guard.name, why)
+
+    def result(self) -> tuple[Guard, On, Sequence[Finding] | None, int]:
+        return self.guard, self.on, None if self.failed else self.found, self.took_ns // 1000
+
+
+def counts(tracks: Iterable[Track]) -> tuple[int, int]:
+    """Findings of personal data, and of anything else."""
+    personal = other = 0
+    for track in tracks:
+        if masks(track.guard):
+            personal += len(track.found)
+        else:
+            other += len(track.found)
+    return personal, other
+
+
+def keepable(tracks: Sequence[Track]) -> bool:
+    """Whether a guard that masks has seen it all: else the text is not kept."""
+    masking = [t for t in tracks if masks(t.guard)]
+    return bool(masking) and not any(t.failed for t in masking)
+
+
+def screen(guards: Sequence[Guard], on: On, texts: Sequence[str], timer: Timer = time.thread_time_ns) -> Screened:
+    """Let every guard look at every text. Findings are placed as if the texts stood one behind the other."""
+    tracks = [Track(guard, on) for guard in guards]
+    starts = [0]
+    for text in texts:
+        starts.append(starts[-1] + len(text) + 1)
+    for track in tracks:
+        for start, text in zip(starts, texts, strict=False):
+            for f in track.look(text, timer):
+                track.found.append(Finding(f.kind, f.start + start, f.end + start, f.score))
+    outcome = judge(t.result() for t in tracks)
+    personal, other = counts(tracks)
+    hidden = None
+    if keepable(tracks):
+        hidden = _split(resolve(f for t in tracks if masks(t.guard) for f in t.found), starts)
+    spans = _split(outcome.spans, starts)
+    return Screened(outcome, spans, hidden, personal, other)
+
+
+def _split(found: Sequence[Finding], starts: Sequence[int]) -> tuple[tuple[Finding, ...], ...]:
+    if not found:
+        return ((),) * (len(starts) - 1)
+    return tuple(tuple(Finding(f.kind, f.start - a, f.end - a, f.score) for f in found if a <= f.start < b)
+                 for a, b in pairwise(starts))
+
+
+class Freed(NamedTuple):
+    """A checked piece of a stream, with what is to be replaced in it."""
+
+    text: str
+    spans: tuple[Finding, ...]
+    hidden: tuple[Finding, ...]
+
+
+NOTHING = Freed("", (), ())
+
+
+class Stopped(Exception):
+    """A guard ended the stream: it blocks, or it failed and is closed (``outcome.failed``)."""
+
+    def __init__(self, outcome: Outcome, withheld: int) -> None:
+        super().__init__(outcome.by or outcome.failed)
+        self.outcome, self.withheld = outcome, withheld
+
+
+class Gate:
+    """One text of a stream, let go piece by piece."""
+
+    __slots__ = ("_context", "_timer", "_tracks", "pending")
+
+    def __init__(self, tracks: Sequence[Track], timer: Timer = time.thread_time_ns) -> None:
+        self._tracks, self._timer = tracks, timer
+        self._context = self.pending = ""
+
+    def feed(self, text: str, *, last: bool = False) -> Freed:
+        """Take ``text`` in; what comes out is final. ``last`` lets all go that is not blocked."""
+        self.pending += text
+        if not self.pending:
+            return NOTHING
+        last = last or len(self.pending) > 2 * LONGEST
+        window, base = self._context + self.pending, len(self._context)
+        cut = len(window)
+        if not last:
+            cut -= max((t.hold(window) for t in self._tracks), default=0)
+            cut = max(cut, len(window) - LONGEST)
+            self._failures()
+            if cut <= base:
+                return NOTHING
+        seen = [(t, [f for f in t.look(window, self._timer) if f.end > base]) for t in self._tracks]
+        self._failures()
+        cut = _whole([f for _, found in seen for f in found], cut)
+        if cut <= base:
+            return NOTHING
+        freed = self._judge([(t, [f for f in found if f.end <= cut]) for t, found in seen], window, base, cut)
+        self._context, self.pending = window[max(0, cut - CONTEXT) : cut], window[cut:]
+        return freed
+
+    def _failures(self) -> None:
+        if any(t.failed and t.guard.fails == "closed" and not t.guard.shadow for t in self._tracks):
+            raise Stopped(judge(t.result() for t in self._tracks), len(self.pending))
+
+    def _judge(self, seen: list[tuple[Track, list[Finding]]], window: str, base: int, cut: int) -> Freed:
+        text = window[base:cut]
+        if not any(found for _, found in seen):
+            return Freed(text, (), ())
+        for track, found in seen:
+            track.found += found
+        outcome = judge((t.guard, t.on, None if t.failed else found, 0) for t, found in seen)
+        if outcome.act == "block":
+            raise Stopped(outcome, len(self.pending))
+        hidden = resolve(f for t, found in seen if masks(t.guard) for f in found)
+        return Freed(text, _shift(outcome.spans, base), _shift(hidden, base))
+
+
+def _whole(found: Sequence[Finding], cut: int) -> int:
+    """No finding is cut in two: one that is not yet final waits, with all that overlaps it."""
+    for f in sorted(found, key=lambda f: -f.end):
+        if f.end > cut:
+            cut = min(cut, f.start)
+    return cut
+
+
+def _shift(found: Iterable[Finding], base: int) -> tuple[Finding, ...]:
+    return tuple(Finding(f.kind, max(f.start - base, 0), f.end - base, f.score) for f in found)

@@ -1,0 +1,145 @@
+"""One chat call, served: checked, asked, checked again, written down, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bongsu.guard import Outcome
+from bongsu.policy.model import Policy
+from bongsu.web import errors
+from bongsu.web.ask import Answer, Asking
+from bongsu.web.call import Call
+from bongsu.web.chat import Request, drop_logprobs, encode, finish_of, refusal, reply_slots
+from bongsu.web.errors import ApiError, Fault, Header
+from bongsu.web.ledger import Ledger
+from bongsu.web.meter import NOTHING, Meter, Usage, estimate, read_usage
+from bongsu.web.plan import RoutePlan
+from bongsu.web.screen import screen
+from bongsu.web.upstream import Transport
+from bongsu.web.wire import Send, answer
+
+REPEATED = 16
+"""Most choices of a refusal."""
+
+
+class Served:
+    """What serving one call needs; ``extra`` are headers for the upstream."""
+
+    def __init__(self, call: Call, request: Request, plan: RoutePlan, policy: Policy, ledger: Ledger,
+                 transport: Transport, timer: Callable[[], int], send: Send, extra: Mapping[str, str]) -> None:
+        self.call, self.request, self.plan, self.policy = call, request, plan, policy
+        self.ledger, self.send, self.timer = ledger, send, timer
+        self.asking = Asking(transport, timer, call, plan, request, extra)
+        self.started = self.noted = False
+
+    # ---- before the model ----
+
+    def check_request(self) -> Outcome | None:
+        """The input guards; the outcome if the call ends here. What is to be tokenised goes on as aliases."""
+        call, request, plan = self.call, self.request, self.plan
+        if not plan.before:
+            return None
+        slots = request.slots()
+        texts = [slot.text for slot in slots]
+        seen = screen(plan.before, "input", texts)
+        call.found(seen.outcome.verdicts, seen.personal, seen.injections)
+        call.prompt = call.keep(texts, seen.hidden)
+        if request.user:
+            request.name_user(call.facts["user"])
+        if seen.outcome.failed:
+            raise errors.guard_unavailable(seen.outcome.failed, call.id)
+        if seen.outcome.act == "block":
+            return seen.outcome
+        if any(seen.spans):
+            for slot, text in zip(slots, call.masking.for_model(texts, seen.spans), strict=True):
+                slot.put(text)
+        return None
+
+    def sentence(self, outcome: Outcome) -> str:
+        return outcome.reply or self.policy.apology
+
+    # ---- a whole reply ----
+
+    async def plain(self) -> None:
+        blocked = self.check_request()
+        if blocked is not None:
+            self.call.blocked(blocked.by)
+            self.call.used(NOTHING, self._first_meter())
+            await self.finish(200, self._refusal(blocked, "input", NOTHING), ())
+            return
+        got = await self.asking.whole()
+        if got.found is None:
+            await self.passed_on(got)
+            return
+        body = self._checked(got, got.found)
+        await self.finish(200, body, got.reply.headers)
+
+    def _checked(self, got: Answer, found: dict[str, Any]) -> bytes:
+        """The reply as the caller gets it."""
+        call, masking = self.call, self.call.masking
+        slots = reply_slots(found)
+        usage = read_usage(found.get("usage")) or estimate(self.request.chars(), sum(len(s.text) for s in slots or ()))
+        call.used(usage, got.target.meter)
+        call.facts.update(model=_text(found.get("model")) or call.facts["model"], response_id=_text(found.get("id")),
+                          finish_reason=finish_of(found))
+        call.ended("ok", 200)
+        if not self.plan.after and not masking.active:
+            return got.reply.body
+        if slots is None:
+            raise errors.unreadable(call.id)
+        texts = [slot.text for slot in slots]
+        seen = screen(self.plan.after, "output", texts)
+        call.found(seen.outcome.verdicts, seen.personal, seen.injections)
+        call.reply = call.keep(texts, seen.hidden)
+        if seen.outcome.failed:
+            raise errors.guard_unavailable(seen.outcome.failed, call.id)
+        if seen.outcome.act == "block":
+            call.blocked(seen.outcome.by, sum(map(len, texts)))
+            return self._refusal(seen.outcome, "output", usage)
+        new = [masking.for_caller(t, f, json=s.json) for s, t, f in zip(slots, texts, seen.spans, strict=True)]
+        if new == texts:
+            return got.reply.body
+        for slot, text in zip(slots, new, strict=True):
+            slot.put(text)
+        drop_logprobs(found)
+        return encode(found)
+
+    def _refusal(self, outcome: Outcome, on: str, usage: Usage) -> bytes:
+        call = self.call
+        return encode(refusal(call.id, call.facts["time"] // 1_000_000, self.request.model, self.sentence(outcome),
+                              outcome.by, on, self.choices(), usage.reply()))
+
+    def choices(self) -> int:
+        return min(self.request.n, REPEATED)
+
+    def _first_meter(self) -> Meter | None:
+        return self.plan.chain[0].meter if self.plan.chain else None
+
+    async def passed_on(self, got: Answer) -> None:
+        """An upstream's 4xx is about the caller's request: it is answered as it came."""
+        status = got.reply.status
+        self.call.ended("error" if status == 404 else "refused", status, f"upstream_{status}")
+        await self.finish(status, got.reply.body, got.reply.headers)
+
+    # ---- the end ----
+
+    async def finish(self, status: int, body: bytes, upstream: Sequence[Header]) -> None:
+        """Write the fact, then answer."""
+        if not await self.ledger.keep(self.call.seal(), self.policy):
+            await refuse(self.send, self.call, errors.log_unavailable())
+            return
+        await answer(self.send, status, self.call.headers(upstream), body)
+
+
+async def refuse(send: Send, call: Call, error: ApiError) -> None:
+    """Answer with an error. The fact has been written."""
+    await answer(send, error.status, [*call.headers(), *error.headers()], error.body())
+
+
+def outcome_of(error: ApiError) -> str:
+    return error.outcome if isinstance(error, Fault) else "error" if error.status == 500 else "refused"
+
+
+def _text(value: Any) -> str:
+    return value[:256] if isinstance(value, str) else ""

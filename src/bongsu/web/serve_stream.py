@@ -1,0 +1,129 @@
+"""One streamed chat call: what is checked goes out at once, the fact is written before the last chunk."""
+
+from __future__ import annotations
+
+from bongsu.web import errors
+from bongsu.web.ask import Answer, Open, fault_of
+from bongsu.web.chat import encode
+from bongsu.web.errors import ApiError
+from bongsu.web.meter import NOTHING, Usage, estimate
+from bongsu.web.serve import Served, outcome_of
+from bongsu.web.sse import Overlong
+from bongsu.web.stream import Broken, ChatStream, Stopped, Unreadable
+from bongsu.web.upstream import UpstreamError
+from bongsu.web.wire import DONE, begin_stream, frame, piece
+
+
+class Streamed(Served):
+    """Errors before the first chunk are plain answers; after it they are an error event, then the end."""
+
+    async def stream(self) -> None:
+        blocked = self.check_request()
+        out = self._replies()
+        if blocked is not None:
+            out.head(self.call.facts["time"] // 1_000_000, self.request.model)
+            self.call.blocked(blocked.by)
+            self.call.used(NOTHING, self._first_meter())
+            await self._last([*out.blocked(self.sentence(blocked), blocked.by), *out.usage_chunk(NOTHING)])
+            return
+        got = await self.asking.stream()
+        if isinstance(got, Answer):
+            await self.passed_on(got)
+            return
+        try:
+            await self._flow(got, out)
+        except ApiError as error:
+            self._note(got, out)
+            if not self.started:
+                raise
+            self.call.ended(outcome_of(error), 200, error.code)
+            await self._last([encode(error.error())])
+        except BaseException:  # cancelled, or a fault of ours: what is known of it is told by the event
+            self._note(got, out)
+            raise
+        finally:
+            got.flow.close()
+
+    def _replies(self) -> ChatStream:
+        return ChatStream(self.plan.after, self.call.masking, call=self.call.id, asks_usage=self.request.asks_usage,
+                          choices=self.choices())
+
+    async def _flow(self, got: Open, out: ChatStream) -> None:
+        """From the first event to the last."""
+        try:
+            done = await self._pump(got, out)
+            if not done and not out.finished:
+                raise errors.unreachable(self.call.id)
+            rest = out.end()
+        except Stopped as stopped:
+            if stopped.outcome.failed:
+                raise errors.guard_unavailable(stopped.outcome.failed, self.call.id) from None
+            got.flow.close()
+            self._note(got, out)
+            self.call.blocked(stopped.outcome.by, out.withheld)
+            tail = out.blocked(self.sentence(stopped.outcome), stopped.outcome.by)
+            await self._last([*tail, *out.usage_chunk(self._usage(out))])
+            return
+        except UpstreamError as error:
+            raise fault_of(error, self.call) from error
+        except (Overlong, Broken) as error:
+            raise errors.not_a_reply(self.call.id) from error
+        except Unreadable as error:
+            raise errors.unreadable(self.call.id) from error
+        self._note(got, out)
+        self.call.ended("ok", 200)
+        await self._last([*rest, *out.usage_chunk(self._usage(out))])
+
+    async def _pump(self, got: Open, out: ChatStream) -> bool:
+        """Pass pieces on until the model is done; whether it said so."""
+        events, ended = got.first, False
+        while True:
+            done = False
+            ready = []
+            for data in events:
+                if data == b"[DONE]":
+                    done = True
+                    break
+                ready += [frame(chunk) for chunk in out.chunk(data)]
+            if ready:
+                await self._begin()
+                self.call.first_token()
+                await piece(self.send, ready)
+            if done or ended:
+                return done
+            since = self.timer()
+            data = await got.flow.piece()
+            self.call.waited(since)
+            ended = not data
+            events = got.events.end() if ended else got.events.feed(data)
+
+    async def _begin(self) -> None:
+        if not self.started:
+            self.started = True
+            await begin_stream(self.send, self.call.headers())
+
+    def _usage(self, out: ChatStream) -> Usage:
+        return out.usage or estimate(self.request.chars(), out.chars)
+
+    def _note(self, got: Open, out: ChatStream) -> None:
+        """What the stream told, for the event."""
+        call = self.call
+        if self.noted:
+            return
+        self.noted = True
+        call.used(self._usage(out), got.target.meter)
+        call.facts.update(model=out.model or call.facts["model"], response_id=out.response_id,
+                          finish_reason=out.finish_reason)
+        call.found(out.outcome().verdicts, *out.counts())
+        call.reply = out.kept()
+
+    async def _last(self, chunks: list[bytes]) -> None:
+        """Write the fact, then send the end."""
+        kept = await self.ledger.keep(self.call.seal(), self.policy)
+        if not kept:
+            error = errors.log_unavailable()
+            if not self.started:
+                raise error
+            chunks = [encode(error.error())]
+        await self._begin()
+        await piece(self.send, [*map(frame, chunks), DONE], last=True)

@@ -1,0 +1,65 @@
+"""Bytes in and out of ASGI: the body with its limit, whole answers, and the pieces of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from typing import Any
+
+from bongsu.web.errors import Header, too_large
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON: Header = (b"content-type", b"application/json")
+SSE: tuple[Header, ...] = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"),
+                           (b"x-accel-buffering", b"no"))
+DONE = b"data: [DONE]\n\n"
+
+
+class Gone(Exception):
+    """The client went away before its request was complete."""
+
+
+async def body_of(receive: Receive, limit: int) -> bytes:
+    """The whole body. One piece, the usual case, is not copied."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Gone
+    first: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(first) > limit:
+            raise too_large(limit)
+        return first
+    pieces, size = [first], len(first)
+    while message.get("more_body"):
+        if size > limit:
+            raise too_large(limit)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+    if size > limit:
+        raise too_large(limit)
+    return b"".join(pieces)
+
+
+async def answer(send: Send, status: int, headers: Sequence[Header], body: bytes) -> None:
+    """A whole JSON answer."""
+    await send({"type": "http.response.start", "status": status,
+                "headers": [JSON, (b"content-length", str(len(body)).encode()), *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def begin_stream(send: Send, headers: Sequence[Header]) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [*SSE, *headers]})
+
+
+async def piece(send: Send, events: Iterable[bytes], *, last: bool = False) -> None:
+    """Some server-sent events, already framed; ``last`` ends the answer."""
+    await send({"type": "http.response.body", "body": b"".join(events), "more_body": not last})
+
+
+def frame(data: bytes) -> bytes:
+    return b"data: " + data + b"\n\n"

@@ -1,0 +1,185 @@
+"""A gateway for tests: real servers, hand-made policies, and parts whose every step can be seen."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+
+import openai
+
+from bongsu.demo.model import DemoModel
+from bongsu.engine import Plan
+from bongsu.event import Event
+from bongsu.guard import Guard
+from bongsu.live import Live, Publisher
+from bongsu.policy.model import Policy, Price, Route, Service, Upstream
+from bongsu.ports import Finding, Secret
+from bongsu.quantity import Duration, parse_rate
+from bongsu.tokens import Tokeniser
+from bongsu.web.gateway import Gateway
+from bongsu.web.upstream import AiohttpTransport
+from servers import Server, serving
+
+TOKENS = Tokeniser(bytes(32))
+KEY = "sk-upstream-key-0123456789"
+PRICE = Price(parse_rate("2.50 USD/1M"), parse_rate("10 USD/1M"))
+CHEAP = Price(parse_rate("0.15 USD/1M"), parse_rate("0.60 USD/1M"))
+
+
+class Memory:
+    """A spool in memory; ``broken`` makes it a full disk, ``sent`` tells what was out when each event was written."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.broken = False
+
+    def append(self, events: Iterable[Event]) -> None:
+        if self.broken:
+            raise OSError(28, "No space left on device")
+        self.events += events
+
+    def calls(self) -> list[Event]:
+        return [e for e in self.events if e.kind == "call"]
+
+    def last(self) -> Event:
+        return self.calls()[-1]
+
+    def content(self) -> list[Event]:
+        return [e for e in self.events if e.kind == "content"]
+
+    def wait(self, n: int) -> Event:
+        """The n-th call, when it is written."""
+        until = time.monotonic() + 10
+        while len(self.calls()) < n:
+            assert time.monotonic() < until, f"expected {n} events, came {len(self.calls())}"
+            time.sleep(0.01)
+        return self.calls()[n - 1]
+
+
+@dataclass(frozen=True)
+class Word:
+    """Finds one literal; holds back whatever may still become it."""
+
+    name: ClassVar[str] = "pattern"
+    version: ClassVar[str] = "1"
+    word: str = "zeus"
+    kind: str = "pattern"
+
+    def look(self, text: str) -> Sequence[Finding]:
+        return [Finding(self.kind, m.start(), m.end()) for m in re.finditer(re.escape(self.word), text)]
+
+    def hold(self, text: str) -> int:
+        return next((n for n in range(len(self.word) - 1, 0, -1) if text.endswith(self.word[:n])), 0)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Finds e-mail addresses; the open word is held back."""
+
+    name: ClassVar[str] = "pii"
+    version: ClassVar[str] = "1"
+
+    def look(self, text: str) -> Sequence[Finding]:
+        return [Finding("email", m.start(), m.end()) for m in re.finditer(r"[a-z.]+@[a-z]+\.[a-z]+", text)]
+
+    def hold(self, text: str) -> int:
+        return len(text) - (max(text.rfind(" "), text.rfind("\n")) + 1)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Cannot look: it raises, or it takes its time."""
+
+    name: ClassVar[str] = "broken"
+    version: ClassVar[str] = "1"
+    busy_ms: int = 0
+
+    def look(self, text: str) -> Sequence[Finding]:
+        if not self.busy_ms:
+            raise ValueError(text)
+        until = time.thread_time() + self.busy_ms / 1000
+        while time.thread_time() < until:
+            continue
+        return ()
+
+    def hold(self, text: str) -> int:
+        return 0
+
+
+INJECTION = Guard("injection", Word("ignore all rules"), on=("input",))
+SECRET = Guard("secret", Word("zeus"), on=("output",))
+PII = Guard("pii", Mail(), act="tokenise")
+
+
+def policy_for(url: str, guards: Sequence[Guard] = (), **more: Any) -> Policy:
+    upstreams = {
+        "main": Upstream("main", f"{url}/v1", "demo-large", key="secret://env/KEY", region="us", provider="demo",
+                         price=PRICE, timeout=Duration(1_000_000)),
+        "light": Upstream("light", f"{url}/v1", "demo-small", key="secret://env/KEY", region="kr", price=CHEAP,
+                          timeout=Duration(1_000_000))}
+    settled: dict[str, Any] = {
+        "path": "bongsu.yaml", "hash": "hash-1", "service": Service("support-bot", region="kr", environment="test"),
+        "plan": Plan("support-bot"), "upstreams": upstreams, "guards": tuple(guards), "apology": "Sorry, no.",
+        "routes": {"support-bot": Route("support-bot", "main", light="light", prompt_version="v1")}, **more}
+    return Policy(**settled)
+
+
+@dataclass
+class Stand:
+    """A running gateway with its model, spool and control."""
+
+    gateway: Gateway
+    server: Server
+    model: DemoModel
+    upstream: Server
+    spool: Memory
+    publisher: Publisher
+    seen_keys: list[str] = field(default_factory=list)
+
+    def client(self, **more: Any) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.server.url}/v1", api_key="sk-client", max_retries=0, timeout=20, **more)
+
+    def ask(self, text: str = "hello", **more: Any) -> Any:
+        """A call through the OpenAI client; a stream comes as a list."""
+        with self.client() as client:
+            reply = client.chat.completions.create(model="support-bot", messages=[{"role": "user", "content": text}],
+                                                   **more)
+            return list(reply) if more.get("stream") else reply
+
+    def stream(self, text: str = "hello", **more: Any) -> list[Any]:
+        found: list[Any] = self.ask(text, stream=True, **more)
+        return found
+
+
+@contextmanager
+def standing(folder: Path, guards: Sequence[Guard] = (), *, change: Callable[[Policy], Policy] = lambda p: p,
+             model: Any = None, spool: Any = None, tokens: Any = None,
+             reload: Callable[[str], Policy] | None = None, max_body: int = 10 << 20) -> Iterator[Stand]:
+    """A gateway in front of ``model`` (the demo model, unless another application is given)."""
+    model = model or DemoModel()
+    publisher, live = Publisher(folder / "live"), Live(folder / "live")
+    numbers = count(1)
+    with serving(model) as upstream:
+        spool = spool or Memory()
+        policy = change(policy_for(upstream.url, guards))
+        gateway = Gateway(policy, live, spool, tokens or TOKENS, lambda _: Secret(KEY),
+                          AiohttpTransport(), clock=lambda: time.time_ns() // 1000, ids=lambda: f"C{next(numbers):05d}",
+                          reload=reload, max_body=max_body)
+        with serving(gateway) as server:
+            yield Stand(gateway, server, model, upstream, spool, publisher)
+    live.close()
+
+
+def text_of(chunks: Iterable[Any], index: int = 0) -> str:
+    """What a stream said, of one choice."""
+    return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices and c.choices[0].index == index)
+
+
+def with_fallback(policy: Policy) -> Policy:
+    return replace(policy, routes={"support-bot": Route("support-bot", "main", fallback=("light",), light="light")})

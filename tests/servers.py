@@ -1,0 +1,46 @@
+"""Real servers for tests: any ASGI application on a free port of 127.0.0.1, stopped by its own handle."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+
+class Server:
+    """A running server; ``url`` is where it answers."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+
+    def start(self) -> Server:
+        self._socket.listen(512)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+        self._socket.close()
+        assert not self._thread.is_alive(), "the server did not stop within 20 s"
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[Server]:
+    """The application, served while the block runs."""
+    server = Server(app).start()
+    try:
+        yield server
+    finally:
+        server.stop()
