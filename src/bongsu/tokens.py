@@ -1,0 +1,178 @@
+"""What stands in for personal data: stable tokens for what we store, short aliases for what a model sees.
+
+A token is a keyed hash: equal values have equal tokens, so records still join, and without the key nothing can be
+guessed from one. The key is as sensitive as the data, since with it a guess can be checked; it belongs to one tenant
+and one epoch. An alias (``[[EMAIL_1]]``) means something inside one request only. Only aliases that an object issued
+are turned back by it, and what a user typed in the shape of an alias is itself hidden first, so it comes back as typed
+and never as somebody's data.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from bongsu.checks.flat import Flat
+from bongsu.ports import Finding
+
+_SHAPE = re.compile(r"(?:\[\[|\\\[\\\[) ?([A-Za-z][A-Za-z0-9_\\]{0,40}_)([0-9]{1,6}) ?(?:\]\]|\\\]\\\])")
+"""An alias as models write it back: any case, ``\\_`` for ``_``, a space inside the brackets, Markdown's ``\\[``."""
+_INSIDE = r"(?: ?(?:[A-Za-z][A-Za-z0-9_\\]{0,48} ?(?:\\(?:\]\\?)?|\])?)?)?"
+_BEGUN = re.compile(rf"(?:\\(?:\[(?:\\(?:\[{_INSIDE})?)?)?|\[(?:\[{_INSIDE})?)\Z")
+_LONGEST = 64
+_SPACED = re.compile(r"[\s().-]+")
+_GROUPED = ("phone", "card", "iban", "us_ssn", "kr_")
+"""Kinds whose values are the same however their groups are parted."""
+
+
+def _name(kind: str) -> str:
+    name = re.sub(r"[^A-Z0-9]+", "_", kind.upper()).strip("_")[:32]
+    return name if name[:1].isalpha() else f"DATA_{name}".strip("_")
+
+
+def canonical(kind: str, value: str) -> str:
+    """One spelling of a value, so that the same number in another layout has the same token.
+
+    >>> canonical("phone", "+82 10-1234-5678") == canonical("phone", "０１０.1234.5678")
+    True
+    """
+    value = Flat(value).text.strip()
+    if kind.startswith(_GROUPED):
+        value = _SPACED.sub("", value).upper()
+    if kind == "phone" and value.startswith("+82"):
+        value = "0" + value[3:].lstrip("0")
+    return value.lower() if kind in ("email", "mac", "ip") else value
+
+
+def _spans(text: str, findings: Iterable[Finding]) -> Iterator[tuple[str, int, int]]:
+    """(kind, start, end) in order, none overlapping; what overlaps is one span of the surest kind, so nothing shows."""
+    best: Finding | None = None
+    start = end = 0
+    for f in sorted(findings, key=lambda f: (f.start, f.end)):
+        if not 0 <= f.start < f.end <= len(text):
+            raise ValueError(f"finding {f.kind!r}: expected a place inside {len(text)} characters, came "
+                             f"{f.start}..{f.end}; was it found in another text?")
+        if best is None or f.start >= end:
+            if best:
+                yield best.kind, start, end
+            best, start, end = f, f.start, f.end
+        else:
+            best, end = max(best, f, key=lambda g: (g.score, g.end - g.start)), max(end, f.end)
+    if best:
+        yield best.kind, start, end
+
+
+def _replace(text: str, findings: Iterable[Finding], stand_in: Callable[[str, str], str]) -> str:
+    out, done = [], 0
+    for kind, start, end in _spans(text, findings):
+        out += [text[done:start], stand_in(kind, text[start:end])]
+        done = end
+    return "".join([*out, text[done:]])
+
+
+class Tokeniser:
+    """Stable tokens under one key."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < 16:
+            raise ValueError(f"key: expected at least 16 bytes, came {len(key)}; make one with secrets.token_bytes(32)")
+        self._key = key
+
+    def token(self, kind: str, value: str) -> str:
+        """``EMAIL_`` and 80 bits of HMAC-SHA256 over kind and value.
+
+        >>> Tokeniser(bytes(32)).token("email", "a@example.com")
+        'EMAIL_QQWHN65O6KGV3CSM'
+        """
+        message = f"{kind}\0{canonical(kind, value)}".encode()
+        digest = hmac.digest(self._key, message, "sha256")
+        return f"{_name(kind)}_{base64.b32encode(digest[:10]).decode()}"
+
+    def mask(self, text: str, findings: Iterable[Finding]) -> str:
+        """The text with a token for every finding."""
+        return _replace(text, findings, self.token)
+
+
+def in_json(value: str) -> str:
+    """A value as it must stand between the quotes of a JSON string (arguments of a tool call)."""
+    return json.dumps(value, ensure_ascii=False)[1:-1]
+
+
+def _as_typed(value: str) -> str:
+    return value
+
+
+class Aliases:
+    """The aliases of one request, in both directions. Hide every message of the request with the same object."""
+
+    __slots__ = ("_alias", "_count", "_value")
+
+    def __init__(self) -> None:
+        self._alias: dict[tuple[str, str], str] = {}
+        self._value: dict[str, str] = {}
+        self._count: dict[str, int] = {}
+
+    def hide(self, text: str, findings: Iterable[Finding]) -> str:
+        """The text with an alias for every finding, and one for whatever only looks like an alias.
+
+        >>> names = Aliases()
+        >>> names.hide("write to a@b.co", [Finding("email", 9, 15)])
+        'write to [[EMAIL_1]]'
+        >>> names.restore("Sent to [[EMAIL_1]]; [[EMAIL_2]] is unknown.")
+        'Sent to a@b.co; [[EMAIL_2]] is unknown.'
+        """
+        typed = [Finding("text", m.start(), m.end(), 0.0) for m in _SHAPE.finditer(text)]
+        return _replace(text, [*findings, *typed], self._issue)
+
+    def restore(self, text: str, quote: Callable[[str], str] = _as_typed) -> str:
+        """Issued aliases become their values again, each passed through ``quote``; all else stays."""
+        return _SHAPE.sub(lambda m: self._back(m, quote), text) if self._value else text
+
+    def _issue(self, kind: str, value: str) -> str:
+        name = _name(kind)
+        alias = self._alias.get((name, value))
+        if alias is None:
+            n = self._count[name] = self._count.get(name, 0) + 1
+            alias = self._alias[name, value] = f"[[{name}_{n}]]"
+            self._value[alias] = value
+        return alias
+
+    def _back(self, match: re.Match[str], quote: Callable[[str], str]) -> str:
+        value = self._value.get(f"[[{match[1].replace(chr(92), '').upper()}{match[2]}]]")
+        return match[0] if value is None else quote(value)
+
+    def begun(self, text: str) -> int:
+        """How many characters at the end of a text may still become an alias that was issued."""
+        at = max(0, len(text) - _LONGEST)
+        while self._value and (match := _BEGUN.search(text, at)):
+            start = match[0].replace("\\", "").replace(" ", "").upper()
+            if any(alias.startswith(start) for alias in self._value):
+                return len(match[0])
+            at = match.start() + 1  # no alias begins like this, but a later bracket may still begin one
+        return 0
+
+
+class Restorer:
+    """``restore`` for a stream: what it gives out, joined, is the whole restored at once, however it was cut."""
+
+    __slots__ = ("_aliases", "_pending", "_quote")
+
+    def __init__(self, aliases: Aliases, quote: Callable[[str], str] = _as_typed) -> None:
+        self._aliases, self._quote, self._pending = aliases, quote, ""
+
+    def feed(self, chunk: str) -> str:
+        """What may be sent now; the rest may still become an alias."""
+        text = self._pending + chunk
+        cut = len(text) - self._aliases.begun(text)
+        self._pending = text[cut:]
+        return self._aliases.restore(text[:cut], self._quote)
+
+    def close(self) -> str:
+        """What is left at the end of the stream."""
+        text, self._pending = self._pending, ""
+        return self._aliases.restore(text, self._quote)
