@@ -12,7 +12,7 @@ BAD = sorted(path.stem for path in (HERE / "bad").glob("*.yaml"))
 
 @pytest.mark.parametrize("mistake", BAD)
 def test_a_mistake_is_told_in_exactly_these_words(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each file differs from tests/good/small.yaml by the mistake it is named for; the .err beside it is what is said."""
+    """Each file differs from tests/good/small.yaml by the mistake it is named for; its .err is what is said."""
     monkeypatch.chdir(HERE / "bad")
     with pytest.raises(PolicyError) as caught:
         load(f"{mistake}.yaml", {})

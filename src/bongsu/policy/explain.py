@@ -14,6 +14,7 @@ from bongsu.policy.model import Policy, Route
 from bongsu.policy.phrases import PHRASES, TIERS, UNITS, Language
 from bongsu.ports import Action
 from bongsu.quantity import NANO, show_duration, show_number, show_share
+from bongsu.response import Playbook
 from bongsu.slo import Objective, reachable_factor
 
 
@@ -43,10 +44,7 @@ class _Words:
     def alert(self, rule: Rule) -> str:
         books = [p for p in self.policy.plan.playbooks if p.alert == rule.name]
         actions = [words for p in books for step in p.steps for words in self.action(step)]
-        clear = self.clear(rule)
-        back = [p.undo_after for p in books if p.undo_after is not None]
-        if back:
-            clear += self.say("undo after", after=self.duration(max(back))) if max(back) else self.say("undo")
+        clear = self.clear(rule) + self.undo([p for p in books if p.undo_after is not None])
         if stay := [p.name for p in books if p.undo_after is None]:
             clear += self.say("never", names=", ".join(stay))
         return self.say("alert", name=rule.name, tier=TIERS[self.language][rule.tier], condition=self.condition(rule),
@@ -71,6 +69,16 @@ class _Words:
             return self.say("burn clears after" if rule.clear_hold else "burn clears", **held)
         return self.say("clears after" if rule.clear_hold else "clears", op=self.phrases[rule.when.leave_op],
                         limit=self.value(rule.when.exit, rule.when), **held)
+
+    def undo(self, books: list[Playbook]) -> str:
+        """What happens when it is over; the slowest playbook decides when."""
+        kinds = {step.kind for p in books for step in p.steps}
+        words = ["back"] * bool(kinds - {"notify"}) + ["told"] * ("notify" in kinds)
+        done = self.listed([self.phrases[word] for word in words])
+        after = max((p.undo_after or 0 for p in books), default=0)
+        if not done:
+            return ""
+        return self.say("undo after", after=self.duration(after), done=done) if after else self.say("undo", done=done)
 
     def limit(self, alert: str, when: Threshold) -> str:
         """The threshold as it was written; a share of something in the order of the language."""

@@ -48,12 +48,15 @@ class PolicyError(ValueError):
 class Misfit(ValueError):
     """A value that does not fit, found where its place is not known; the reader turns it into a fault.
 
-    ``field`` names the attribute of a declaration it is about, ``offset`` the character of a text.
+    ``field`` names the attribute of a declaration it is about, ``index`` the item of its list, ``offset`` the
+    character of a text.
     """
 
-    def __init__(self, expected: str, came: str, hint: str = "", field: str = "", offset: int = 0) -> None:
+    def __init__(self, expected: str, came: str, hint: str = "", field: str = "", offset: int = 0,
+                 index: int | None = None) -> None:
         super().__init__(f"expected {expected}, came {came}" + (f"; {hint}" if hint else ""))
-        self.expected, self.came, self.hint, self.field, self.offset = expected, came, hint, field, offset
+        self.expected, self.came, self.hint = expected, came, hint
+        self.field, self.offset, self.index = field, offset, index
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

@@ -41,17 +41,17 @@ def tell(alert: str) -> str:
 
 @dataclass(frozen=True)
 class Names:
-    """What each section declares, sound or broken."""
+    """What each section declares, sound or broken; the names under a misspelt section count too."""
 
     sections: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, root: Table) -> Names:
-        sections = [s.key for s in settings(Document)]
-        found = {key.text if key.text in sections else closest(key.text, sections):  # misspelt: its names still count
-                 tuple(name.text for name, _ in value.entries)
+        found = {key.text: tuple(name.text for name, _ in value.entries)
                  for key, value in root.entries if isinstance(value, Table)}
-        return cls({**found, "labels": LABELS})
+        sections = [s.key for s in settings(Document)]
+        meant = {closest(key, sections): names for key, names in found.items() if key not in sections}
+        return cls({**meant, **found, "labels": LABELS})
 
     def __getitem__(self, section: str) -> tuple[str, ...]:
         return self.sections.get(section, ())

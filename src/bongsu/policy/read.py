@@ -16,8 +16,8 @@ from bongsu.policy.node import Items, Node, Table, Text, kind
 from bongsu.policy.scalar import SCALARS
 from bongsu.policy.setting import INLINE, KEYED, Setting, place_of, settings
 
-_PART_ERROR = re.compile(r"(?:(?P<field>\w+)(?:\[\d+\])?: )?expected (?P<expected>.*?), came (?P<came>.*?)"
-                         r"(?:; (?P<hint>.*))?", re.DOTALL)
+_ABOUT = re.compile(r"(\w+)(?:\[(\d+)\])?: (.*)", re.DOTALL)
+_EXPECTED = re.compile(r"expected (.*?), came (.*?)(?:; (.*))?", re.DOTALL)
 
 Trail = tuple[str | int, ...]
 """The keys that lead to a place in the policy."""
@@ -194,7 +194,9 @@ class Reader:
                 return BROKEN
             misfit = error if isinstance(error, Misfit) else _misfit(error, _words(trail))
             key = next((s.key for s in settings(cls) if s.attribute == misfit.field), misfit.field)
-            return self.misfit((*trail, key) if key else node, misfit)
+            if not key:
+                return self.misfit(node, misfit)
+            return self.misfit((*trail, key, *([] if misfit.index is None else [misfit.index])), misfit)
 
     def settings(self, node: Node, own: tuple[Setting, ...], trail: Trail) -> Any:
         """Attribute -> value (or BROKEN) of every setting given, with the part of an inline family built."""
@@ -294,11 +296,12 @@ NOUNS = {"slis": "signal", "checks": "check", "channels": "channel", "actions": 
 
 
 def _misfit(error: ValueError, words: str) -> Misfit:
-    """What a part's constructor says; ``setting: expected …, came …; hint`` is taken apart."""
-    match = _PART_ERROR.fullmatch(str(error))
-    if match is None:
-        return Misfit(f"valid settings of {words}", str(error))
-    return Misfit(match["expected"], match["came"], match["hint"] or "", match["field"] or "")
+    """What a part's constructor says; ``setting[0]: expected …, came …; hint`` is taken apart."""
+    about = _ABOUT.fullmatch(str(error))
+    field, index, text = about.groups() if about else ("", None, str(error))
+    said = _EXPECTED.fullmatch(text)
+    expected, came, hint = said.groups() if said else (f"valid settings of {words}", text, "")
+    return Misfit(expected, came, hint or "", field, index=None if index is None else int(index))
 
 
 def _choice(text: str, choices: tuple[str, ...], aliases: Mapping[str, str]) -> str:

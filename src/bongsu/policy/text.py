@@ -14,6 +14,8 @@ from bongsu.policy.fault import Misfit, did_you_mean, listed, quoted
 
 _VARIABLE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REFERENCE = re.compile(r"secret://([a-z][a-z0-9_]*)/(\S+)")
+_KEYLIKE = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}")
+"""A part of a URL that nobody would choose: twenty characters, letters and digits."""
 _HIDDEN = "a literal value (not shown)"
 
 
@@ -69,6 +71,6 @@ def endpoint(text: str, written: str) -> str:
     """A URL, or a reference to one that is itself a secret (a chat webhook's is)."""
     if text.startswith("secret://"):
         return secret(text)
-    if not text.startswith(("http://", "https://")):
-        raise Misfit("a URL or a secret reference such as secret://env/NAME", _HIDDEN)
+    if not text.startswith(("http://", "https://")) or _KEYLIKE.search(written.partition("://")[2]):
+        raise Misfit("a URL without a key in it, or a secret reference such as secret://env/NAME", _HIDDEN)
     return url(text, written)
