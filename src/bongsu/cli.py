@@ -295,4 +295,10 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     os.environ.setdefault("PYTHONUTF8", "1")
-    cli(prog_name="bongsu")
+    try:
+        cli(prog_name="bongsu")
+    except Exception as error:
+        # Faults of ours have a sentence for people; anything else is a bug, and its traceback is wanted.
+        if not type(error).__module__.startswith("bongsu.") or os.environ.get("BONGSU_TRACEBACK"):
+            raise
+        fail(WRONG, str(error))

@@ -1,0 +1,286 @@
+"""Wiring: the one module that sees everything, and the only one that owns a clock.
+
+Each process imports only what it runs: a gateway has no use for DuckDB, nor a client for any of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from bongsu import keys
+from bongsu.folder import Folder
+from bongsu.policy import Policy, PolicyError, load
+from bongsu.quantity import SECOND
+from bongsu.secrets.resolve import resolve, reveal
+from bongsu.supervisor import Supervisor, listen, orphaned
+
+if TYPE_CHECKING:
+    from bongsu.stores.state import State
+
+CYCLE = 0.1
+CHECKPOINT_EVERY = 10 * SECOND
+
+
+def clock() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def open_store(folder: Folder) -> State:
+    """The state of a data folder, able to sign."""
+    from bongsu.stores.state import State
+
+    return State(f"sqlite:///{folder.state}", keys.audit_key(folder.keys), checkpoint_every=CHECKPOINT_EVERY)
+
+
+# ---- policy ----
+
+
+def demo_policy() -> Path:
+    return Path(str(files("bongsu.demo") / "bongsu.yaml"))
+
+
+DEMO_ENVIRON = {"BONGSU_DEMO_URL": "http://127.0.0.1:9100", "BONGSU_DEMO_WEBHOOK": "http://127.0.0.1:9101/webhook"}
+
+
+def check_policy(path: Path, language: str | None) -> dict[str, Any]:
+    """Everything `bongsu check` says, as plain values."""
+    from bongsu.policy.explain import explain
+    from bongsu.policy.rehearse import rehearse
+
+    empty: dict[str, Any] = {"file": str(path), "faults": [], "notices": [], "words": [], "failures": [], "tests": 0}
+    environ = DEMO_ENVIRON | os.environ if path == demo_policy() else os.environ
+    try:
+        policy = load(path, environ)
+    except PolicyError as error:
+        return empty | {"faults": [str(fault) for fault in error.faults]}
+    chosen: Any = language or policy.service.language
+    return empty | {
+        "words": explain(policy, chosen), "notices": [str(note) for note in policy.notices],
+        "failures": [str(failure) for failure in rehearse(policy, count_events)], "tests": len(policy.tests),
+    }
+
+
+def count_events(events: Any, plan: Any) -> Any:
+    """How a rehearsal counts: as the engine does."""
+    from bongsu.runners.duckdb import Counter
+    from bongsu.stores.arrow import table
+
+    return Counter(plan.signals, plan.base).count(table(list(events)))
+
+
+# ---- processes ----
+
+
+def run_up(policy_path: Path, data: Path, host: str, gateway_port: int, control_port: int, workers: int) -> int:
+    """Check the policy, then keep one control process and the gateways alive until told to stop."""
+    report = check_policy(policy_path, None)
+    if report["faults"]:
+        print("\n".join(report["faults"]), file=sys.stderr)
+        return 2
+    try:
+        gateway, control = listen(host, gateway_port), listen(host, control_port)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 2
+    supervisor = Supervisor(os.environ)
+    options = ("--policy", str(policy_path.resolve()), "--data", str(data.resolve()), "--parent", str(os.getpid()))
+    supervisor.add("control", "control", control, *options)
+    for n in range(workers):
+        supervisor.add(f"gateway-{n}", "gateway", gateway, *options, "--worker", str(n))
+    print(f"gateway  http://{host}:{gateway_port}/v1\ncockpit  http://{host}:{control_port}/", flush=True)
+    supervisor.run()
+    return 0
+
+
+def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str) -> None:
+    """One gateway process on an inherited socket."""
+    from bongsu.live import Live
+    from bongsu.sources.spool import SpoolWriter
+    from bongsu.tokens import Tokeniser
+    from bongsu.web.gateway import Gateway
+    from bongsu.web.ids import ulids
+    from bongsu.web.upstream import AiohttpTransport
+
+    folder = Folder(data).create()
+    policy = load(policy_path, os.environ)
+
+    def reload(digest: str) -> Policy:
+        return load(folder.policy(digest), os.environ)
+
+    async def main() -> None:
+        spool = SpoolWriter(folder.spool, f"gateway-{worker}", strict=policy.durability == "strict")
+        app = Gateway(policy, Live(folder.live), spool, Tokeniser(keys.token_key(folder.keys)), resolve,
+                      AiohttpTransport(),
+                      clock=clock, ids=ulids(clock), reload=reload)
+        try:
+            await _serve(app, fd, parent, lifespan="on")
+        finally:
+            spool.close()
+
+    _run(main())
+
+
+def run_control(fd: int, policy_path: Path, data: Path, parent: int) -> None:
+    """The control process on an inherited socket."""
+    folder = Folder(data).create()
+    policy = load(policy_path, os.environ)
+    text = Path(policy_path).read_bytes()
+    if not folder.policy(policy.hash).exists():
+        folder.policy(policy.hash).write_bytes(text)
+    _run(_control(fd, policy, folder, parent))
+
+
+async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None:
+    from bongsu.channels.http import Http, sender
+    from bongsu.control import Control
+    from bongsu.desk import ControlDesk
+    from bongsu.heartbeat import beat
+    from bongsu.web.site import control_app
+    from bongsu.worker import Worker, resolve_action
+
+    loop = asyncio.get_running_loop()
+    engine_room = ThreadPoolExecutor(1, thread_name_prefix="engine")  # SQLite and DuckDB belong to one thread
+    store = open_store(folder)
+    _admin(store)
+    async with Http(reveal, clock) as outside:
+        site_url = f"http://127.0.0.1:{socket.socket(fileno=os.dup(fd)).getsockname()[1]}"
+        worker = Worker(store, resolve_action, sender(policy.channels, outside), clock, f"control-{os.getpid()}",
+                        site=site_url)
+
+        def decided() -> None:
+            loop.call_soon_threadsafe(worker.poke)
+
+        control = await loop.run_in_executor(engine_room, lambda: Control(policy, folder, store, clock, decided))
+        store.record("control.start", "bongsu", policy.service.name, "", {"vkey": store.vkey()}, clock(), policy.hash)
+        site = control_app(ControlDesk(control), store.note(keys.ADMIN))
+        stop = asyncio.Event()
+        jobs = [
+            asyncio.create_task(_forever(stop, lambda: loop.run_in_executor(engine_room, control.cycle))),
+            asyncio.create_task(worker.run()),
+        ]
+        if policy.heartbeat is not None:
+            jobs.append(asyncio.create_task(beat(policy.heartbeat, outside, control, stop)))
+        try:
+            await _serve(site, fd, parent, lifespan="off", watched=jobs)
+        finally:
+            site.state.closing = True
+            stop.set()
+            worker.stop()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            await loop.run_in_executor(engine_room, control.close)
+            engine_room.shutdown()
+            store.close(clock())
+
+
+def _admin(store: State) -> None:
+    """The admin's token: given by the environment (a deployment's secret), or made at the first start and shown once."""
+    given = os.environ.get("BONGSU_ADMIN_TOKEN")
+    if given:
+        store.put_note(keys.ADMIN, keys.digest(given))
+        return
+    made = keys.first_admin_token(store)
+    if made is not None:
+        print(f"admin token (shown once; sign in with it, or set BONGSU_TOKEN): {made}\n"
+              f"audit verifier key (keep it elsewhere, to prove the record by): {store.vkey()}", flush=True)
+
+
+async def _forever(stop: asyncio.Event, work: Callable[[], Any]) -> None:
+    while not stop.is_set():
+        await work()
+        await asyncio.sleep(CYCLE)
+
+
+async def _serve(app: Any, fd: int, parent: int, lifespan: Any, watched: list[asyncio.Task[None]] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, until the supervisor is gone, or until a watched job ends (then raise its error)."""
+    sock = socket.socket(fileno=fd)
+    config = uvicorn.Config(app, lifespan=lifespan, log_level="warning", access_log=False, timeout_graceful_shutdown=10,
+                            server_header=False, date_header=False)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        app_state = getattr(app, "state", None)
+        if app_state is not None:
+            app_state.closing = True
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    serving = asyncio.create_task(server._serve(sockets=[sock]))  # not serve(): the signals are ours
+    while not serving.done():
+        if orphaned(parent) or any(job.done() for job in watched or ()):
+            stop()
+        await asyncio.wait([serving], timeout=0.5)
+    await serving
+    for job in watched or ():
+        if job.done():
+            job.result()
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(main)
+        return
+    import uvloop
+
+    uvloop.run(main)
+
+
+# ---- the record ----
+
+
+def verify_audit(data: Path, anchor: Path | None, vkey: str | None) -> dict[str, Any]:
+    """Verify the audit log of a data folder, also while it is written to."""
+    from bongsu.audit import verify
+
+    folder = Folder(data)
+    if not folder.state.is_file():
+        return {"ok": False, "wrong": True, "words": f"expected a data folder with a state.db, came {data}"}
+    store = open_store(folder)
+    try:
+        note = None if anchor is None else anchor.read_text(encoding="utf-8")
+        report = verify(store.stored(), store.checkpoints(), vkey or store.vkey(), note)
+    except (OSError, ValueError) as error:
+        return {"ok": False, "wrong": True, "words": str(error)}
+    finally:
+        store.dispose()
+    if report.ok:
+        words = (f"proven: {report.records} records agree with {report.checkpoints} signed checkpoints; "
+                 f"{report.covered} are under a signature")
+    else:
+        place = "" if report.first_bad is None else f" (first bad record: {report.first_bad})"
+        words = f"NOT proven: {report.why}{place}"
+    return {"ok": report.ok, "records": report.records, "covered": report.covered, "first_bad": report.first_bad,
+            "why": report.why, "words": words}
+
+
+def prove_audit(data: Path, seq: int) -> dict[str, Any] | None:
+    """A self-contained inclusion proof of one record under the latest checkpoint."""
+    from bongsu.audit import prove
+
+    folder = Folder(data)
+    if not folder.state.is_file():
+        return None
+    store = open_store(folder)
+    try:
+        store.checkpoint(clock(), force=True)
+        rows, notes = list(store.stored()), store.checkpoints()
+    finally:
+        store.dispose()
+    if not 0 <= seq < len(rows) or not notes:
+        return None
+    return prove(rows[seq][1], [row[2] for row in rows], seq, notes[-1])

@@ -1,0 +1,229 @@
+"""The one writer: collect spools -> event log -> cells -> tick -> decisions -> live policy.
+
+Everything that can be lost is written before it is relied on: spool offsets with the batch they belong to, cells with
+the log position they stand for, decisions with the engine state that made them. A ``kill -9`` between any two of these repeats
+nothing and skips nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy.exc import OperationalError
+
+from bongsu import gate
+from bongsu.alert import Rule, Signal, State
+from bongsu.cell import Cell, Cells, Labels
+from bongsu.engine import EngineState, Plan, born, paging, standings, tick
+from bongsu.expression import read
+from bongsu.folder import Folder
+from bongsu.live import Publisher
+from bongsu.policy.model import Policy
+from bongsu.quantity import HOUR, MINUTE, SECOND
+from bongsu.runners.duckdb import Counter
+from bongsu.slis.count import Count
+from bongsu.slo import Standing
+from bongsu.sources.spool import SpoolReader
+from bongsu.stores.lake import Lake
+from bongsu.stores.log import EventLog, LogError
+from bongsu.stores.state import State as Store
+
+REPUBLISH = 2 * SECOND
+COMMIT_EVERY = 5 * SECOND
+LAKE_EVERY = 30 * SECOND
+SWEEP_EVERY = HOUR
+CHECKPOINT_EVERY = 10 * SECOND
+SPOOL_BYTES = 16 << 20
+CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "outcome"), "any", "bongsu/calls")
+"""Always counted: how many calls there were, and where they went."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What people are shown: everything judged at one moment."""
+
+    now: int
+    watermark: int
+    standings: tuple[Standing, ...] = ()
+    alerts: tuple[tuple[Rule, Labels, State], ...] = ()
+    troubles: tuple[str, ...] = ()
+    changes: dict[str, object] = field(default_factory=dict)
+    automation: bool = True
+
+
+class Control:
+    """One service's engine room. ``cycle`` is called again and again, by one thread at a time."""
+
+    def __init__(self, policy: Policy, folder: Folder, store: Store, clock: Callable[[], int],
+                 decided: Callable[[], None] = lambda: None) -> None:
+        self.policy, self.folder, self.store, self.clock, self.decided = policy, folder, store, clock, decided
+        self.log = EventLog(folder.events)
+        self.lake = Lake(folder.lake)
+        self.reader = SpoolReader(folder.spool)
+        self.publisher = Publisher(folder.live)
+        self.engine: EngineState = store.engine_state()
+        self.now = max(clock(), self.engine.watermark)
+        self.plan = self._with_creation(replace(policy.plan, signals=(*policy.plan.signals, CALLS)))
+        self.counter = Counter(self.plan.signals, self.plan.base)
+        self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
+        self.troubles: dict[str, str] = {}
+        self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
+        self.revision = 0
+        self._committed = 0
+        self._due: dict[str, int] = {"lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
+        self._marks = dict(self.log.marks())
+        self._backfill()
+        self.publish()
+
+    def cycle(self) -> int:
+        """Read what there is, judge, and publish. Returns how many events were new."""
+        self.now = max(self.now, self.clock())
+        before = self.now
+        try:
+            new = self._collect()
+        except (LogError, sqlite3.Error, OperationalError, OSError) as error:
+            # The spools keep what could not be stored; the watermark stands still, so the gate says inconclusive.
+            self.troubles["ingest"] = f"events are not stored ({error}); free disk space, nothing is lost meanwhile"
+            return 0
+        self.troubles.pop("ingest", None)
+        self.engine = replace(self.engine, watermark=before)
+        self.judge()
+        self._housekeeping()
+        self.revision += new > 0
+        if self.store.changes() != self.publisher.last.changes or self.now - self.publisher.last.at >= REPUBLISH:
+            self.publish()
+        return new
+
+    def judge(self) -> None:
+        """One tick at ``now``; what it decided is durable before anybody acts on it."""
+        with self.lock:
+            state, decisions = tick(self.plan, self.cells, self.engine, self.now)
+        # Phases change only with a decision; values and the watermark alone can wait for the next commit.
+        if decisions or self.now - self._committed >= COMMIT_EVERY:
+            self.store.commit(state, decisions, self.plan, self.policy.hash, self.now)
+            self._committed = self.now
+        with self.lock:
+            self.engine = state
+        if decisions:
+            self.revision += 1
+            self.decided()
+
+    def publish(self) -> None:
+        """Make the changes now in force live in every gateway."""
+        self.publisher.publish(self.store.changes(), self.policy.hash, self.now)
+
+    def view(self) -> View:
+        rules = {rule.name: rule for rule in self.plan.rules}
+        alerts = tuple((rules[name], labels, state) for (name, labels), state in sorted(self.engine.alerts.items())
+                       if name in rules)
+        with self.lock:
+            judged = standings(self.plan, self.cells, self.engine, self.now)
+        return View(self.now, self.engine.watermark, tuple(judged), alerts, tuple(self.troubles.values()),
+                    self.store.changes(), self.store.automation())
+
+    def verdict(self, stage: str) -> gate.Verdict:
+        """The deploy gate's answer, now."""
+        now = max(self.now, self.clock())
+        frozen = {key.partition("/")[2]: str(value) for key, value in self.store.changes().items()
+                  if key.startswith("freeze/")}
+        with self.lock:
+            judged, engine = standings(self.plan, self.cells, self.engine, now), self.engine
+        return gate.judge(self.plan.service, stage, judged, paging(self.plan, engine), frozen, now, engine.watermark,
+                          self.plan.stale_after)
+
+    def close(self) -> None:
+        self.store.checkpoint(self.now)
+        self.log.close()
+
+    # ---- the path of an event ----
+
+    def _collect(self) -> int:
+        new = 0
+        while True:
+            batch = self.reader.read(self._marks, SPOOL_BYTES)
+            for sentence in batch.torn:
+                self.store.record("spool.torn", "bongsu", "spool", sentence, {}, self.now)
+            if batch.marks != self._marks:
+                new += self.log.append(batch.events, batch.marks).n
+                self._marks = dict(batch.marks)
+                self.reader.discard(self._marks)
+            self._fold()
+            if not batch.events:
+                return new
+
+    def _fold(self) -> None:
+        """Count every batch that the cells do not stand for yet."""
+        for position, table in self.log.read(self.store.position("cells"), 64):
+            cells = self.counter.count(table)
+            self.store.fold(cells, position)
+            with self.lock:
+                self.cells.add(cells)
+
+    # ---- beginnings ----
+
+    def _with_creation(self, plan: Plan) -> Plan:
+        """Objectives are judged from the day they were first seen, not from the day of this process."""
+        return born(plan, self.store.created([o.name for o in plan.objectives], self.now))
+
+    def _backfill(self) -> None:
+        """A signal that is new (or newly defined) counts the events the log still has."""
+        fresh = [s for s in self.plan.signals if not self.store.position(f"signal/{s.key}")]
+        if not fresh:
+            return
+        counter, upto = Counter(fresh, self.plan.base), self.store.position("cells")
+        counted: dict[str, list[Cell]] = {s.key: [] for s in fresh}
+        for position, table in self.log.read(0):
+            if position > upto:
+                break
+            for cell in counter.count(table):
+                counted[cell.signal].append(cell)
+        for key, cells in counted.items():
+            # Positions begin at 1, so upto + 1 also marks a signal that began on an empty log.
+            if self.store.fold(cells, upto + 1, f"signal/{key}"):
+                self.cells.add(cells)
+
+    def _oldest_needed(self) -> int:
+        return self.now - self.plan.longest_window() - HOUR
+
+    # ---- housekeeping ----
+
+    def _housekeeping(self) -> None:
+        if self._is_due("lake", LAKE_EVERY):
+            self._fill_lake()
+        if self._is_due("checkpoint", CHECKPOINT_EVERY):
+            self.store.checkpoint(self.now)
+        if self._is_due("sweep", SWEEP_EVERY):
+            self._sweep()
+
+    def _is_due(self, what: str, every: int) -> bool:
+        if self.now < self._due[what]:
+            return False
+        self._due[what] = self.now + every
+        return True
+
+    def _fill_lake(self) -> None:
+        """Whole batches go to the lake; files are named by position, so doing it again writes the same file."""
+        after = self.store.position("lake")
+        last = after
+        for position, table in self.log.read(after, 1000):
+            self.lake.write(table, position, position)
+            last = position
+        if last > after:
+            self.store.advance("lake", last)
+
+    def _sweep(self) -> None:
+        """Carry out the retention of the policy, and say so."""
+        keep = self.policy.retention
+        self._fill_lake()  # what the log drops must be in the lake
+        dropped = {
+            "batches": self.log.drop_before(self.now - keep.log),
+            "files": self.lake.drop_before(self.now - keep.lake),
+            "cells": self.store.forget_cells(self.now - keep.cells),
+        }
+        self.cells.drop_before(self._oldest_needed())
+        if any(dropped.values()):
+            self.store.record("retention", "bongsu", "stores", "retention of the policy", dropped, self.now,
+                              self.policy.hash)

@@ -1,0 +1,201 @@
+"""What people ask a running bongsu, answered: the board, storyboards, verdicts, and one call explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from bongsu import gate
+from bongsu.alert import TIERS, Burn, Rule, State
+from bongsu.board import (
+    ActionRow,
+    AlertRow,
+    Board,
+    BurnRow,
+    ObjectiveRow,
+    ResidualRow,
+    Storyboard,
+    TimelineRow,
+)
+from bongsu.control import CALLS, Control, View
+from bongsu.event import OTEL, Event
+from bongsu.incident import Incident, limit, residual, show
+from bongsu.quantity import HOUR, SECOND, show_duration, show_share
+from bongsu.slo import Standing, pairs, reachable_factor
+from bongsu.stores.log import EventLog
+from bongsu.stores.steps import Shown
+
+LATEST = 20
+
+
+def instant(at: int) -> str:
+    """RFC 3339, in UTC."""
+    return datetime.fromtimestamp(at / 10**6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class ControlDesk:
+    """Reads the control process's memory and stores; changes only through the store's audited methods."""
+
+    def __init__(self, control: Control) -> None:
+        self.control, self.store = control, control.store
+
+    def board(self) -> Board:
+        control, view = self.control, self.control.view()
+        verdict = control.verdict("")
+        incidents = tuple(self._storyboard(i, view) for i in self.store.incidents(LATEST))
+        routes = {name: route.resolve(str(view.changes.get(f"route/{name}", route.primary)))
+                  for name, route in control.policy.routes.items()}
+        return Board(
+            now=view.now, service=control.plan.service, environment=control.policy.service.environment,
+            policy=control.policy.hash, watermark=view.watermark, automation=view.automation, gate=verdict.decision,
+            gate_reasons=tuple(r.text for r in verdict.reasons), routes=routes, troubles=view.troubles,
+            objectives=tuple(map(objective_row, view.standings)),
+            alerts=tuple(alert_row(*alert) for alert in view.alerts), incidents=incidents,
+            audit_size=self._audit_size(), calls_total=self._calls(0),
+        )
+
+    def verdict(self, stage: str) -> Mapping[str, Any]:
+        verdict = self.control.verdict(stage)
+        document = gate.document(verdict, instant(verdict.at))
+        self.store.keep_verdict(verdict.id, verdict.service, stage, verdict.decision, document, verdict.at,
+                                policy=self.control.policy.hash)
+        return document
+
+    def verdict_for(self, service: str, stage: str) -> Mapping[str, Any]:
+        if service != self.control.plan.service:
+            raise KeyError(service)
+        return self.verdict(stage)
+
+    def incident(self, incident: str) -> Storyboard | None:
+        found = self.store.incident(incident)
+        return None if found is None else self._storyboard(found, self.control.view())
+
+    def explain(self, call: str) -> Mapping[str, Any] | None:
+        """Everything known about one call: its facts, its masked content, and what was alerted and done around it."""
+        with EventLog(self.control.folder.events) as log:
+            event = log.find(call)
+            related = log.related(call)
+        if event is None:
+            return None
+        around = [i for i in self.store.incidents(1000)
+                  if i.opened <= event.time + HOUR and (i.closed is None or i.closed >= event.time)]
+        content = next((e for e in related if e.kind == "content"), None)
+        return {
+            "call": call, "at": instant(event.time), "facts": _facts(event),
+            "opentelemetry": {OTEL[name]: value for name, value in _facts(event).items() if name in OTEL},
+            "guards": msgspec.to_builtins(event.verdicts),
+            "content": "not kept" if content is None else {"prompt": content.prompt, "reply": content.reply},
+            "cost": None if event.cost is None else f"{event.cost / 10**9:.9f} {event.currency}",
+            "incidents": [{"id": i.id, "alert": i.alert, "phase": i.phase, "opened": instant(i.opened), "cause": i.cause,
+                           "during": i.opened <= event.time,
+                           "actions": [f"{s.words}: {s.step.state}" for s in self.store.steps(i.id)]} for i in around],
+        }
+
+    def set_automation(self, on: bool, actor: str, reason: str) -> None:
+        self.store.set_automation(on, actor, reason, self.control.clock(), self.control.policy.hash)
+        self.control.revision += 1
+        self.control.decided()
+
+    def undo(self, incident: str, actor: str, reason: str) -> bool:
+        playbooks = {s.step.run.partition("/")[2] for s in self.store.steps(incident)}
+        now, policy = self.control.clock(), self.control.policy.hash
+        asked = sum(self.store.take_back(incident, name, actor, reason, now, policy) for name in sorted(playbooks))
+        self.control.revision += 1
+        self.control.decided()
+        return asked > 0
+
+    def audit_tail(self, n: int) -> list[dict[str, Any]]:
+        records = [msgspec.to_builtins(record) for record in reversed(self.store.trail(n))]
+        return [record | {"at": instant(record["time"])} for record in records]
+
+    def checkpoint(self) -> str:
+        self.store.checkpoint(self.control.clock(), force=True)
+        return self.store.checkpoints()[-1] if self.store.checkpoints() else ""
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Not ready while events cannot be stored, or the engine stands still."""
+        behind = (self.control.clock() - self.control.engine.watermark) // SECOND
+        well = not self.control.troubles and behind < max(10, self.control.plan.stale_after // SECOND)
+        return well, {"policy": self.control.policy.hash, "behind_s": behind,
+                      "troubles": list(self.control.troubles.values())}
+
+    def revision(self) -> int:
+        return self.control.revision
+
+    def _audit_size(self) -> int:
+        latest = self.store.trail(1)
+        return latest[0].seq + 1 if latest else 0
+
+    # ---- one incident ----
+
+    def _storyboard(self, incident: Incident, view: View) -> Storyboard:
+        rules = {rule.name: rule for rule in self.control.plan.rules}
+        rule, steps = rules.get(incident.alert), self.store.steps(incident.id)
+        in_force = tuple(s.words for s in steps if s.traffic and s.step.state in ("done", "undo_waiting", "undo_running"))
+        return Storyboard(
+            id=incident.id, alert=incident.alert, labels=_labels(rule, incident.labels), tier=incident.tier,
+            priority=TIERS[incident.tier], phase=incident.phase, opened=incident.opened, cleared=incident.cleared,
+            closed=incident.closed, reopened=incident.reopened, cause=incident.cause,
+            actions=tuple(map(action_row, steps)), residual=self._residual(rule, incident, in_force, view),
+            timeline=tuple(TimelineRow(e.at, e.what, e.text) for e in self.store.timeline(incident.id)),
+        )
+
+    def _residual(self, rule: Rule | None, incident: Incident, in_force: tuple[str, ...], view: View) -> ResidualRow:
+        calls = self._calls(incident.opened, incident.closed)
+        if rule is None:
+            return ResidualRow("none", "the alert is no longer in the policy", "", "", in_force, calls)
+        states = {(r.name, labels): state for r, labels, state in view.alerts}
+        value = states.get((incident.alert, incident.labels), State()).value
+        left = residual(rule, value, in_force, list(view.standings))
+        return ResidualRow(left.exposure, left.value, left.against, left.budget, left.in_force, calls)
+
+    def _calls(self, since: int, until: int | None = None) -> int:
+        end = self.control.now + 2 * self.control.plan.base if until is None else until
+        with self.control.lock:
+            return sum(self.control.cells.vector(CALLS.key, since, end).values())
+
+
+def action_row(shown: Shown) -> ActionRow:
+    step = shown.step
+    state: Any = step.state
+    if shown.held:
+        state = "undo_held" if step.state.startswith("undo_") else "held"
+    return ActionRow(step.run.partition("/")[2], step.kind, shown.words, state, step.attempts, step.begun, shown.why)
+
+
+def alert_row(rule: Rule, labels: tuple[str, ...], state: State) -> AlertRow:
+    if isinstance(rule.when, Burn):
+        factors = [float(p.factor(rule.when.objective.window)) for p in rule.when.pairs]
+        value, against = "no data" if state.value is None else f"{float(state.value):.1f}x", f"> {min(factors):g}x"
+    else:
+        value, against = show(state.value, rule.when.signal.unit), limit(rule.when)
+    return AlertRow(rule.name, _labels(rule, labels), rule.tier, TIERS[rule.tier], state.phase, state.since, value, against,
+                    state.data)
+
+
+def objective_row(standing: Standing) -> ObjectiveRow:
+    objective, budget = standing.objective, standing.budget
+    burns = []
+    for pair in pairs(objective.window):
+        burn = standing.burn.get(pair.long)
+        factor = reachable_factor(pair.factor(objective.window), objective.target)
+        burns.append(BurnRow(show_duration(pair.long), None if burn is None else float(burn), float(factor), pair.severity))
+    return ObjectiveRow(
+        name=objective.name, target=show_share(objective.target, 4), window=show_duration(objective.window),
+        current="no data" if standing.current is None else show_share(standing.current, 3),
+        remaining=None if budget.remaining is None else float(budget.remaining), bad=budget.bad, total=budget.total,
+        exhausted=budget.exhausted, warming=standing.warming, coverage=float(standing.coverage), burns=tuple(burns),
+    )
+
+
+def _labels(rule: Rule | None, values: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(rule.by if rule else (), values, strict=False))
+
+
+def _facts(event: Event) -> dict[str, Any]:
+    """The columns that say something."""
+    facts: dict[str, Any] = msgspec.to_builtins(event)
+    return {name: value for name, value in facts.items() if name not in ("prompt", "reply", "verdicts")}
