@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import openai
 
 from bongsu.demo.model import DemoModel
@@ -110,6 +112,61 @@ class Broken:
 
     def hold(self, text: str) -> int:
         return 0
+
+
+class Script:
+    """An upstream that says exactly what it is told to, byte for byte; ``seen`` are the requests."""
+
+    def __init__(self, pieces: Sequence[bytes] = (), *, plain: Any = None, status: int = 200, pause: float = 0,
+                 cut: bool = False, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        self.pieces, self.plain, self.status, self.pause, self.cut = pieces, plain, status, pause, cut
+        self.headers = [(b"content-type", b"application/json"), *headers]
+        self.seen: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            for _ in range(2):
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        self.seen.append(msgspec.json.decode(body))
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        if self.seen[-1].get("stream") and self.status == 200:
+            for piece in self.pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await asyncio.sleep(self.pause)
+            if self.cut:
+                raise ConnectionAbortedError
+            await send({"type": "http.response.body"})
+        else:
+            body = self.plain if isinstance(self.plain, bytes) else msgspec.json.encode(self.plain)
+            await send({"type": "http.response.body", "body": body})
+
+
+def reply(text: str, asked: int = 3, said: int = 5) -> dict[str, Any]:
+    """A whole reply of a model."""
+    return {"id": "r1", "object": "chat.completion", "created": 1, "model": "scripted",
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}}
+
+
+def chunk(text: str, index: int = 0, reason: str | None = None, **delta: Any) -> dict[str, Any]:
+    """A chunk of a streamed reply."""
+    return {"id": "r1", "object": "chat.completion.chunk", "created": 1, "model": "scripted",
+            "choices": [{"index": index, "delta": {"content": text, **delta}, "finish_reason": reason}]}
+
+
+def sse(*events: Any) -> list[bytes]:
+    """Events as a server sends them, one a piece."""
+    datas = [e.encode() if isinstance(e, str) else e for e in events]
+    datas = [e if isinstance(e, bytes) else msgspec.json.encode(e) for e in datas]
+    return [b"data: " + data + b"\n\n" for data in datas]
 
 
 INJECTION = Guard("injection", Word("ignore all rules"), on=("input",))

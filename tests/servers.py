@@ -16,11 +16,15 @@ class Server:
 
     def __init__(self, app: Any) -> None:
         self.app = app
+
+        async def served(scope: Any, receive: Any, send: Any) -> None:
+            await self.app(scope, receive, send)
+
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+        config = uvicorn.Config(served, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
@@ -29,7 +33,12 @@ class Server:
         self._thread.start()
         return self
 
+    def set_app(self, app: Any) -> None:
+        """Serve another application from the next request on."""
+        self.app = app
+
     def stop(self) -> None:
+        """Let what runs end; stopping twice is stopping once."""
         self._server.should_exit = True
         self._thread.join(20)
         self._socket.close()

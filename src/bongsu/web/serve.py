@@ -32,6 +32,7 @@ class Served:
         self.ledger, self.send, self.timer = ledger, send, timer
         self.asking = Asking(transport, timer, call, plan, request, extra)
         self.started = self.noted = False
+        self.ready: list[bytes] = []
 
     # ---- before the model ----
 

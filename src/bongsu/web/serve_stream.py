@@ -34,7 +34,7 @@ class Streamed(Served):
             await self._flow(got, out)
         except ApiError as error:
             self._note(got, out)
-            if not self.started:
+            if not self.started and not self.ready:
                 raise
             self.call.ended(outcome_of(error), 200, error.code)
             await self._last([encode(error.error())])
@@ -79,15 +79,15 @@ class Streamed(Served):
         events, ended = got.first, False
         while True:
             done = False
-            ready = []
             for data in events:
                 if data == b"[DONE]":
                     done = True
                     break
-                ready += [frame(chunk) for chunk in out.chunk(data)]
-            if ready:
+                self.ready += [frame(chunk) for chunk in out.chunk(data)]
+            if self.ready:
                 await self._begin()
                 self.call.first_token()
+                ready, self.ready = self.ready, []
                 await piece(self.send, ready)
             if done or ended:
                 return done
@@ -124,6 +124,6 @@ class Streamed(Served):
             error = errors.log_unavailable()
             if not self.started:
                 raise error
-            chunks = [encode(error.error())]
+            self.ready, chunks = [], [encode(error.error())]
         await self._begin()
-        await piece(self.send, [*map(frame, chunks), DONE], last=True)
+        await piece(self.send, [*self.ready, *map(frame, chunks), DONE], last=True)

@@ -47,7 +47,7 @@ class ChatStream:
         self._masking, self._asks_usage, self._timer, self._call = masking, asks_usage, timer, call
         self._texts: dict[Channel, Text] = {}
         self._top: dict[str, Any] = {}
-        self._started = False
+        self._started = self._spoke = False
         self._usage_data: bytes | None = None
 
     # ---- in ----
@@ -70,7 +70,9 @@ class ChatStream:
         if not self.changes:
             self._count(choices)
             return [data if chunk.get("usage") is None else encode({**chunk, "usage": None})]
-        return self._changed(chunk, choices)
+        out = self._changed(chunk, choices)
+        self._started = self._spoke
+        return out
 
     def _note(self, chunk: dict[str, Any]) -> None:
         usage = read_usage(chunk.get("usage"))
@@ -94,7 +96,7 @@ class ChatStream:
             delta = choice.get("delta")
             if isinstance(delta, dict) and isinstance(delta.get("content"), str):
                 self.chars += len(delta["content"])
-                self._started = True
+                self._started = self._started or bool(delta["content"])
             self._finish(choice)
 
     def _finish(self, choice: dict[str, Any]) -> bool:
@@ -177,7 +179,7 @@ class ChatStream:
             found = self._texts[channel] = Text(Gate(self.tracks, self._timer), self._masking, json=json)
         self.chars += len(text)
         out = found.feed(text, last=last)
-        self._started = self._started or bool(out)
+        self._spoke = self._spoke or bool(out)
         return out
 
     def _flush(self, index: int) -> list[bytes]:
