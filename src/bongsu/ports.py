@@ -98,7 +98,7 @@ class Check(Protocol):
 
 @dataclass(frozen=True)
 class Notice:
-    """What a channel is told. ``key`` is the same for every notice of one incident; ``delivery`` is unique per notice."""
+    """What a channel is told. ``key`` is the same for every notice of one alert; ``delivery`` is unique per notice."""
 
     key: str
     delivery: str
@@ -132,10 +132,35 @@ class Refused(Exception):
     """Not ever: trying again will not help; a person must look."""
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a server said to a post that it took (2xx). Header names are in lower case."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Outside(Protocol):
+    """What a channel may use of the world."""
+
+    def now(self) -> int:
+        """Microseconds since 1970 (UTC)."""
+        ...
+
+    def secret(self, text: str) -> Secret:
+        """What a ``secret://`` reference stands for; any other text stands for itself."""
+        ...
+
+    async def post(self, url: Secret, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """One HTTP post. Raises ``Retry`` or ``Refused`` where it was not taken, without a word of the URL."""
+        ...
+
+
 class Channel(Protocol):
     """Who is told. Raises ``Retry`` or ``Refused``; a returned receipt means delivered."""
 
-    async def send(self, notice: Notice) -> Receipt: ...
+    async def send(self, notice: Notice, outside: Outside) -> Receipt: ...
 
 
 # ---- actions ----
@@ -207,10 +232,16 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
-class SecretStore(Protocol):
-    """Where keys live: the part of a ``secret://KIND/...`` reference after the kind."""
+class SecretError(Exception):
+    """A secret that cannot be had: which reference, why, what to do; never what it holds."""
 
-    def get(self, path: str) -> Secret: ...
+
+class SecretStore(Protocol):
+    """Where keys live: ``path`` is the part of a ``secret://KIND/...`` reference after the kind."""
+
+    def get(self, path: str) -> Secret:
+        """The value now. Raises ``SecretError``."""
+        ...
 
 
 # ---- events ----

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Update, bindparam, select
 
 from bongsu.incident import Incident, dedup_key
 from bongsu.response import Playbook, Step, begin, run_id, undo
@@ -77,9 +78,18 @@ def columns_of(step: Step) -> dict[str, Any]:
 
 def write_step(transaction: Transaction, before: Step, after: Step, **more: Any) -> bool:
     """Change a step from what it was; False where it is no longer that (another worker was first)."""
+    was = {"was_key": before.key, "was_fence": before.fence, "was_state": before.state}
+    return bool(transaction.execute(_update(tuple(more)), {**columns_of(after), **more, **was}).rowcount)
+
+
+@cache
+def _update(more: tuple[str, ...]) -> Update:
+    """Built once: SQLAlchemy takes longer to build a statement than SQLite to carry it out."""
     table = schema.step
-    same = (table.c.key == before.key) & (table.c.fence == before.fence) & (table.c.state == before.state)
-    return bool(transaction.execute(table.update().where(same).values(**columns_of(after), **more)).rowcount)
+    names = ("state", "attempts", "fence", "next_at", "lease_until", "begun", *more)
+    return table.update().where(
+        table.c.key == bindparam("was_key"), table.c.fence == bindparam("was_fence"),
+        table.c.state == bindparam("was_state")).values({name: bindparam(name) for name in names})
 
 
 def keep_outcome(transaction: Transaction, step: Step, way: str, result: str, detail: Any, why: str, now: int) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Literal, cast
 
 import msgspec
-from sqlalchemy import Connection, and_, case, exists, func, or_, select
+from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select
 
 from bongsu.incident import Incident
 from bongsu.ports import Action, Change, Done
@@ -27,6 +28,7 @@ Way = Literal["do", "undo"]
 Result = Literal["done", "retry", "refused", "unknown"]
 WAITING, RUNNING = ("waiting", "undo_waiting"), ("running", "undo_running")
 LONGEST_WHY = 500
+_ONE = select(schema.step).where(schema.step.c.key == bindparam("key"))
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class StepStore(IncidentStore):
         """Take up to ``limit`` due steps in one transaction."""
         taken: list[Claimed] = []
         with self.writing() as transaction:
-            for row in transaction.execute(_due(transaction.connection, now).limit(limit)).all():
+            due = _due(automation(transaction.connection))
+            for row in transaction.execute(due, {"now": now, "most": limit}).all():
                 claimed = _claimed(row)
                 # of the action, `claim` asks only whether it may be repeated, which was written down with the step
                 before, after = claimed.step, claim(claimed.step, cast(Action, claimed), now)
@@ -113,7 +116,7 @@ class StepStore(IncidentStore):
         step = schema.step
         at = case((step.c.state.in_(WAITING), step.c.next_at), else_=step.c.lease_until)
         with self.reading() as connection:
-            return connection.scalar(select(func.min(at)).where(_open(connection)))
+            return connection.scalar(select(func.min(at)).where(_open(automation(connection))))
 
     def changes(self) -> dict[str, Any]:
         """Live policy now: of the changes in force, the latest of each key."""
@@ -148,23 +151,25 @@ class StepStore(IncidentStore):
 # ---- what may be claimed ----
 
 
-def _open(connection: Connection) -> Any:
+def _open(on: bool) -> Any:
     """Steps under way that nothing but time keeps back: not the kill switch, not an earlier step of the same lane."""
     step, other = schema.step, schema.step.alias()
     earlier = exists().where(other.c.lane == step.c.lane, other.c.ordinal < step.c.ordinal,
                              other.c.state.in_(WAITING + RUNNING))
     free = and_(step.c.state.in_(WAITING + RUNNING), ~earlier)
-    return free if automation(connection) else and_(free, ~step.c.traffic)
+    return free if on else and_(free, ~step.c.traffic)
 
 
-def _due(connection: Connection, now: int) -> Any:
-    step, run, incident = schema.step, schema.run, schema.incident
+@cache
+def _due(on: bool) -> Select[Any]:
+    """Steps that may be claimed at ``:now``, ``:most`` at once. Built once: building takes longer than asking."""
+    now, step, run, incident = bindparam("now"), schema.step, schema.run, schema.incident
     due = or_(and_(step.c.state.in_(WAITING), step.c.next_at <= now),
               and_(step.c.state.in_(RUNNING), step.c.lease_until <= now))
     about = [column.label(f"incident_{column.name}") for column in incident.columns]
     return (select(step, run.c.steps, run.c.version, *about).join(run, run.c.id == step.c.run)
             .join(incident, incident.c.id == step.c.incident)
-            .where(due, _open(connection)).order_by(step.c.next_at, step.c.ordinal))
+            .where(due, _open(on)).order_by(step.c.next_at, step.c.ordinal).limit(bindparam("most")))
 
 
 class _About:
@@ -207,7 +212,7 @@ def _checked(ended: Ended) -> Ended:
 
 def _settle(transaction: Transaction, ended: Ended, on: bool, now: int) -> bool:
     step = ended.claimed.step
-    row = transaction.execute(select(schema.step).where(schema.step.c.key == step.key)).first()
+    row = transaction.execute(_ONE, {"key": step.key}).first()
     if row is None or row.fence != step.fence or row.state != step.state:
         _audit(transaction, replace(ended, why="stale outcome ignored"), "step.stale", step, now)
         return False

@@ -1,0 +1,128 @@
+"""The world as channels see it: one HTTP post, told apart into taken, not now, and not ever.
+
+No error, log or receipt of this module holds a URL: for most channels the URL is the password.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from bongsu.ports import Answer, Channel, Notice, Receipt, Refused, Retry, Secret, SecretError, Send
+from bongsu.quantity import HOUR, SECOND
+
+LARGEST_ANSWER = 64 * 1024
+LONGEST_WAIT = HOUR
+_AGAIN = frozenset({408, 425, 429})
+_WORD = re.compile(r"[a-z][a-z_]{0,39}")
+
+
+class Http:
+    """Posts through one aiohttp session; an ``Outside`` for every channel. Use as an async context manager."""
+
+    def __init__(self, reveal: Callable[[str], Secret], clock: Callable[[], int], timeout: int = 10 * SECOND) -> None:
+        self._reveal, self._clock, self._timeout = reveal, clock, timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Http:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(self._timeout / SECOND), trust_env=True,
+                                              cookie_jar=aiohttp.DummyCookieJar())
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                        trace: TracebackType | None) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def now(self) -> int:
+        return self._clock()
+
+    def secret(self, text: str) -> Secret:
+        try:
+            return self._reveal(text)
+        except SecretError as error:
+            # Someone can put the secret in its place within the day that retries go on.
+            raise Retry(str(error)) from None
+
+    async def post(self, url: Secret, body: bytes, headers: Mapping[str, str]) -> Answer:
+        address = url.reveal()
+        if not _usable(address):
+            raise Refused("the channel's URL is not an http or https address")
+        if self._session is None:
+            raise RuntimeError("Http: expected to be entered with 'async with', came a post before it")
+        try:
+            async with self._session.post(address, data=body, headers=dict(headers), allow_redirects=False) as answer:
+                got = await _body(answer)
+                return judged(answer.status, got, {k.lower(): v for k, v in answer.headers.items()})
+        except TimeoutError:
+            raise Retry(f"no answer within {self._timeout // SECOND} s") from None
+        except aiohttp.InvalidURL:
+            raise Refused("the channel's URL is not an http or https address") from None
+        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+            raise Retry(f"no connection ({type(error).__name__})") from None
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """At most what is worth reading: a server must not fill our memory."""
+    got = bytearray()
+    async for chunk in answer.content.iter_chunked(8192):
+        got += chunk
+        if len(got) >= LARGEST_ANSWER:
+            break
+    return bytes(got[:LARGEST_ANSWER])
+
+
+def _usable(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def judged(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """2xx is taken; 408, 425, 429 and 5xx may pass; anything else is for a person.
+
+    Of the body only a bare word (``no_service``) is repeated: more could hold what we sent.
+    """
+    if 200 <= status < 300:
+        return Answer(status, body, headers)
+    word = body[:41].decode("ascii", "replace")
+    why = f"answered {status}" + (f" {word}" if _WORD.fullmatch(word) else "")
+    if status in _AGAIN or status >= 500:
+        raise Retry(why, retry_after(headers))
+    raise Refused(f"{why}: redirects are not followed" if 300 <= status < 400 else why)
+
+
+def retry_after(headers: Mapping[str, str]) -> int | None:
+    """How long the server asks to wait, as microseconds, an hour at most. A date is read against the server's own.
+
+    >>> retry_after({"retry-after": "7"}), retry_after({"retry-after": "soon"})
+    (7000000, None)
+    """
+    asked = headers.get("retry-after", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return min(int(asked[:9]) * SECOND, LONGEST_WAIT)
+    try:
+        wait = parsedate_to_datetime(asked) - parsedate_to_datetime(headers["date"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return min(max(0, int(wait.total_seconds())) * SECOND, LONGEST_WAIT)
+
+
+def sender(channels: Mapping[str, Channel], outside: Http) -> Send:
+    """The way to a policy's channels by name."""
+
+    async def send(channel: str, notice: Notice) -> Receipt:
+        if channel not in channels:
+            known = ", ".join(sorted(channels)) or "none"
+            raise Refused(f"the policy has no channel '{channel}' any more (it has: {known})")
+        return await channels[channel].send(notice, outside)
+
+    return send

@@ -1,0 +1,116 @@
+"""Keys that bongsu makes at its first start: the audit log's signing key, the token key, the admin's token.
+
+Key files are made once, with mode 0600, and refused if anyone else may read them. The admin's token is shown once and
+kept only as a hash.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import stat
+from binascii import crc32
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+AUDIT, TOKENS = "audit.key", "token.key"
+ADMIN = "admin.token"
+SIZE = 32
+
+
+class KeyFault(Exception):
+    """A key file that must not be used: which, what is wrong, what to do."""
+
+
+class Notes(Protocol):
+    """Where the hash of a token is kept."""
+
+    def note(self, key: str) -> Any: ...
+
+    def put_note(self, key: str, value: Any) -> None: ...
+
+
+def audit_key(folder: Path) -> Ed25519PrivateKey:
+    """The Ed25519 key that signs checkpoints; made if there is none."""
+    return Ed25519PrivateKey.from_private_bytes(_kept(folder / AUDIT))
+
+
+def token_key(folder: Path) -> bytes:
+    """The key of the HMAC that turns personal data into stable tokens; made if there is none."""
+    return _kept(folder / TOKENS)
+
+
+def first_admin_token(notes: Notes) -> str | None:
+    """At the first start a new token, to be shown once; afterwards None. Only its hash is kept."""
+    if notes.note(ADMIN) is not None:
+        return None
+    return new_admin_token(notes)
+
+
+def new_admin_token(notes: Notes) -> str:
+    """A new token in place of the one before, which is worth nothing from now on."""
+    token = mint("admin")
+    notes.put_note(ADMIN, digest(token))
+    return token
+
+
+def is_admin(notes: Notes, token: str) -> bool:
+    """Whether this is the admin's token, compared in constant time."""
+    kept = notes.note(ADMIN)
+    return isinstance(kept, str) and hmac.compare_digest(kept, digest(token))
+
+
+def mint(role: str) -> str:
+    """``bsu_ROLE_ID_SECRET_CRC``: a form that secret scanners can find, and a check that a cut token fails."""
+    body = f"bsu_{role}_{secrets.token_hex(4)}_{secrets.token_urlsafe(SIZE)}"
+    return f"{body}_{crc32(body.encode()):08x}"
+
+
+def digest(token: str) -> str:
+    """What is kept of a token. It holds 256 random bits, so one SHA-256 is enough."""
+    return sha256(token.encode(errors="replace")).hexdigest()
+
+
+def _kept(path: Path) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        _make(path)
+        return _read(path)
+
+
+def _make(path: Path) -> None:
+    """Written beside, then linked into place: two first starts at once agree on one key, and none is half written."""
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        os.write(descriptor, secrets.token_bytes(SIZE))
+        os.fsync(descriptor)
+        os.link(partial, path)
+    except FileExistsError:
+        return  # the other start was first; its key is the one
+    finally:
+        os.close(descriptor)
+        partial.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise KeyFault(f"{path.name}: expected a file that only its owner may read (mode 0600), came mode "
+                           f"{mode:04o}; whoever could read it may have it: consider it stolen, or run chmod 600 on it")
+        key = file.read(SIZE + 1)
+    if len(key) != SIZE:
+        raise KeyFault(f"{path.name}: expected {SIZE} bytes, came {len(key)}; restore it from a backup")
+    return key
