@@ -136,6 +136,18 @@ def test_an_empty_phrase_is_refused() -> None:
         Pattern(phrases=(" \u200b",))
 
 
+def test_a_phrase_that_is_a_document_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"phrases\[0\]: expected at most 300 characters, came 301"):
+        Pattern(phrases=("x" * 301,))
+
+
+def test_a_phrase_of_the_greatest_length_and_a_thousand_phrases_work() -> None:
+    many = Pattern(phrases=("가" * 150 + "x" * 150, *(f"secret project {i} alpha" for i in range(1000))), builtin=False)
+    assert [f.start for f in many.look("see secret project 77 alpha")] == [4]
+    assert many.hold("see secret project 7") == 16
+    assert many.hold("가" * 150 + "x" * 149) == 299
+
+
 def test_past_many_matches_of_one_pattern_the_rest_of_the_text_is_one_finding() -> None:
     """Nothing is missed, however often a pattern matches."""
     text = "x1" * 3000

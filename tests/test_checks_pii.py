@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bongsu.checks.pii import BOUND, Pii
+from bongsu.checks.pii import BOUND, Pii, _engine
 from bongsu.checks.pii_forms import ENTITIES
 from bongsu.ports import Finding
 
@@ -192,6 +192,17 @@ def test_no_text_raises(text) -> None:
     for f in PII.look(text):
         assert 0 <= f.start < f.end <= len(text)
     assert 0 <= PII.hold(text) <= len(text)
+
+
+@pytest.mark.parametrize("answer", [None, [0]])
+def test_where_the_automaton_gives_up_every_form_is_still_searched_for(monkeypatch, answer) -> None:
+    """A hostile text may exhaust its memory; that must never read as "nothing there"."""
+    class GaveUp:
+        def Match(self, data: bytes) -> list[int] | None:
+            return answer
+
+    monkeypatch.setattr(_engine(("email",)), "set", GaveUp())
+    assert seen("hong@example.com", Pii(entities=("email",))) == [("email", "hong@example.com")]
 
 
 # ---- streams ----

@@ -21,6 +21,8 @@ from bongsu.checks import injection_forms
 from bongsu.checks.flat import Flat
 from bongsu.ports import Finding
 
+LONGEST = 300
+"""Characters of a phrase."""
 _TAIL = 4096
 _MOST = 1000
 """Matches of one pattern in one text; past it the rest of the text counts as one match, so that none is missed."""
@@ -44,6 +46,9 @@ class Pattern:
         for i, phrase in enumerate(self.phrases):
             if not Flat(phrase).text.split():
                 raise ValueError(f"phrases[{i}]: expected a word or more, came {phrase!r}")
+            if len(phrase) > LONGEST:
+                raise ValueError(f"phrases[{i}]: expected at most {LONGEST} characters, came {len(phrase)}; "
+                                 "a part of it will do")
         for i, pattern in enumerate(self.patterns):
             try:
                 empty = _compiled(f"(?i){pattern}").search(b"")
@@ -51,6 +56,12 @@ class Pattern:
                 raise ValueError(f"patterns[{i}]: expected an RE2 pattern, came {pattern!r}: {_why(error)}") from None
             if empty:
                 raise ValueError(f"patterns[{i}]: {pattern!r} matches the empty text, so it would match everywhere")
+        try:
+            list(self._engines())
+            _open_phrases(self.phrases)
+        except re2.error as error:
+            raise ValueError(f"phrases and patterns: expected what fits one automaton, came {_why(error)}; "
+                             "split them over two guards") from None
 
     def look(self, text: str) -> Sequence[Finding]:
         """Findings in order of place; matches of one kind that overlap are one finding."""
@@ -95,7 +106,7 @@ def _why(error: Exception) -> str:
 
 def _options() -> Any:
     options = re2.Options()
-    options.max_mem, options.log_errors = 64 << 20, False
+    options.max_mem, options.log_errors = 32 << 20, False
     return options
 
 
@@ -131,16 +142,26 @@ def _phrase(phrase: str) -> str:
 
 @lru_cache(maxsize=64)
 def _open_phrases(phrases: tuple[str, ...]) -> Any:
-    """Matches the longest end of a text that begins a phrase: ``a(?:b(?:c)?)?`` for each of them."""
-    starts = []
+    """Matches the longest end of a text that begins a phrase."""
+    starts: dict[str, list[list[str]]] = {}
     for phrase in phrases:
+        words = Flat(phrase).text.split()
         pieces = _pieces(phrase)
-        if not _edge(Flat(phrase).text.split()[-1][-1]):
+        if not _edge(words[-1][-1]):
             pieces.pop()  # whole already; a phrase that must end a word is open until the next character
-        if pieces:
-            nested = "(?:".join(pieces) + ")?" * (len(pieces) - 1)
-            starts.append(_edge(Flat(phrase).text.split()[0][0]) + nested)
-    return _compiled(rf"(?i)(?:{'|'.join(starts)})\z") if starts else _compiled(r"[^\s\S]")
+        starts.setdefault(_edge(words[0][0]), []).append(pieces)
+    choices = [edge + f"(?:{nest})" for edge, rows in starts.items() if (nest := _nested(rows))]
+    return _compiled(rf"(?i)(?:{'|'.join(choices)})\z") if choices else _compiled(r"[^\s\S]")
+
+
+def _nested(rows: list[list[str]], at: int = 0) -> str:
+    """Beginnings as one tree, ``a(?:b(?:c|d)?)?``, so that phrases which begin alike cost their beginning once."""
+    after: dict[str, list[list[str]]] = {}
+    for row in rows:
+        if len(row) > at:
+            after.setdefault(row[at].lower() if len(row[at]) == 1 else row[at], []).append(row)
+    more = {piece: _nested(below, at + 1) for piece, below in after.items()}
+    return "|".join(f"{piece}(?:{rest})?" if rest else piece for piece, rest in more.items())
 
 
 class _Engine:

@@ -141,7 +141,7 @@ class _Engine:
     def __init__(self, entities: tuple[str, ...]) -> None:
         self.rows = [_Row(f) for f in FORMS if not entities or set(f.kinds) & set(entities)]
         options = re2.Options()
-        options.max_mem, options.log_errors = 128 << 20, False
+        options.max_mem, options.log_errors = 32 << 20, False
         self.set = re2.Set.SearchSet(options)
         for row in self.rows:
             self.set.Add(f"(?i){row.form.hint}" if row.form.hint == row.form.context and row.form.hint

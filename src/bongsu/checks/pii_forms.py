@@ -112,7 +112,7 @@ ENTITIES = tuple(dict.fromkeys(kind for form in FORMS for kind in form.kinds))
 
 @cache
 def compiled(pattern: str) -> Any:
-    """RE2 over bytes, with room for large automata so that a search never gives up for lack of memory."""
+    """RE2 over bytes. Where its automaton outgrows its memory, RE2 goes on more slowly, with the same answer."""
     options = re2.Options()
-    options.max_mem, options.log_errors = 64 << 20, False
+    options.log_errors = False
     return re2.compile(pattern.encode(), options)

@@ -1,0 +1,91 @@
+"""What the inline checks cost: microseconds of CPU per 500 characters, beside two floors. Run: python bench/guards.py
+
+Floors: encoding the text (nothing looked at), and Python's ``re`` searching the same patterns one after another
+(nothing validated, so it does less than the check). Sparse texts are ordinary prose without personal data; the dense
+one has a value every 20 characters. Middle of several rounds; ``--json`` prints the raw numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bongsu.checks.injection_forms import FORMS as PHRASES
+from bongsu.checks.pattern import Pattern
+from bongsu.checks.pii import Pii
+from bongsu.checks.pii_forms import FORMS
+
+SIZE = 500
+TARGETS = {"pii": 100.0, "pii + pattern": 175.0}
+EN = ("The committee met on Tuesday to discuss the budget for 2026 and the 14 open positions; nobody could agree on "
+      "the final figures, which is why the chair asked for a second draft by Friday. It will be sent to all members. ")
+KO = ("오늘 회의에서는 2026년 예산과 신규 채용 14건을 논의했습니다. 최종 금액에 합의하지 못해 금요일까지 두 번째 "
+      "초안을 작성하기로 했습니다. 담당자는 검토 의견을 모아 다시 안내할 예정입니다. ")
+QUOTED = "The “committee” didn’t agree — the chair’s second draft is due by Friday… “It will be sent,” she said. "
+DENSE = "010-1234-5678 kim@example.com 900101-1234568 카드 4111 1111 1111 1111, "
+TEXTS = {name: (text * SIZE)[:SIZE] for name, text in
+         {"sparse EN": EN, "sparse KO": KO, "typographic EN": QUOTED, "dense": DENSE}.items()}
+
+
+def micros(work: Callable[[str], Any], text: str, rounds: int = 7) -> float:
+    """CPU microseconds of one call: the middle of several rounds of at least 20 ms."""
+    work(text)
+    calls, spent = 1, 0.0
+    while spent < 0.02:
+        calls *= 2
+        start = time.process_time()
+        for _ in range(calls):
+            work(text)
+        spent = time.process_time() - start
+    times = []
+    for _ in range(rounds):
+        start = time.process_time()
+        for _ in range(calls):
+            work(text)
+        times.append((time.process_time() - start) / calls)
+    return statistics.median(times) * 1e6
+
+
+def python_re(patterns: list[str]) -> Callable[[str], object]:
+    """The same patterns in Python's engine, one after another."""
+    compiled = [re.compile(p, re.ASCII) for p in patterns]
+
+    def look(text: str) -> object:
+        return [m.span() for c in compiled for m in c.finditer(text)]
+
+    return look
+
+
+def main() -> None:
+    pii, pattern = Pii(), Pattern()
+    works: dict[str, Callable[[str], object]] = {
+        "encode only": lambda t: t.encode(),
+        "python re, pii patterns": python_re([f.pattern for f in FORMS]),
+        "python re, phrases": python_re(list(PHRASES)),
+        "pii": pii.look,
+        "pattern": pattern.look,
+        "pii + pattern": lambda t: (pii.look(t), pattern.look(t)),
+        "pii hold": pii.hold,
+        "pattern hold": pattern.hold,
+    }
+    table = {name: {text: round(micros(work, body), 1) for text, body in TEXTS.items()} for name, work in works.items()}
+    if "--json" in sys.argv:
+        print(json.dumps({"python": platform.python_version(), "characters": SIZE, "micros": table}))
+        return
+    print(f"CPU microseconds per {SIZE} characters, Python {platform.python_version()}, {platform.machine()}")
+    print(f"{'':26}" + "".join(f"{text:>16}" for text in TEXTS))
+    for name, row in table.items():
+        print(f"{name:26}" + "".join(f"{row[text]:16.1f}" for text in TEXTS))
+    for name, limit in TARGETS.items():
+        worst = max(row for text, row in table[name].items() if text != "dense")
+        print(f"{name}: {worst:.1f} of {limit:.0f} allowed on sparse text: {'met' if worst <= limit else 'NOT MET'}")
+
+
+if __name__ == "__main__":
+    main()
