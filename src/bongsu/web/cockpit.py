@@ -16,7 +16,7 @@ from bongsu.web import show
 from bongsu.web.access import Visit, Way, Wrong, own_origin
 from bongsu.web.api import reason_of
 from bongsu.web.session import ABSOLUTE, token_matches
-from bongsu.web.words import LANGUAGES, choose, say, word
+from bongsu.web.words import LANGUAGES, choose, say, span, word
 
 LOOKS = ("auto", "light", "dark")
 KEPT = 365 * 86400
@@ -42,8 +42,8 @@ def page(name: str, request: Request, *, session: Any = None, status: int = 200,
     lang, look = language(request), request.query_params.get("theme") or request.cookies.get("theme") or "auto"
     look = look if look in LOOKS else "auto"
     html = _env.get_template(name).render(
-        t=partial(word, lang), said=lambda text: say(text, lang), lang=lang, look=look, session=session,
-        path=request.url.path, fragment="fragment" in request.query_params, **values)
+        t=partial(word, lang), said=partial(say, lang=lang), span=partial(span, lang=lang), lang=lang, look=look,
+        session=session, path=request.url.path, fragment="fragment" in request.query_params, **values)
     response = HTMLResponse(html, status)
     for key, value in (("lang", lang), ("theme", look)):
         if key in request.query_params:

@@ -52,6 +52,7 @@ EN = {
     # alerts
     "alerts": "Alerts", "live_alerts": "Live alerts", "no_alerts": "Nothing is firing",
     "no_alerts_lead": "{n} alerts are watching. The first to move appears here.",
+    "blind_alerts_lead": "But none of the {n} alerts has data yet, so this says little.",
     "quiet": "{n} quiet alerts", "value": "Value", "limit": "limit {against}", "since": "since",
     "phase_firing": "Firing", "phase_pending": "Pending", "phase_clearing": "Clearing", "phase_ok": "Quiet",
     "data_seen": "watching", "data_none": "no data", "data_warming": "warming up",
@@ -119,6 +120,7 @@ KO = {
     "budget_bar": "남은 오류 예산: {left}",
     "alerts": "알림", "live_alerts": "진행 중인 알림", "no_alerts": "발생한 알림이 없습니다",
     "no_alerts_lead": "알림 {n}개가 지켜보고 있습니다. 변화가 생기면 여기에 나타납니다.",
+    "blind_alerts_lead": "다만 알림 {n}개 모두 아직 데이터가 없어, 정상이라고 말할 수는 없습니다.",
     "quiet": "조용한 알림 {n}개", "value": "값", "limit": "기준 {against}", "since": "시작",
     "phase_firing": "발생", "phase_pending": "대기", "phase_clearing": "해소 중", "phase_ok": "정상",
     "data_seen": "관측 중", "data_none": "데이터 없음", "data_warming": "데이터 수집 중",
@@ -168,6 +170,9 @@ _SAID: tuple[tuple[str, str], ...] = (
     (r"(?P<a>\S+) % of the error budget of (?P<b>.+) is left", "{b} 목표의 오류 예산이 {a}% 남았습니다"),
     (r"alert (?P<a>.+) is firing", "{a} 알림이 발생 중입니다"),
     (r"frozen by (?P<a>[^:]+): (?P<b>.+)", "{a}에 의해 동결됨: {b}"),
+    (r"events are not stored \((?P<a>.+)\); free disk space, nothing is lost meanwhile",
+     "이벤트를 저장하지 못했습니다({a}). 디스크 공간을 확보하세요. 그동안의 이벤트는 사라지지 않습니다."),
+    (r"the alert is no longer in the policy", "정책에서 삭제된 알림"),
     (r"the last events were read (?P<a>\d+) s ago", "마지막 이벤트를 읽은 지 {a}초가 지났습니다"),
 )
 _PATTERNS = tuple((re.compile(pattern), korean) for pattern, korean in _SAID)
@@ -184,9 +189,24 @@ def say(text: str, lang: str) -> str:
     for pattern, korean in _PATTERNS:
         found = pattern.fullmatch(text)
         if found:
-            return korean.format(**{name: say(value, lang) for name, value in found.groupdict("").items()})
+            groups = {name: say(value, lang) for name, value in found.groupdict("").items()}
+            return korean.format(**groups | {"over": span(groups.get("over", ""), lang)})
     parts = text.split(", ")
     return ", ".join(say(part, lang) for part in parts) if len(parts) > 1 else text
+
+
+_UNITS = {"d": "일", "h": "시간", "m": "분", "s": "초"}
+
+
+def span(text: str, lang: str) -> str:
+    """A duration in the reader's language.
+
+    >>> span("1h30m", "ko"), span("30d", "en"), span("whole", "ko")
+    ('1시간 30분', '30d', 'whole')
+    """
+    if lang != "ko" or not re.fullmatch(r"(\d+[dhms])+", text):
+        return text
+    return " ".join(n + _UNITS[unit] for n, unit in re.findall(r"(\d+)([dhms])", text))
 
 
 def word(lang: str, key: str, **values: object) -> str:
