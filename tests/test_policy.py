@@ -1,17 +1,20 @@
 """The policy reader: what a policy means once it is read, and that it is read strictly and whole."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from bongsu import registry
 from bongsu.alert import Burn, Rule, Threshold
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
 from bongsu.policy import Fault, Policy, PolicyError, load, parse
+from bongsu.ports import Notice, Receipt
 from bongsu.quantity import DAY, SECOND, Duration
 
 HERE = Path(__file__).parent
@@ -233,6 +236,48 @@ def test_an_alias_that_contains_itself_does_not_hang() -> None:
 def test_nesting_without_end_is_a_fault() -> None:
     with pytest.raises(PolicyError, match="levels of nesting"):
         parse("[" * 5000, "x.yaml", {})
+
+
+def test_what_refers_to_a_section_that_cannot_be_read_is_not_judged() -> None:
+    """One mistake, one error: nobody is told that ten signals are missing."""
+    start, end = SMALL.index("signals:"), SMALL.index("objectives:")
+    with pytest.raises(PolicyError) as caught:
+        parse(SMALL[:start] + "signals: none\n" + SMALL[end:], "x.yaml", {})
+    assert [(f.expected, f.came) for f in caught.value.faults] == [("a mapping", "'none'")]
+
+
+@pytest.mark.parametrize("old", ["5s, over", "q: 95%", "over: 30s", "cost: 1000", "clear for 5s", "2.50 USD/1M"])
+def test_a_number_of_absurd_size_is_a_fault_and_no_crash(old: str) -> None:
+    assert len(faults((old, re.sub(r"\d+", "9" * 5000, old, count=1)))) == 1
+
+
+def test_whatever_is_cut_out_of_a_policy_it_loads_or_is_faulted() -> None:
+    """A reader that crashes on a half-written file is of no use in an editor."""
+    tokens = re.findall(r"\w+|\s+|[^\w\s]", SMALL)
+    outcomes = set()
+    for i in range(0, len(tokens), 2):
+        try:
+            parse("".join(tokens[:i] + tokens[i + 1 :]), "x.yaml", {})
+            outcomes.add("loads")
+        except PolicyError as error:
+            outcomes.add("is faulted" if error.faults else "says nothing")
+    assert outcomes == {"loads", "is faulted"}
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A channel that needs nothing but its kind."""
+
+    async def send(self, notice: Notice, outside: object) -> Receipt:
+        return Receipt(200)
+
+
+def test_a_part_of_another_package_may_have_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = registry.kinds
+    monkeypatch.setattr(registry, "kinds", lambda family: {**kinds(family), "silent": f"{__name__}:Silent"})
+    monkeypatch.setattr(registry, "part", lambda family, kind: Silent)
+    text = "bongsu: 1\nservice: {name: bot}\nchannels:\n  none: {silent: }\n"
+    assert parse(text, "x.yaml", {}).channels == {"none": Silent()}
 
 
 # ---- identity ----

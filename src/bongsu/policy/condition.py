@@ -114,3 +114,5 @@ def _value(text: str, unit: str, signal: str, offset: int) -> Fraction:
         raise Misfit(f"{error.expected}, the unit of {signal}", quoted(text), error.hint, offset=offset) from None
     except Misfit as error:
         raise Misfit(error.expected, error.came, error.hint, offset=offset) from None
+    except ValueError:  # more digits than Python reads
+        raise Misfit(f"a value in the unit of {signal}", quoted(text), offset=offset) from None

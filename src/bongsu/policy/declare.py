@@ -15,11 +15,12 @@ from bongsu.guard import Guard
 from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.model import Heartbeat, Retention, Route, Service, Upstream
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo
-from bongsu.quantity import MINUTE, Duration, show_share
+from bongsu.quantity import MINUTE, Duration, show_duration, show_share
 
 NAME = r"\w[\w.-]*"
 ROUTE_NAME = r"\w[\w./:-]*"
 TIER_NAMES = {"P0": "severe", "P1": "major", "P2": "minor", "P3": "info"}
+SHORTEST_BASE = Duration(100_000)
 MOST_EVENTS = 1_000_000
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -39,9 +40,12 @@ class Settings:
     def __post_init__(self) -> None:
         if not _CURRENCY.fullmatch(self.currency):
             raise Misfit("a currency code of three capitals such as USD", quoted(self.currency), field="currency")
-        for name in ("base_window", "stale_after"):
-            if getattr(self, name) <= 0:
-                raise Misfit("a duration above zero", "0", field=name)
+        if self.base_window < SHORTEST_BASE:
+            raise Misfit(f"a base window of {show_duration(SHORTEST_BASE)} or more",
+                         quoted(show_duration(self.base_window)), field="base_window")
+        if self.stale_after < self.base_window:
+            raise Misfit(f"a duration no shorter than base_window ({show_duration(self.base_window)})",
+                         quoted(show_duration(self.stale_after)), field="stale_after")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from bongsu.actions.notify import Notify
+from bongsu import registry
 from bongsu.alert import Burn, Rule, Signal, Threshold
 from bongsu.engine import Plan
 from bongsu.event import LABELS
@@ -44,6 +44,8 @@ class Names:
     """What each section declares, sound or broken; the names under a misspelt section count too."""
 
     sections: Mapping[str, tuple[str, ...]]
+    broken: frozenset[str] = frozenset()
+    """Sections that are there but cannot be read: what refers to them is not judged."""
 
     @classmethod
     def of(cls, root: Table) -> Names:
@@ -51,7 +53,8 @@ class Names:
                  for key, value in root.entries if isinstance(value, Table)}
         sections = [s.key for s in settings(Document)]
         meant = {closest(key, sections): names for key, names in found.items() if key not in sections}
-        return cls({**meant, **found, "labels": LABELS})
+        return cls({**meant, **found, "labels": LABELS},
+                   frozenset(key.text for key, value in root.entries if not isinstance(value, Table)))
 
     def __getitem__(self, section: str) -> tuple[str, ...]:
         return self.sections.get(section, ())
@@ -78,6 +81,8 @@ class Linker:
             if reference.section == "targets":
                 self.target(reference)
                 continue
+            if reference.section in self.names.broken:
+                continue
             known = self.names[reference.section]
             known = (*known, *tells) if reference.section == "playbooks" else known
             if reference.name not in known:
@@ -90,7 +95,7 @@ class Linker:
     def target(self, reference: Reference) -> None:
         """Where a step sends a route: an upstream, or a role that the route has."""
         name, route = reference.name, str(reference.trail[-1])
-        if name in self.names["upstreams"]:
+        if name in self.names["upstreams"] or "upstreams" in self.names.broken:
             return
         if name not in ROLES:
             known = (*self.names["upstreams"], *ROLES)
@@ -109,6 +114,9 @@ class Linker:
         came = quoted(node.text) if isinstance(node, Text) else show_duration(window)
         if window <= 0:
             self.reader.fault(trail, "a duration above zero", came)
+        elif window > (kept := self.document.settings.retention.cells):
+            self.reader.fault(trail, "a window no longer than what was counted is kept "
+                              f"(settings.retention.cells, {show_duration(kept)})", came)
         elif window % self.base:
             up = show_duration(-(-window // self.base) * self.base)
             self.reader.fault(trail, f"a multiple of base_window ({show_duration(self.base)})", came,
@@ -153,6 +161,8 @@ class Linker:
         at = ("alerts", name)
         over = decl.over or self.base
         self.whole((*at, "over"), over)
+        if "signals" in self.names.broken:
+            return None
         try:
             when = read_when(decl.when, signals, dict.fromkeys(self.names["signals"]))
         except Misfit as error:
@@ -203,9 +213,10 @@ class Linker:
         self.notes.append(Note(self.reader.path, place.line, place.column, text))
 
     def playbooks(self) -> Iterator[Playbook]:
+        notify = registry.part("actions", "notify")
         for name, alert in self.document.alerts.items():
             if alert.to:
-                yield Playbook(tell(name), name, tuple(map(Notify, alert.to)))
+                yield Playbook(tell(name), name, tuple(map(notify, alert.to)))
         for name, decl in self.document.playbooks.items():
             steps = self.reader.nodes["playbooks", name, "do"]
             if isinstance(steps, Items) and not steps.items:

@@ -83,7 +83,9 @@ class Reader:
             return self.keyed(node, KEYED[want], trail)
         if is_dataclass(want) and want not in SCALARS and want is not expression.Expression:
             return self.record(node, want, trail)
-        return self.scalar(node, want, trail, meta, form)
+        if want in SCALARS or want in (str, expression.Expression) or origin is Literal:
+            return self.scalar(node, want, trail, meta, form)
+        raise TypeError(f"{_words(trail)}: no setting can be of type {want}")
 
     def scalar(self, node: Node, want: Any, trail: Trail, meta: Mapping[str, Any], form: str) -> Any:
         noun = SCALARS[want].noun if want in SCALARS else "a value" if get_origin(want) is Literal else "a text"
@@ -105,6 +107,8 @@ class Reader:
             return self.fault(node, error.expected, error.came, error.hint, error.offset)
         except Misfit as error:
             return self.misfit(node, error)
+        except ValueError:  # more digits than Python reads
+            return self.fault(node, noun, quoted(node.text))
 
     def name(self, text: str, trail: Trail, section: str, prefix: str) -> str:
         """A name of another section, to be looked up when all of them are read."""
@@ -216,6 +220,9 @@ class Reader:
         values: dict[str, Any] = {s.attribute: self.value(inside, s.type, (*trail, key.text), s.meta, s.form)
                                   for key, inside in node.entries if (s := known.get(key.text)) is not None}
         values.update({s.attribute: BROKEN for s in known.values() if s.required and s.attribute not in values})
+        for s in known.values():
+            if s.required and values.get(s.attribute) == "":
+                values[s.attribute] = self.fault((*trail, s.key), "a text", "an empty one")
         if rest is not None:
             values[rest.attribute] = self.columns(node, known, trail)
         if inline is not None:
@@ -256,7 +263,11 @@ class Reader:
         cls = self.known(chosen, family, chosen.text)
         if not isinstance(cls, type):
             return BROKEN
-        first, *others = settings(cls)
+        declared = settings(cls)
+        if not declared:  # a part without settings: its kind says it all
+            self.unknown(node, [chosen.text], trail)
+            return self.build(cls, {}, node, trail)
+        first, *others = declared
         own = (Setting(chosen.text, first.attribute, first.type, True, first.meta), *others)
         values = self.settings(node, own, trail)
         return BROKEN if values is BROKEN else self.build(cls, values, node, trail)

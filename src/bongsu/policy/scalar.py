@@ -10,6 +10,7 @@ from typing import Any, NewType
 
 from bongsu.policy.fault import Misfit, quoted
 from bongsu.quantity import (
+    DAY,
     Duration,
     Money,
     QuantityError,
@@ -39,6 +40,7 @@ Undo = NewType("Undo", int)
 """How long after its alert cleared a playbook is taken back; ``NEVER`` where a person does it."""
 NEVER = Undo(-1)
 
+LONGEST = Duration(36_525 * DAY)
 _CLOCK = r"(?:\d+:)?\d{1,2}:\d{2}(?:\.\d{1,6})?"
 _NUMBER = re.compile(r"-?\d[\d_]*(?:\.\d+)?")
 
@@ -94,9 +96,9 @@ def read_undo(text: str) -> Undo:
     if match is None:
         raise Misfit("'clear', 'clear for DURATION' or 'never'", quoted(text))
     try:
-        return Undo(parse_duration(match[1]))
-    except QuantityError as error:
-        raise Misfit(error.expected, quoted(error.came), error.hint, offset=match.start(1)) from None
+        return Undo(_duration(match[1]))
+    except Misfit as error:
+        raise Misfit(error.expected, error.came, error.hint, offset=match.start(1)) from None
 
 
 def read_number(text: str) -> Fraction:
@@ -109,7 +111,24 @@ def read_number(text: str) -> Fraction:
 def _whole(text: str) -> int:
     if not re.fullmatch(r"\d[\d_]*", text):
         raise Misfit("a whole number", quoted(text))
-    return int(text.replace("_", ""))
+    value = int(text.replace("_", ""))
+    if value >= 2**63:
+        raise Misfit("a whole number of at most 64 bits", quoted(text))
+    return value
+
+
+def _float(text: str) -> float:
+    try:
+        return float(read_number(text))
+    except OverflowError:
+        raise Misfit("a number that fits a float", quoted(text)) from None
+
+
+def _duration(text: str) -> Duration:
+    value: Duration = _strict(parse_duration)(text)
+    if value > LONGEST:
+        raise Misfit("a duration of at most 100 years", quoted(text))
+    return value
 
 
 _YES = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
@@ -134,12 +153,12 @@ def _strict(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 _N = r"\d[\d_]*(?:\.\d+)?"
 SCALARS: dict[Any, Scalar] = {
-    Duration: Scalar("a duration", _strict(parse_duration), rf"^(?:{_N}(?:us|ms|s|m|h|d|w))+$"),
+    Duration: Scalar("a duration", _duration, rf"^(?:{_N}(?:us|ms|s|m|h|d|w))+$"),
     Fraction: Scalar("a percentage", _strict(parse_share), rf"^{_N}\s*%$"),
     Money: Scalar("an amount", _strict(parse_money), rf"^{_N}\s*[A-Z]{{3}}$"),
     Rate: Scalar("a price", _strict(parse_rate), rf"^{_N}\s*[A-Z]{{3}}\s*/\s*(?:1M|1K|1)$"),
     int: Scalar("a whole number", _whole, r"^\d[\d_]*$", "integer"),
-    float: Scalar("a number", lambda text: float(read_number(text)), rf"^-?{_N}$", "number"),
+    float: Scalar("a number", _float, rf"^-?{_N}$", "number"),
     bool: Scalar("true or false", _bool, "^(?:true|false)$", "boolean"),
     Moment: Scalar("a time", read_moment, f"^{_CLOCK}$"),
     Span: Scalar("a span", read_span, rf"^{_CLOCK}\s*\.\.\s*{_CLOCK}$"),

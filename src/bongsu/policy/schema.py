@@ -98,6 +98,10 @@ def _keyed(family: str, defs: dict[str, Schema]) -> Schema:
     """One shape a kind; a list under the kind's key stands for several parts."""
     shapes = []
     for kind, part in _parts(family).items():
+        if not settings(part):
+            shapes.append({"type": "object", "description": _summary(part), "additionalProperties": False,
+                           "properties": {kind: {}}, "required": [kind]})
+            continue
         first, *others = settings(part)
         one = _of(first.type, first.meta, first.form, defs)
         several = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]} if family == "actions" else one

@@ -72,5 +72,6 @@ def endpoint(text: str, written: str) -> str:
     if text.startswith("secret://"):
         return secret(text)
     if not text.startswith(("http://", "https://")) or _KEYLIKE.search(written.partition("://")[2]):
-        raise Misfit("a URL without a key in it, or a secret reference such as secret://env/NAME", _HIDDEN)
+        raise Misfit("a URL without a key in it, or a secret reference such as secret://env/NAME",
+                     quoted(written) if _VARIABLE.fullmatch(written) else _HIDDEN)
     return url(text, written)
