@@ -57,7 +57,7 @@ def show(value: Fraction | None, unit: str) -> str:
     if unit == "ms":
         return f"{show_number(value, 1)} ms"
     if unit:
-        return f"{show_number(value / NANO, 6)} {unit}"
+        return f"{show_number(value / NANO, 9)} {unit}"
     return show_number(value)
 
 
