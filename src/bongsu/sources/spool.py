@@ -33,6 +33,7 @@ from bongsu.event import Event
 MAGIC = b"\xff\xb0\x5e\x01"
 HEAD = struct.Struct("<4sII")
 MAX_FRAME = 16 << 20
+_MARGIN = 64 << 10
 _NAME = re.compile(r"(?P<writer>[A-Za-z0-9_-]+)\.(?P<number>\d{10})\.[0-9a-f]{16}\.spool")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Event).decode
@@ -276,8 +277,9 @@ class SpoolReader:
         with (self.folder / name).open("rb") as file:
             # Looked at before the bytes are: a writer found dead here cannot have written after this.
             dead = _abandoned(file.fileno())
-            data = os.pread(file.fileno(), max(left, MAX_FRAME + HEAD.size), start)
-            at_end = start + len(data) >= os.fstat(file.fileno()).st_size
+            data, at_end = _look(file.fileno(), start, left + _MARGIN)
+            if not at_end and _frame_end(data, 0) > len(data):
+                data, at_end = _look(file.fileno(), start, MAX_FRAME + HEAD.size)
         at = 0
         for piece in _pieces(data, left, at_end):
             where = start + at
@@ -308,6 +310,12 @@ class SpoolReader:
         if not kept.exists():
             os.link(self.folder / name, kept)
         return f"{at} {piece.why}; passed over, the segment is kept as {kept.name}"
+
+
+def _look(file: int, start: int, length: int) -> tuple[bytes, bool]:
+    """Bytes of a segment, and whether they reach its end."""
+    data = os.pread(file, length, start)
+    return data, start + len(data) >= os.fstat(file).st_size
 
 
 def _abandoned(file: int) -> bool:

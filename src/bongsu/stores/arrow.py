@@ -22,6 +22,7 @@ from bongsu.event import COLUMNS, Event, Verdict
 
 _TYPES = {"text": pa.string(), "int": pa.int64(), "number": pa.float64(), "bool": pa.bool_()}
 SCHEMA = pa.schema([pa.field(name, _TYPES[kind]) for name, kind in COLUMNS.items()])
+NAMES = tuple(COLUMNS)
 YEAR_10000 = 253_402_300_800_000_000
 
 _FIELDS = {f.name: f for f in msgspec.structs.fields(Event)}
@@ -65,12 +66,14 @@ def events(table: pa.Table) -> list[Event]:
     return [Event(**dict(zip(COLUMNS, row, strict=True))) for row in zip(*columns, strict=True)]
 
 
-def conform(table: pa.Table) -> pa.Table:
-    """The table with exactly the columns of ``SCHEMA``: what an older version did not know is NULL."""
-    names = set(table.column_names)
-    return pa.Table.from_arrays(
-        [table[f.name].cast(f.type) if f.name in names else pa.nulls(table.num_rows, f.type) for f in SCHEMA],
-        schema=SCHEMA)
+def conform(table: pa.Table, columns: Sequence[str] = NAMES) -> pa.Table:
+    """The table with exactly these columns of ``SCHEMA``: what an older version did not know is NULL."""
+    schema = SCHEMA if columns is NAMES else pa.schema([SCHEMA.field(name) for name in columns])
+    if table.schema.equals(schema):
+        return table
+    has = dict(zip(table.column_names, table.columns, strict=True))
+    made = [has[f.name].cast(f.type) if f.name in has else pa.nulls(table.num_rows, f.type) for f in schema]
+    return pa.Table.from_arrays(made, schema=schema)
 
 
 def pack(table: pa.Table) -> bytes:
@@ -82,10 +85,12 @@ def pack(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def unpack(blob: bytes) -> pa.Table:
-    """The table of a packed blob, with every column of ``SCHEMA``."""
+def unpack(blob: bytes, columns: Sequence[str] = NAMES) -> pa.Table:
+    """The table of a packed blob with these columns; the others are not even decompressed."""
     with pa.ipc.open_stream(blob) as reader:
-        return conform(reader.read_all())
+        wanted = [i for i, name in enumerate(reader.schema.names) if name in columns]
+    with pa.ipc.open_stream(blob, options=pa.ipc.IpcReadOptions(included_fields=wanted, use_threads=False)) as reader:
+        return conform(reader.read_all(), columns)
 
 
 _PACKED = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
