@@ -154,7 +154,8 @@ def test_the_switch_is_thrown_with_a_reason(house: House) -> None:
 
 @pytest.mark.parametrize(("body", "code"), [
     ({"on": False}, "no_reason"), ({"on": False, "reason": "  "}, "no_reason"),
-    ({"on": "false", "reason": "x"}, "bad_on"), ({"on": True, "reason": "x" * 501}, "long_reason"), ([1], "bad_body")])
+    ({"on": "false", "reason": "x"}, "bad_on"), ({"on": True, "reason": "x" * 501}, "long_reason"), ([1], "bad_body"),
+    ({"on": True, "reason": "half \ud83d"}, "bad_body")])
 def test_a_switch_without_reason_or_sense_is_not_thrown(house: House, body: Any, code: str) -> None:
     reply = house.ask("/v1/automation", BEARER, body)
     assert (reply.status, reply.code(), house.desk.done) == (400, code, [])

@@ -239,8 +239,25 @@ def test_every_text_can_be_read_on_its_ground(tower: Tower, open_page: Callable[
     assert weak["weak"] == []
 
 
-def test_a_reader_is_told_when_nobody_answers_and_when_somebody_does_again(
-        tower: Tower, open_page: Callable[..., Page]) -> None:
+def test_the_page_comes_back_by_itself(tower: Tower, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.route("**/live", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#offline")).to_be_visible()
+    page.unroute("**/live")
+    expect(page.locator("#offline")).to_be_hidden(timeout=15_000)
+    tower.desk.show(INCIDENT)
+    expect(page.get_by_role("heading", name="Major incident")).to_be_visible()
+
+
+def test_a_session_that_ended_leads_to_the_login(tower: Tower, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.context.clear_cookies()
+    tower.desk.show(INCIDENT)
+    expect(page).to_have_url(tower.server.url + "/login")
+
+
+def test_a_reader_is_told_when_nobody_answers(tower: Tower, open_page: Callable[..., Page]) -> None:
     page = open_page()
     expect(page.locator("body.offline")).to_have_count(0)
     tower.leave()

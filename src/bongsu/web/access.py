@@ -102,6 +102,14 @@ def _bearer(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
+def _is_text(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 async def read_form(request: Request) -> dict[str, Any]:
     """The fields of a write, from JSON or an HTML form."""
     body = b""
@@ -116,6 +124,8 @@ async def read_form(request: Request) -> dict[str, Any]:
         fields_ = json.loads(body or b"{}")
     except (UnicodeDecodeError, ValueError):
         raise Wrong(400, "bad_body", "expected a JSON object in UTF-8; the body is not valid JSON") from None
+    if not _is_text(fields_):
+        raise Wrong(400, "bad_body", "the body holds half a character (a lone surrogate), which no store can keep")
     if not isinstance(fields_, dict):
         raise Wrong(400, "bad_body", f"expected a JSON object, came {type(fields_).__name__}")
     return fields_
@@ -139,7 +149,7 @@ def _may_write(site: Site, request: Request, session: Session, form: Mapping[str
         raise Wrong(403, "foreign_origin", "a write with a session must come from this site's own pages; "
                     "scripts use 'Authorization: Bearer <admin token>' and no cookie")
     given = request.headers.get("x-csrf-token") or str(form.get("csrf", ""))
-    if not hmac.compare_digest(given.encode(), session.csrf.encode()):
+    if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), session.csrf.encode()):
         raise Wrong(403, "csrf", "the page is out of date; reload it and try again")
 
 
