@@ -6,8 +6,9 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -197,10 +198,14 @@ class Stand:
     upstream: Server
     spool: Memory
     publisher: Publisher
-    seen_keys: list[str] = field(default_factory=list)
 
-    def client(self, **more: Any) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.server.url}/v1", api_key="sk-client", max_retries=0, timeout=20, **more)
+    @cached_property
+    def shared(self) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.server.url}/v1", api_key="sk-client", max_retries=0, timeout=20)
+
+    def client(self) -> nullcontext[openai.OpenAI]:
+        """The one client of this stand; it is closed with it."""
+        return nullcontext(self.shared)
 
     def ask(self, text: str = "hello", **more: Any) -> Any:
         """A call through the OpenAI client; a stream comes as a list."""
@@ -229,7 +234,11 @@ def standing(folder: Path, guards: Sequence[Guard] = (), *, change: Callable[[Po
                           AiohttpTransport(), clock=lambda: time.time_ns() // 1000, ids=lambda: f"C{next(numbers):05d}",
                           reload=reload, max_body=max_body)
         with serving(gateway) as server:
-            yield Stand(gateway, server, model, upstream, spool, publisher)
+            stand = Stand(gateway, server, model, upstream, spool, publisher)
+            try:
+                yield stand
+            finally:
+                stand.shared.close()
     live.close()
 
 
