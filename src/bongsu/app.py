@@ -174,9 +174,8 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None
         if policy.heartbeat is not None:
             jobs.append(asyncio.create_task(beat(policy.heartbeat, outside, control, stop)))
         try:
-            await _serve(site, fd, parent, lifespan="off", watched=jobs)
+            await _serve(site, fd, parent, lifespan="off", watched=jobs, closing=site.state.closing.set)
         finally:
-            site.state.closing = True
             stop.set()
             worker.stop()
             await asyncio.gather(*jobs, return_exceptions=True)
@@ -203,8 +202,12 @@ async def _forever(stop: asyncio.Event, work: Callable[[], Any]) -> None:
         await asyncio.sleep(CYCLE)
 
 
-async def _serve(app: Any, fd: int, parent: int, lifespan: Any, watched: list[asyncio.Task[None]] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, until the supervisor is gone, or until a watched job ends (then raise its error)."""
+async def _serve(app: Any, fd: int, parent: int, lifespan: Any, watched: list[asyncio.Task[None]] | None = None,
+                 closing: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or SIGINT, until the supervisor is gone, or until a watched job ends (then raise its error).
+
+    ``closing`` is called first, to end what would otherwise stay open.
+    """
     sock = socket.socket(fileno=fd)
     config = uvicorn.Config(app, lifespan=lifespan, log_level="warning", access_log=False, timeout_graceful_shutdown=10,
                             server_header=False, date_header=False)
@@ -213,9 +216,7 @@ async def _serve(app: Any, fd: int, parent: int, lifespan: Any, watched: list[as
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        app_state = getattr(app, "state", None)
-        if app_state is not None:
-            app_state.closing = True
+        closing()
         server.should_exit = True
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -51,13 +51,17 @@ class _Track:
         self.fresh = min(self.fresh, i)
 
     def total(self, begin: int, end: int) -> int:
-        if self.fresh < len(self.starts):
+        starts = self.starts
+        if self.fresh < len(starts):
             del self.totals[self.fresh + 1 :]
             tail = accumulate(self.counts[self.fresh :], initial=self.totals[self.fresh])
             next(tail)
             self.totals.extend(tail)
-            self.fresh = len(self.starts)
-        return self.totals[bisect_left(self.starts, end)] - self.totals[bisect_left(self.starts, begin)]
+            self.fresh = len(starts)
+        if not starts:
+            return 0
+        last = len(starts) if starts[-1] < end else bisect_left(starts, end)
+        return self.totals[last] - (self.totals[bisect_left(starts, begin)] if starts[0] < begin else 0)
 
     def drop_before(self, start: int) -> None:
         i = bisect_left(self.starts, start)
@@ -65,21 +69,60 @@ class _Track:
         self.totals, self.fresh = array("q", [0]), 0
 
 
+class _Series:
+    """The parts of one label combination, kept in the order of their newest base window.
+
+    A histogram has hundreds of parts, but few that were touched lately: a window that ends now reads only those.
+    """
+
+    __slots__ = ("newest", "ordered", "parts")
+
+    def __init__(self) -> None:
+        self.parts: dict[str, _Track] = {}
+        self.newest, self.ordered = -(2**63), True
+
+    def add(self, part: str, start: int, n: int) -> None:
+        track = self.parts.get(part)
+        if track is None:
+            track = self.parts[part] = _Track()
+        elif start > self.newest:
+            self.parts[part] = self.parts.pop(part)
+        track.add(start, n)
+        self.ordered = self.ordered and start >= self.newest
+        self.newest = max(self.newest, start)
+
+    def sum(self, begin: int, end: int, out: dict[str, int]) -> None:
+        if not self.ordered:
+            self.parts = dict(sorted(self.parts.items(), key=lambda item: item[1].starts[-1]))
+            self.ordered = True
+        for part, track in reversed(self.parts.items()):
+            if track.starts[-1] < begin:
+                return
+            n = track.total(begin, end)
+            if n:
+                out[part] = out.get(part, 0) + n
+
+    def drop_before(self, start: int) -> None:
+        for track in self.parts.values():
+            track.drop_before(start)
+        self.parts = {part: track for part, track in self.parts.items() if track.starts}
+
+
 class Cells:
     """The sum of all cells added so far."""
 
     def __init__(self, base: int, cells: Iterable[Cell] = ()) -> None:
         self.base = base
-        self._tracks: dict[str, dict[Labels, dict[str, _Track]]] = {}
+        self._series: dict[str, dict[Labels, _Series]] = {}
         self.add(cells)
 
     def add(self, cells: Iterable[Cell]) -> None:
         for signal, labels, start, part, n in cells:
-            parts = self._tracks.setdefault(signal, {}).setdefault(labels, {})
-            track = parts.get(part)
-            if track is None:
-                track = parts[part] = _Track()
-            track.add(start, n)
+            by_labels = self._series.setdefault(signal, {})
+            series = by_labels.get(labels)
+            if series is None:
+                series = by_labels[labels] = _Series()
+            series.add(part, start, n)
 
     def window(self, now: int, length: int) -> tuple[int, int]:
         """The half-open span [begin, end) of base windows that ends with the one now open.
@@ -92,36 +135,27 @@ class Cells:
 
     def labels(self, signal: str) -> list[Labels]:
         """Every combination of label values seen, in order."""
-        return sorted(self._tracks.get(signal, ()))
+        return sorted(self._series.get(signal, ()))
 
     def vector(self, signal: str, begin: int, end: int, labels: Iterable[Labels] | None = None) -> dict[str, int]:
         """Sums of each part over [begin, end), of some label combinations or of all of them."""
-        series = self._tracks.get(signal, {})
-        chosen = series.values() if labels is None else (series.get(combination, {}) for combination in labels)
+        by_labels = self._series.get(signal, {})
         out: dict[str, int] = {}
-        for parts in chosen:
-            for part, track in parts.items():
-                n = track.total(begin, end)
-                if n:
-                    out[part] = out.get(part, 0) + n
+        for combination in by_labels if labels is None else labels:
+            if combination in by_labels:
+                by_labels[combination].sum(begin, end, out)
         return out
-
-    def first(self, signal: str) -> int | None:
-        """Start of the oldest base window of a signal."""
-        starts = [t.starts[0] for parts in self._tracks.get(signal, {}).values() for t in parts.values() if t.starts]
-        return min(starts, default=None)
 
     def drop_before(self, start: int) -> None:
         """Forget base windows that begin before ``start`` (retention)."""
-        for series in self._tracks.values():
-            for parts in series.values():
-                for track in parts.values():
-                    track.drop_before(start)
+        for by_labels in self._series.values():
+            for series in by_labels.values():
+                series.drop_before(start)
 
     def __iter__(self) -> Iterator[Cell]:
-        for signal, series in sorted(self._tracks.items()):
-            for labels, parts in sorted(series.items()):
-                for part, track in sorted(parts.items()):
+        for signal, by_labels in sorted(self._series.items()):
+            for labels, series in sorted(by_labels.items()):
+                for part, track in sorted(series.parts.items()):
                     for start, n in zip(track.starts, track.counts, strict=True):
                         if n:
                             yield Cell(signal, labels, start, part, n)

@@ -5,13 +5,14 @@ The same counting and the same ticks as live; only the clock is the trace's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from bongsu.alert import Threshold
-from bongsu.cell import Cells
+from bongsu.cell import Cell, Cells
 from bongsu.engine import Changed, Decision, EngineState, Moved, Opened, Plan, Undo, born, standings, tick
 from bongsu.event import Event
 from bongsu.incident import show
@@ -40,27 +41,32 @@ def run(plan: Plan, batches: Iterable[list[Event]], progress: Callable[[int], No
     Recorded events have an origin of their own (``replay``); the plan's signals are read as if they were live.
     """
     plan = replace(plan, signals=tuple(replace(s, origin="any") for s in plan.signals))
-    counter = Counter(plan.signals, plan.base)
+    counter, cells = Counter(plan.signals, plan.base), Cells(plan.base)
     out = Replay(plan, Cells(plan.base))
     for batch in batches:
         times = [event.time for event in batch]
         out.first = min(times) if not out.events else min(out.first, *times)
         out.last = max(out.last, *times)
         out.events += len(batch)
-        out.cells.add(counter.count(table(batch)))
+        cells.add(counter.count(table(batch)))
         progress(out.events)
     if out.events:
-        _tick_through(out)
+        _tick_through(out, sorted(cells, key=lambda cell: cell.start))
     return out
 
 
-def _tick_through(out: Replay) -> None:
+def _tick_through(out: Replay, cells: Sequence[Cell]) -> None:
     out.plan = plan = born(out.plan, {o.name: out.first for o in out.plan.objectives})
     now = -(-out.first // plan.base) * plan.base
     # Whatever is still firing when the trace ends gets the time to clear: silence alone ends most alerts.
     windows = [r.when.over for r in plan.rules if isinstance(r.when, Threshold)]
     end = out.last + plan.base + 2 * max(windows, default=0)
+    known = 0
     while now <= end:
+        # As live: at ``now`` only what has happened by then is known.
+        upto = bisect_left(cells, now, known, key=lambda cell: cell.start)
+        out.cells.add(cells[known:upto])
+        known = upto
         out.state, decisions = tick(plan, out.cells, replace(out.state, watermark=now), now)
         out.decisions += [(now, decision) for decision in decisions]
         out.ticks += 1
