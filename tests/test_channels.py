@@ -171,7 +171,8 @@ def test_nobody_there_is_not_now_and_no_address_is_not_ever() -> None:
             return caught.value
     gone = asyncio.run(play(f"http://127.0.0.1:{port}/{HIDDEN}"))
     assert (type(gone), str(gone)) == (Retry, "no connection (ClientConnectorError)")
-    for url in (HIDDEN, f"ftp://x/{HIDDEN}", f"http://[{HIDDEN}", "http://"):
+    for url in (HIDDEN, f"ftp://x/{HIDDEN}", f"http://[{HIDDEN}", "http://", f"http://h:99999/{HIDDEN}",
+                f"http://{HIDDEN}{'x' * 70}/", f"http://a..b/{HIDDEN}"):
         error = asyncio.run(play(url))
         assert (type(error), HIDDEN in str(error)) == (Refused, False)
     missing = asyncio.run(play("secret://env/NO_SUCH_HOOK"))

@@ -5,7 +5,6 @@ No error, log or receipt of this module holds a URL: for most channels the URL i
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
@@ -62,9 +61,9 @@ class Http:
                 return judged(answer.status, got, {k.lower(): v for k, v in answer.headers.items()})
         except TimeoutError:
             raise Retry(f"no answer within {self._timeout // SECOND} s") from None
-        except aiohttp.InvalidURL:
+        except (aiohttp.InvalidURL, UnicodeError):  # the second: a host name that cannot be one
             raise Refused("the channel's URL is not an http or https address") from None
-        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise Retry(f"no connection ({type(error).__name__})") from None
 
 
