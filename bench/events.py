@@ -143,7 +143,7 @@ def ingest(events: list[Event]) -> None:
         wall, cpu, n = time.perf_counter(), time.process_time(), 0
         with EventLog(folder / "log.db") as out:
             reader = SpoolReader(folder / "spool")
-            while (batch := reader.read(out.marks(), 2 << 20)).marks:
+            while (batch := reader.read(out.marks(), 2 << 20)).events:
                 n += out.append(batch.events, batch.marks).n
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             assert n == len(events)
@@ -164,7 +164,7 @@ def cells(events: list[Event]) -> None:
 
             def work(_: Path, size: int = size, counter: Counter = counter) -> int:
                 after, n, total = 0, 0, Cells(MINUTE)
-                while tables := list(out.read(after, size, counter.columns)):
+                while tables := list(out.read(after, size // BATCH, counter.columns)):
                     after = tables[-1][0]
                     table = pa.concat_tables([table for _, table in tables])
                     total.add(counter.count(table))

@@ -244,11 +244,12 @@ class SpoolReader:
     def read(self, marks: Mapping[str, int], limit_bytes: int = 8 << 20) -> Batch:
         """The next events after ``marks``, about ``limit_bytes`` of them shared fairly among writers.
 
-        The result's marks are those that moved. An unfinished frame of a live writer is not there yet; of a dead one
-        it is torn: no reply was completed with it, and it is reported once and passed over.
+        The result's marks are ``marks`` moved on, of the segments that still exist. An unfinished frame of a live
+        writer is not there yet; of a dead one it is torn: it is reported once and passed over.
         """
-        batch = Batch([], {}, [])
-        writers = [[m[0] for m in group] for _, group in groupby(_segments(self.folder), lambda m: m["writer"])]
+        segments = _segments(self.folder)
+        batch = Batch([], {m[0]: marks[m[0]] for m in segments if m[0] in marks}, [])
+        writers = [[m[0] for m in group] for _, group in groupby(segments, lambda m: m["writer"])]
         for names in writers:
             left = max(1, limit_bytes // len(writers))
             for name in names:

@@ -54,14 +54,14 @@ class Lake:
             written.append(_replace(folder, part, first_position, last_position))
         return sorted(written)
 
-    def drop_before(self, day: date) -> list[date]:
-        """Retention: delete all of the dates before ``day``; which they were."""
-        gone = []
+    def drop_before(self, time: int) -> int:
+        """Retention: delete the dates that were over before ``time`` (microseconds); how many files that was."""
+        gone = 0
         for path in sorted(self.folder.iterdir()):
             match = _DATE.fullmatch(path.name)
-            if match and date.fromisoformat(match[1]) < day:
+            if match and date.fromisoformat(match[1]) < day_of(time):
+                gone += len(list(path.rglob("*.parquet")))
                 shutil.rmtree(path)
-                gone.append(date.fromisoformat(match[1]))
         if gone:
             _sync(self.folder)
         return gone

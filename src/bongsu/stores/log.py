@@ -118,18 +118,20 @@ class EventLog:
         """Position of the newest batch ever taken; 0 for none."""
         return self._next_position() - 1
 
-    def read(self, after: int = 0, limit: int = 100_000,
+    def read(self, after: int = 0, limit: int | None = None,
              columns: Sequence[str] = arrow.NAMES) -> Iterator[tuple[int, pa.Table]]:
-        """Batches in order of position, from the one after ``after``: the first, and more while within ``limit``
-        events in all. Naming the ``columns`` spares the work for the others."""
-        total = 0
-        while True:
-            row = self._db.execute("SELECT position, n, data FROM batch WHERE position > ? ORDER BY position LIMIT 1",
+        """Batches in order of position, from the one after ``after``; at most ``limit`` of them.
+
+        One is in memory at a time, and no transaction stays open in between. Naming the ``columns`` spares the work
+        for the others.
+        """
+        while limit is None or limit > 0:
+            row = self._db.execute("SELECT position, data FROM batch WHERE position > ? ORDER BY position LIMIT 1",
                                    (after,)).fetchone()
-            if row is None or (total and total + row[1] > limit):
+            if row is None:
                 return
-            after, total = row[0], total + row[1]
-            yield after, self._unpack(after, row[2], columns)
+            after, limit = row[0], None if limit is None else limit - 1
+            yield after, self._unpack(after, row[1], columns)
 
     def find(self, event_id: str) -> Event | None:
         """The event with this id, if it is still kept."""

@@ -1,0 +1,214 @@
+"""Files of past traffic as events: Parquet, CSV or newline-delimited JSON, with a map from columns to fields.
+
+What is read has origin ``replay`` and ids made of the file's name and the row, so reading it again adds nothing. The
+first value that does not fit stops the reading with the file, the row and the column; rows count from 1, after a
+header.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from itertools import islice
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bongsu.event import COLUMNS, Event
+
+UNITS = {"s": 10**6, "ms": 10**3, "us": 1}
+_OURS = {"id": "ids are made of the file's name and the row", "origin": "what is read has origin 'replay'",
+         "verdicts": "guards did not run on a recorded file"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
+
+
+class TraceError(ValueError):
+    """A file that cannot be read as events; the message says where, what was expected and what came."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A file and how its columns become events.
+
+    ``columns`` maps a field of the event to a column of the file and must name ``time``; ``constants`` gives fields
+    the same value in every row. Times are timestamps or ISO 8601 texts (UTC, unless they say otherwise), or numbers of
+    ``unit`` since 1970; ``start`` (microseconds) is added, for files whose times begin at zero.
+    """
+
+    path: Path
+    columns: Mapping[str, str]
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    unit: Literal["s", "ms", "us"] = "us"
+    start: int = 0
+    name: str = ""
+
+    def batches(self, size: int = 10_000) -> Iterator[list[Event]]:
+        """The events in the order of the file, up to ``size`` at a time."""
+        self._check()
+        events = self._events()
+        while batch := list(islice(events, size)):
+            yield batch
+
+    def _check(self) -> None:
+        for name in (*self.columns, *self.constants):
+            if name in _OURS:
+                raise TraceError(f"{self.path}: expected other fields than {name!r}: {_OURS[name]}")
+            if name not in COLUMNS:
+                close = get_close_matches(name, COLUMNS, 1, 0.5)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise TraceError(f"{self.path}: expected fields of an event, came {name!r}{hint}")
+        if "time" not in self.columns:
+            raise TraceError(f"{self.path}: expected a column for 'time', came none; add time: COLUMN")
+
+    def _events(self) -> Iterator[Event]:
+        reader = _READERS.get(self.path.suffix.lower())
+        if reader is None:
+            raise TraceError(f"{self.path}: expected a file ending in {', '.join(_READERS)}, came {self.path.suffix!r}")
+        fixed = {name: _value(name, value) for name, value in self.constants.items()}
+        for name, value in self.constants.items():
+            if fixed[name] is None:
+                raise TraceError(f"{self.path}: constant {name!r}: expected {_NOUNS[COLUMNS[name]]}, came {value!r}")
+        name = self.name or self.path.name
+        for number, row in reader(self.path, tuple(self.columns.values())):
+            given = {field: self._read(field, column, row[column], number) for field, column in self.columns.items()}
+            known = {field: value for field, value in given.items() if value is not None}
+            yield Event(id=f"{name}#{number}", origin="replay", **{**fixed, **known})
+
+    def _read(self, field: str, column: str, raw: Any, row: int) -> Any:
+        """A field's value, None where the file has none."""
+        if raw is None or raw == "" or (isinstance(raw, float) and not isfinite(raw)):
+            if field == "time":
+                raise self._wrong(row, column, _NOUNS["time"], "nothing")
+            return None
+        value = self._time(raw) if field == "time" else _value(field, raw)
+        if value is None:
+            raise self._wrong(row, column, _NOUNS["time" if field == "time" else COLUMNS[field]], repr(raw)[:60])
+        return value
+
+    def _time(self, raw: Any) -> int | None:
+        if isinstance(raw, str):
+            try:
+                raw = datetime.fromisoformat(raw)
+            except ValueError:
+                raw = _value("latency_ms", raw) if "." in raw else _value("attempts", raw)
+        if isinstance(raw, datetime):
+            moment = raw if raw.tzinfo else raw.replace(tzinfo=UTC)
+            return (moment - _EPOCH) // timedelta(microseconds=1) + self.start
+        return round(raw * UNITS[self.unit]) + self.start if type(raw) in (int, float) else None
+
+    def _wrong(self, row: int, column: str, expected: str, came: str) -> TraceError:
+        return TraceError(f"{self.path}, row {row}, column {column!r}: expected {expected}, came {came}")
+
+
+_NOUNS = {"text": "a text", "int": "a whole number", "number": "a number", "bool": "true or false",
+          "time": "a timestamp, an ISO 8601 text or a number"}
+
+
+def _value(field: str, raw: Any) -> Any:
+    """The value of a field, or None if it does not fit. Texts are read, since CSV has nothing else."""
+    return _CASTS[COLUMNS[field]](raw)
+
+
+def _text(raw: Any) -> str | None:
+    return raw if isinstance(raw, str) else str(raw) if isinstance(raw, int | float) else None
+
+
+def _number(raw: Any) -> float | None:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        return None
+    try:
+        number = float(raw)
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
+
+
+def _int(raw: Any) -> int | None:
+    if isinstance(raw, str):
+        digits = raw.strip().lstrip("+-")
+        return int(raw) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or raw != int(raw):
+        return None
+    return int(raw)
+
+
+def _bool(raw: Any) -> bool | None:
+    word = str(raw).strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+_CASTS: dict[str, Callable[[Any], Any]] = {"text": _text, "int": _int, "number": _number, "bool": _bool}
+
+Rows = Iterator[tuple[int, Mapping[str, Any]]]
+
+
+def _need(path: Path, columns: tuple[str, ...], has: list[str], where: str = "") -> None:
+    for column in columns:
+        if column not in has:
+            raise TraceError(f"{path}{where}: expected a column {column!r}; it has {', '.join(map(repr, has))}")
+
+
+def _parquet(path: Path, columns: tuple[str, ...]) -> Rows:
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            _need(path, columns, file.schema_arrow.names)
+            for batch in file.iter_batches(columns=list(dict.fromkeys(columns))):
+                for row in _microseconds(batch).to_pylist():
+                    number += 1
+                    yield number, row
+    except pa.ArrowInvalid as error:
+        raise TraceError(f"{path}: expected a Parquet file, broken after row {number} ({error})") from error
+
+
+def _microseconds(batch: pa.RecordBatch) -> pa.Table:
+    """Timestamps no finer than Python's."""
+    table = pa.Table.from_batches([batch])
+    for i, column in enumerate(table.schema):
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            coarse = table.column(i).cast(pa.timestamp("us", column.type.tz), safe=False)
+            table = table.set_column(i, column.name, coarse)
+    return table
+
+
+def _csv(path: Path, columns: tuple[str, ...]) -> Rows:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file, strict=True)
+            _need(path, columns, list(rows.fieldnames or []))
+            for number, row in enumerate(rows, 1):
+                if None in row or None in row.values():
+                    raise TraceError(f"{path}, row {number}: expected {len(rows.fieldnames or [])} fields, "
+                                     f"came {'more' if None in row else 'fewer'}")
+                yield number, row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TraceError(f"{path}: expected CSV in UTF-8 ({error})") from error
+
+
+def _ndjson(path: Path, columns: tuple[str, ...]) -> Rows:
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    seen: set[str] = set()
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                row = decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise TraceError(f"{path}, row {number}: expected one JSON object a line ({error})") from error
+            seen |= row.keys()
+            yield number, {column: row.get(column) for column in columns}
+    if seen:
+        _need(path, columns, sorted(seen), " (every row)")
+
+
+_READERS: dict[str, Callable[[Path, tuple[str, ...]], Rows]] = {
+    ".parquet": _parquet, ".csv": _csv, ".ndjson": _ndjson, ".jsonl": _ndjson}
