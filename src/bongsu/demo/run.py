@@ -48,7 +48,7 @@ def run_demo(*, once: bool, speed: float, story_path: Path | None = None, data: 
 async def _demo(steps: list[Any], data: Path, *, once: bool, speed: float) -> int:
     tell = _tell
     async with stage(data, speed) as world:
-        tell(f"cockpit   {world.control.url}/login?token={world.control.token}")
+        tell(f"cockpit   {world.control.url}/  (sign in with the token {world.control.token})")
         tell(f"gateway   {world.traffic.client.base_url}  (model: {ROUTE})")
         tell(f"data      {data}")
         code = 0

@@ -10,9 +10,9 @@ from typing import Any
 
 from openai import APIError, AsyncOpenAI
 
-PADDING = (
+SYSTEM = (
     "Please answer briefly and in the language of the question. Context: our shop sells hiking gear, delivers within two "
-    "working days in Korea, takes returns for thirty days, and refunds to the original payment method within a week. "
+    "working days in Korea, takes returns for thirty days, and refunds to the original payment method within a week."
 )
 QUESTIONS = (
     "주문한 등산화가 아직 안 왔어요. 언제 도착하나요?",
@@ -55,7 +55,7 @@ class Traffic:
 
     async def _forever(self, rate: float) -> None:
         for n in self._numbers:
-            self._spawn(self.chat(f"{PADDING}{QUESTIONS[n % len(QUESTIONS)]}", stream=n % 3 == 0, user=f"user-{n % 40}"))
+            self._spawn(self.chat(QUESTIONS[n % len(QUESTIONS)], stream=n % 3 == 0, user=f"user-{n % 40}"))
             await asyncio.sleep(1 / rate)
 
     async def burst(self, count: int, rate: float, prompt: str) -> None:
@@ -70,7 +70,7 @@ class Traffic:
 
     async def chat(self, prompt: str, *, stream: bool = False, user: str = "user-0", max_tokens: int | None = None) -> str:
         """One call; returns what the caller reads."""
-        messages: Any = [{"role": "user", "content": prompt}]
+        messages: Any = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
         extra: dict[str, Any] = {} if max_tokens is None else {"max_tokens": max_tokens}
         self.seen.calls += 1
         try:
