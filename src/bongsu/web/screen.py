@@ -1,7 +1,8 @@
 """Guards at work on texts: whole ones, and streams of which only what can no longer become a match is let go.
 
 A guard's time is the processor time its look took, so that a busy machine does not count as a slow guard. One that
-raises or takes longer than its time-out has failed; what that means is its policy.
+raises or takes longer than its time-out has failed; what that means is its policy. The time-out is for a text of up to
+``USUAL`` characters; a longer one, a whole book say, has it again for every further ``USUAL``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from bongsu.ports import Finding
 log = logging.getLogger("bongsu.gateway")
 Timer = Callable[[], int]
 
+USUAL = 50_000
 CONTEXT = 128
 """Characters already released that guards still see: a word that announces a number stands before it."""
 LONGEST = 4200
@@ -61,7 +63,7 @@ class Track:
             return ()
         took = timer() - begun
         self.took_ns += took
-        if took > self.guard.timeout * 1000:
+        if took > self.guard.timeout * 1000 * (1 + len(text) // USUAL):
             self._fail("it took too long")
             return ()
         return found
