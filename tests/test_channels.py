@@ -20,7 +20,7 @@ from bongsu.channels.slack import Slack, message
 from bongsu.channels.webhook import SIGNATURE, Webhook, verified
 from bongsu.ports import Channel, Notice, Receipt, Refused, Retry
 from bongsu.quantity import HOUR, SECOND
-from bongsu.secrets.resolve import reveal
+from bongsu.secret import reveal
 
 NOW = 1_790_000_000_123_456
 NOTICE = Notice("bongsu/bot/cost", "INC-1/calm/0/do", "bot: cost is firing", "cost is 15 over 1h", "firing", "major",

@@ -6,7 +6,6 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from worlds import BLOCKS
 
 from bongsu.actions.block import Block
 from bongsu.alert import Rule, Signal, Threshold
@@ -17,6 +16,7 @@ from bongsu.incident import cause, residual
 from bongsu.quantity import MINUTE, Duration
 from bongsu.response import Playbook
 from bongsu.slis.ratio import Ratio
+from worlds import BLOCKS
 
 RULE = Rule("burst", Threshold(BLOCKS, ">", Fraction(10), Duration(5 * MINUTE), "<=", Fraction(2)), tier="severe")
 PLAN = Plan("bot", rules=(RULE,), signals=(BLOCKS,),

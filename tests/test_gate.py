@@ -21,7 +21,8 @@ def standing(bad: int, total: int = 10_000, seen: Fraction = Fraction(1), warmin
 
 def decide(*standings: Standing, paging: tuple[str, ...] = (), freezes: dict[str, str] | None = None,
            stale: int = 0) -> tuple[str, list[str]]:
-    verdict = judge("bot", "", standings, paging, freezes or {}, 100 * MINUTE, 100 * MINUTE - stale, Duration(5 * MINUTE))
+    now = 100 * MINUTE
+    verdict = judge("bot", "", standings, paging, freezes or {}, now, now - stale, Duration(5 * MINUTE))
     return verdict.decision, [r.code for r in verdict.reasons]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
@@ -77,7 +78,8 @@ def test_g7_a_quiet_night_weighs_by_its_requests_not_by_its_minutes() -> None:
 
 
 @pytest.mark.parametrize(("bad", "total", "target", "min_bad", "expected"), [
-    (1, 10, "999/1000", 1, False), (3, 10, "99/100", 3, True), (5, 100, "999/1000", 3, True), (2, 10, "99/100", 3, False),
+    (1, 10, "999/1000", 1, False), (3, 10, "99/100", 3, True),
+    (5, 100, "999/1000", 3, True), (2, 10, "99/100", 3, False),
 ])
 def test_g11_low_traffic_alerts_only_on_more_than_bad_luck(
     bad: int, total: int, target: str, min_bad: int, expected: bool
@@ -115,16 +117,15 @@ def test_g14_a_value_dancing_on_the_line_makes_one_transition_not_eight() -> Non
     values = [".26", ".24"] * 8
     double = [s.phase for s in walk(Rule("a", gauge(".25", ".20")), readings(values))]
     single = [s.phase for s in walk(Rule("a", gauge(".25", ".25")), readings(values, leave=".25"))]
-    changes = lambda seen: sum(a != b for a, b in zip(seen, seen[1:], strict=False))  # noqa: E731
-    assert changes(["ok", *double]) == 1
-    assert changes(["ok", *single]) == 16
+    assert [sum(a != b for a, b in pairwise(["ok", *seen])) for seen in (double, single)] == [1, 16]
 
 
 def test_the_burn_table_is_the_workbooks() -> None:
     assert [p.factor(Duration(30 * DAY)) for p in pairs(Duration(30 * DAY))] == [Fraction(72, 5), 6, 3, 1]
     assert [float(p.factor(Duration(28 * DAY))) for p in pairs(Duration(28 * DAY))] == pytest.approx(
         [13.44, 5.6, 2.8, 0.9333], abs=1e-4)
-    assert [float(p.factor(Duration(7 * DAY))) for p in pairs(Duration(7 * DAY))] == pytest.approx([13.44, 3.5, 1.4, 0.98])
+    week = Duration(7 * DAY)
+    assert [float(p.factor(week)) for p in pairs(week)] == pytest.approx([13.44, 3.5, 1.4, 0.98])
     assert all(p.short * 12 == p.long for p in pairs(Duration(30 * DAY)))
 
 

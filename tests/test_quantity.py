@@ -24,7 +24,9 @@ def test_a_duration_reads_back_as_it_was_shown(value: int) -> None:
     assert parse_duration(show_duration(value)) == value
 
 
-@pytest.mark.parametrize(("text", "hint"), [("5", "did you mean '5s'?"), ("", ""), ("5 m", ""), ("-5m", ""), ("5mm", "")])
+@pytest.mark.parametrize(("text", "hint"), [
+    ("5", "did you mean '5s'?"), ("", ""), ("5 m", ""), ("-5m", ""), ("5mm", ""),
+])
 def test_a_duration_needs_its_unit(text: str, hint: str) -> None:
     with pytest.raises(QuantityError) as error:
         parse_duration(text)

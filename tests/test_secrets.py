@@ -9,7 +9,7 @@ import pytest
 
 from bongsu.keys import KeyFault, audit_key, first_admin_token, is_admin, mint, new_admin_token, token_key
 from bongsu.ports import Secret, SecretError
-from bongsu.secrets.resolve import resolve, reveal
+from bongsu.secret import resolve, reveal
 
 
 def private(path: Path, data: bytes, mode: int = 0o600) -> str:

@@ -15,6 +15,12 @@ STORY = re.findall(r"^    ([a-z]+)  ", bongsu.__doc__ or "", re.MULTILINE)
 PARTS = ("slis", "checks", "channels", "actions", "secrets")
 IMPURE = {"os", "time", "random", "socket", "asyncio", "threading", "logging", "subprocess", "pathlib", "io", "sqlite3"}
 ROOM = 400
+MODULES = sorted(SRC.rglob("*.py"))
+PURE = [p for p in MODULES if (p.parent == SRC and p.stem in STORY) or p.parent.name == "slis"]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(SRC))
 
 
 def imports(path: Path) -> set[str]:
@@ -41,24 +47,24 @@ def test_a_story_module_imports_only_what_stands_above_it(name: str) -> None:
     assert rooms <= above
 
 
-@pytest.mark.parametrize("path", [SRC / f"{n}.py" for n in STORY] + sorted((SRC / "slis").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", PURE, ids=name_of)
 def test_what_is_pure_has_no_clock_no_file_no_socket(path: Path) -> None:
     assert not {name.split(".")[0] for name in imports(path)} & IMPURE
 
 
-@pytest.mark.parametrize("path", [p for f in PARTS for p in sorted((SRC / f).glob("*.py"))], ids=lambda p: f"{p.parent.name}-{p.stem}")
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in PARTS], ids=name_of)
 def test_a_part_knows_the_ports_and_its_own_family_only(path: Path) -> None:
     allowed = {"event", "cell", "ports", "expression", "quantity", path.parent.name}
     assert ours(path) <= allowed
 
 
-@pytest.mark.parametrize("path", sorted(SRC.rglob("*.py")), ids=lambda p: str(p.relative_to(SRC)))
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_the_wiring_sees_the_web(path: Path) -> None:
     if path.parent.name != "web":
         assert "web" not in ours(path) or path.stem in ("app", "cli")
 
 
-@pytest.mark.parametrize("path", sorted([*SRC.rglob("*.py"), *Path(__file__).parent.rglob("*.py")]), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", [*MODULES, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda p: p.name)
 def test_no_room_is_larger_than_400_lines(path: Path) -> None:
     lines = len(path.read_text().splitlines())
     assert lines <= ROOM, f"{path.name} has {lines} lines: is it one idea?"

@@ -1,9 +1,9 @@
 """Conditions over time: ok, pending, firing, clearing.
 
 An alert enters when its condition holds for ``hold`` (the policy's ``for``), and leaves when the opposite holds for
-``clear_hold``. A threshold alert has two thresholds: above ``enter`` it enters, at or below ``exit`` it leaves, between them
-it keeps its state, so a value that dances on the line makes one alert, not eight. Without data the state is
-frozen: silence is not health.
+``clear_hold``. A threshold alert has two thresholds: above ``enter`` it enters, at or below ``exit`` it leaves,
+between them it keeps its state, so a value that dances on the line makes one alert, not eight. Without data the state
+is frozen: silence is not health.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the condition said at one moment. ``value`` is None without data; ``warming`` that no window may vote yet."""
+    """What the condition said at one moment. ``value`` is None without data; ``warming``: no window may vote yet."""
 
     value: Fraction | None
     enter: bool = False

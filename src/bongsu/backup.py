@@ -1,8 +1,8 @@
 """Backup and restore of a data folder.
 
 The state is copied before the event log, so the copy's log is never behind its cells: what the state does not stand
-for yet is counted again after a restore, and nothing twice. Spools and the lake are not copied: spools drain into the log
-within a second, the lake is plain files for a file backup. The keys are in it: keep a backup as safe as the folder.
+for yet is counted again after a restore, and nothing twice. Spools and the lake are not copied: spools drain into the
+log within a second, the lake is plain files for a file backup. The keys are in it: keep a backup as safe as the folder.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the cockpit shows, as plain values: objectives, live alerts, and per incident cause -> actions -> residual risk.
 
-The page, the JSON of ``/v1/board`` and ``bongsu status`` are all made from this. Times are microseconds since 1970; texts
-come from the policy and from measurements, never from a prompt.
+The page, the JSON of ``/v1/board`` and ``bongsu status`` are all made from this. Times are microseconds since 1970;
+texts come from the policy and from measurements, never from a prompt.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class BurnRow:
 
 @dataclass(frozen=True)
 class ObjectiveRow:
-    """``remaining`` is a share of the error budget: 1 is untouched, 0 spent, negative overdrawn, None without events."""
+    """``remaining`` is a share of the error budget: 1 untouched, 0 spent, negative overdrawn, None without events."""
 
     name: str
     target: str

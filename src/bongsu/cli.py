@@ -128,7 +128,7 @@ def gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str) ->
 @click.option("--once", is_flag=True, help="End when the story is over: exit 0 only if every step really happened.")
 @click.option("--speed", default=1.0, show_default=True, help="Shortens waits; measures nothing differently.")
 @click.option("--story", "story_path", type=click.Path(path_type=Path), help="Another story than the packaged one.")
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Keep the data here, not in a new folder.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Keep the data here.")
 def demo(once: bool, speed: float, story_path: Path | None, data: Path | None) -> None:
     """Start everything with a small local model and play a story of real traffic through it."""
     from bongsu.demo.run import run_demo
@@ -141,16 +141,32 @@ def demo(once: bool, speed: float, story_path: Path | None, data: Path | None) -
 @click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Judge by this policy, not the demo's.")
 @click.option("--map", "pairs", multiple=True, metavar="COLUMN=FILE_COLUMN", help="Where each event column is found.")
 @click.option("--set", "constants", multiple=True, metavar="COLUMN=VALUE", help="The same for every event.")
+@click.option("--unit", type=click.Choice(["s", "ms", "us"]), default="us", show_default=True,
+              help="What a number in the time column counts, since 1970.")
+@click.option("--upstream", help="Price calls without a cost as this upstream of the policy (else the first route's).")
 @click.option("--live", is_flag=True, help="Send the trace as real calls through the demo's gateway.")
 @click.option("--speed", default=60.0, show_default=True, help="With --live: how much faster than recorded.")
 @click.option("--limit", type=int, help="Stop after so many rows.")
 @AS_JSON
-def replay(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constants: tuple[str, ...], live: bool,
-           speed: float, limit: int | None, as_json: bool) -> None:
+def replay(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constants: tuple[str, ...],
+           unit: str, upstream: str | None, live: bool, speed: float, limit: int | None, as_json: bool) -> None:
     """Judge a recorded trace (Parquet, CSV, NDJSON) on a virtual clock: what would have been alerted and done?"""
-    from bongsu.demo.replay import run_replay
+    from bongsu.app import replay_live, replay_offline
 
-    sys.exit(run_replay(file, policy_path, pairs, constants, live=live, speed=speed, limit=limit, as_json=as_json))
+    options = (file, policy_path, pairs, constants, unit, upstream, limit)
+    found = replay_live(*options, speed) if live else replay_offline(*options)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    for name, value in found.items():
+        if isinstance(value, list):
+            for item in value:
+                click.echo(f"{item['at']}  {item['text']}" if isinstance(item, dict) else f"{name}: {item}")
+        elif isinstance(value, dict):
+            for key, text in value.items():
+                click.echo(f"{name} {key}: {text}")
+        else:
+            click.echo(f"{name}: {value}")
 
 
 # ---- asking a running bongsu ----
@@ -235,7 +251,8 @@ def audit() -> None:
 
 @audit.command("verify")
 @DATA
-@click.option("--anchor", type=click.Path(path_type=Path), help="A checkpoint kept elsewhere: proves against a cut or rewrite.")
+@click.option("--anchor", type=click.Path(path_type=Path),
+              help="A checkpoint kept elsewhere: proves against a cut or a rewrite.")
 @click.option("--vkey", help="The verifier key shown at first start (else the one in the data folder).")
 @AS_JSON
 def audit_verify(data: Path, anchor: Path | None, vkey: str | None, as_json: bool) -> None:

@@ -37,7 +37,9 @@ class Client:
         return self._call("POST", path, json.dumps(body).encode())
 
     def _call(self, method: str, path: str, body: bytes | None) -> Any:
-        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {self.token}"} if self.token else {})
+        headers = {"content-type": "application/json"}
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310 (checked above)
         try:
             with urllib.request.urlopen(request, timeout=self.timeout) as reply:  # noqa: S310
@@ -47,7 +49,8 @@ class Client:
                 raise RefusedError(error.code, _message(error)) from None
         except (urllib.error.URLError, OSError) as error:
             reason = getattr(error, "reason", error)
-            raise UnreachableError(f"no answer from {self.url}: {reason}; is it running? (--url or BONGSU_URL)") from None
+            hint = "is it running? (--url or BONGSU_URL)"
+            raise UnreachableError(f"no answer from {self.url}: {reason}; {hint}") from None
 
 
 def _decode(raw: bytes, path: str) -> Any:

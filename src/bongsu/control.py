@@ -1,8 +1,8 @@
 """The one writer: collect spools -> event log -> cells -> tick -> decisions -> live policy.
 
 Everything that can be lost is written before it is relied on: spool offsets with the batch they belong to, cells with
-the log position they stand for, decisions with the engine state that made them. A ``kill -9`` between any two of these repeats
-nothing and skips nothing.
+the log position they stand for, decisions with the engine state that made them. A ``kill -9`` between any two of these
+repeats nothing and skips nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import pyarrow as pa
 from sqlalchemy.exc import OperationalError
 
 from bongsu import gate
@@ -23,7 +24,7 @@ from bongsu.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, MINUTE, SECOND
-from bongsu.runners.duckdb import Counter
+from bongsu.runners.duckdb import Counter, CountError
 from bongsu.slis.count import Count
 from bongsu.slo import Standing
 from bongsu.sources.spool import SpoolReader
@@ -37,6 +38,7 @@ LAKE_EVERY = 30 * SECOND
 SWEEP_EVERY = HOUR
 CHECKPOINT_EVERY = 10 * SECOND
 SPOOL_BYTES = 16 << 20
+FOLD_BATCHES, LAKE_BATCHES = 64, 500
 CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "outcome"), "any", "bongsu/calls")
 """Always counted: how many calls there were, and where they went."""
 
@@ -147,7 +149,10 @@ class Control:
             for sentence in batch.torn:
                 self.store.record("spool.torn", "bongsu", "spool", sentence, {}, self.now)
             if batch.marks != self._marks:
-                new += self.log.append(batch.events, batch.marks).n
+                taken = self.log.append(batch.events, batch.marks)
+                new += taken.n
+                for sentence in taken.refused:
+                    self.store.record("event.refused", "bongsu", "event log", sentence, {}, self.now, self.policy.hash)
                 self._marks = dict(batch.marks)
                 self.reader.discard(self._marks)
             self._fold()
@@ -155,12 +160,25 @@ class Control:
                 return new
 
     def _fold(self) -> None:
-        """Count every batch that the cells do not stand for yet."""
-        for position, table in self.log.read(self.store.position("cells"), 64):
-            cells = self.counter.count(table)
-            self.store.fold(cells, position)
+        """Count every batch that the cells do not stand for yet, many at a time: a query costs more than its rows."""
+        while batches := list(self.log.read(self.store.position("cells"), FOLD_BATCHES, self.counter.columns)):
+            cells = self._count(pa.concat_tables([table for _, table in batches]))
+            self.store.fold(cells, batches[-1][0])
             with self.lock:
                 self.cells.add(cells)
+
+    def _count(self, table: pa.Table) -> list[Cell]:
+        """Count a table. An event that cannot be counted (a sum would overflow) is left out, and that is recorded."""
+        try:
+            return self.counter.count(table)
+        except CountError as error:
+            if table.num_rows == 1:
+                place = {name: table.column(name)[0].as_py() for name in ("id", "time") if name in table.column_names}
+                self.store.record("event.uncountable", "bongsu", str(place.get("id", "an event")), str(error), place,
+                                  self.now, self.policy.hash)
+                return []
+            half = table.num_rows // 2
+            return self._count(table.slice(0, half)) + self._count(table.slice(half))
 
     # ---- beginnings ----
 
@@ -206,12 +224,9 @@ class Control:
 
     def _fill_lake(self) -> None:
         """Whole batches go to the lake; files are named by position, so doing it again writes the same file."""
-        after = self.store.position("lake")
-        last = after
-        for position, table in self.log.read(after, 1000):
-            self.lake.write(table, position, position)
-            last = position
-        if last > after:
+        while batches := list(self.log.read(self.store.position("lake"), LAKE_BATCHES)):
+            last = batches[-1][0]
+            self.lake.write(pa.concat_tables([table for _, table in batches]), batches[0][0], last)
             self.store.advance("lake", last)
 
     def _sweep(self) -> None:

@@ -29,6 +29,7 @@ from bongsu.stores.log import EventLog
 from bongsu.stores.steps import Shown
 
 LATEST = 20
+IN_FORCE = ("done", "undo_waiting", "undo_running")
 
 
 def instant(at: int) -> str:
@@ -89,10 +90,14 @@ class ControlDesk:
             "guards": msgspec.to_builtins(event.verdicts),
             "content": "not kept" if content is None else {"prompt": content.prompt, "reply": content.reply},
             "cost": None if event.cost is None else f"{event.cost / 10**9:.9f} {event.currency}",
-            "incidents": [{"id": i.id, "alert": i.alert, "phase": i.phase, "opened": instant(i.opened), "cause": i.cause,
-                           "during": i.opened <= event.time,
-                           "actions": [f"{s.words}: {s.step.state}" for s in self.store.steps(i.id)]} for i in around],
+            "incidents": [self._around(i, event.time) for i in around],
         }
+
+    def _around(self, incident: Incident, at: int) -> dict[str, Any]:
+        """An incident as one call saw it: was it open already, and what was done about it?"""
+        return {"id": incident.id, "alert": incident.alert, "phase": incident.phase, "opened": instant(incident.opened),
+                "cause": incident.cause, "during": incident.opened <= at,
+                "actions": [f"{s.words}: {s.step.state}" for s in self.store.steps(incident.id)]}
 
     def set_automation(self, on: bool, actor: str, reason: str) -> None:
         self.store.set_automation(on, actor, reason, self.control.clock(), self.control.policy.hash)
@@ -134,7 +139,7 @@ class ControlDesk:
     def _storyboard(self, incident: Incident, view: View) -> Storyboard:
         rules = {rule.name: rule for rule in self.control.plan.rules}
         rule, steps = rules.get(incident.alert), self.store.steps(incident.id)
-        in_force = tuple(s.words for s in steps if s.traffic and s.step.state in ("done", "undo_waiting", "undo_running"))
+        in_force = tuple(s.words for s in steps if s.traffic and s.step.state in IN_FORCE)
         return Storyboard(
             id=incident.id, alert=incident.alert, labels=_labels(rule, incident.labels), tier=incident.tier,
             priority=TIERS[incident.tier], phase=incident.phase, opened=incident.opened, cleared=incident.cleared,
@@ -172,8 +177,8 @@ def alert_row(rule: Rule, labels: tuple[str, ...], state: State) -> AlertRow:
         value, against = "no data" if state.value is None else f"{float(state.value):.1f}x", f"> {min(factors):g}x"
     else:
         value, against = show(state.value, rule.when.signal.unit), limit(rule.when)
-    return AlertRow(rule.name, _labels(rule, labels), rule.tier, TIERS[rule.tier], state.phase, state.since, value, against,
-                    state.data)
+    return AlertRow(rule.name, _labels(rule, labels), rule.tier, TIERS[rule.tier], state.phase, state.since, value,
+                    against, state.data)
 
 
 def objective_row(standing: Standing) -> ObjectiveRow:
@@ -182,7 +187,8 @@ def objective_row(standing: Standing) -> ObjectiveRow:
     for pair in pairs(objective.window):
         burn = standing.burn.get(pair.long)
         factor = reachable_factor(pair.factor(objective.window), objective.target)
-        burns.append(BurnRow(show_duration(pair.long), None if burn is None else float(burn), float(factor), pair.severity))
+        shown = None if burn is None else float(burn)
+        burns.append(BurnRow(show_duration(pair.long), shown, float(factor), pair.severity))
     return ObjectiveRow(
         name=objective.name, target=show_share(objective.target, 4), window=show_duration(objective.window),
         current="no data" if standing.current is None else show_share(standing.current, 3),

@@ -170,9 +170,7 @@ def standings(plan: Plan, cells: Cells, state: EngineState, now: int) -> list[St
 
 def paging(plan: Plan, state: EngineState) -> list[str]:
     """The alerts that stop a deploy: burn alerts that page, and whatever is severe."""
-    tiers = {rule.name: rule for rule in plan.rules}
-    return sorted({
-        name for (name, _), alert in state.alerts.items()
-        if alert.phase in ("firing", "clearing") and name in tiers
-        and (TIERS[tiers[name].tier] == "P0" or (TIERS[tiers[name].tier] == "P1" and isinstance(tiers[name].when, Burn)))
-    })
+    stopping = {rule.name for rule in plan.rules
+                if TIERS[rule.tier] == "P0" or (TIERS[rule.tier] == "P1" and isinstance(rule.when, Burn))}
+    return sorted({name for (name, _), alert in state.alerts.items()
+                   if alert.phase in ("firing", "clearing") and name in stopping})

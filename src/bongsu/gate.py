@@ -7,7 +7,7 @@ approve (the last quarter of a budget); a young objective is judged on what exis
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 from typing import Any, Literal
@@ -87,7 +87,8 @@ def judge(service: str, stage: str, standings: Sequence[Standing], paging: Seque
         for window, value in standing.burn.items():
             name = f"{window // 60_000_000}m"
             burns[name] = max(burns.get(name, 0.0), float(value or 0))
-    return Verdict(reasons[0].decision if reasons else "allow", service, stage, now, stale, tuple(reasons), remaining, burns)
+    decision = reasons[0].decision if reasons else "allow"
+    return Verdict(decision, service, stage, now, stale, tuple(reasons), remaining, burns)
 
 
 def document(verdict: Verdict, as_of: str) -> dict[str, Any]:
@@ -97,5 +98,5 @@ def document(verdict: Verdict, as_of: str) -> dict[str, Any]:
         "service": verdict.service, "stage": verdict.stage,
         "budgetRemaining": None if verdict.remaining is None else float(verdict.remaining),
         "burn": dict(verdict.burn), "asOf": as_of, "staleSeconds": verdict.stale // 10**6, "verdictId": verdict.id,
-        "reasons": [{"code": r.code, "about": r.about, "decision": r.decision, "text": r.text} for r in verdict.reasons],
+        "reasons": [asdict(reason) for reason in verdict.reasons],
     }}

@@ -23,7 +23,7 @@ RANK: dict[str, int] = {"allow": 0, "flag": 1, "tokenise": 2, "block": 3}
 
 @dataclass(frozen=True)
 class Guard:
-    """One line of the policy's ``guards``. ``name`` is the key it was declared under; ``enabled`` may be switched live."""
+    """One line of the policy's ``guards``. ``name`` is its key there; ``enabled`` may be switched live."""
 
     name: str
     check: Check

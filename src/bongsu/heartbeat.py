@@ -1,4 +1,4 @@
-"""Dead-man's switch: a call out every so often while bongsu is well. Its silence is the alarm, so nobody here raises it.
+"""Dead-man's switch: a call out every so often while bongsu is well. Its silence is the alarm.
 
 The receiver is anything that notices a missing beat: healthchecks.io, Dead Man's Snitch, an Alertmanager watchdog.
 """

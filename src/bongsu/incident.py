@@ -71,7 +71,8 @@ def cause(rule: Rule, value: Fraction | None, labels: tuple[str, ...]) -> str:
     where = "".join(f" [{name}={value}]" for name, value in zip(rule.by, labels, strict=False))
     if isinstance(rule.when, Threshold):
         seen = show(value, rule.when.signal.unit)
-        return f"{rule.when.signal.name}{where} is {seen} over {show_duration(rule.when.over)}, alert at {limit(rule.when)}"
+        over = show_duration(rule.when.over)
+        return f"{rule.when.signal.name}{where} is {seen} over {over}, alert at {limit(rule.when)}"
     target = show_share(rule.when.objective.target)
     seen = "unknown" if value is None else f"{show_number(value, 1)}x"
     return f"{rule.when.objective.name}{where} burns its error budget {seen} faster than its {target} target allows"
@@ -106,8 +107,8 @@ def residual(rule: Rule, value: Fraction | None, in_force: tuple[str, ...], stan
         bad = value is not None and value > _lowest_factor(rule.when)
         related = [s for s in standings if s.objective.name == rule.when.objective.name]
     shown = show(value, unit) if isinstance(rule.when, Threshold) or value is None else f"{show_number(value, 1)}x"
-    budget = ", ".join(f"{s.objective.name}: {'no data' if s.budget.remaining is None else show_share(s.budget.remaining)}"
-                       for s in related)
+    left = {s.objective.name: s.budget.remaining for s in related}
+    budget = ", ".join(f"{name}: {'no data' if share is None else show_share(share)}" for name, share in left.items())
     exposure: Exposure = "none" if not bad else "contained" if in_force else "exposed"
     return Residual(exposure, shown, against, budget, in_force)
 

@@ -32,7 +32,7 @@ class Replay:
     first: int = 0
     last: int = 0
     decisions: list[tuple[int, Decision]] = field(default_factory=list)
-    state: EngineState = EngineState()
+    state: EngineState = field(default_factory=EngineState)
 
 
 def run(plan: Plan, batches: Iterable[list[Event]], progress: Callable[[int], None] = lambda n: None) -> Replay:

@@ -108,7 +108,8 @@ def pairs(period: Duration) -> tuple[Pair, ...]:
         return PAIRS_30D
     if period >= DAY:
         return tuple(p for p in PAIRS_7D if p.long < period)
-    scaled = (Pair(Duration(p.long * period // (30 * DAY)), Duration(p.short * period // (30 * DAY)), p.share, p.severity)
+    month = 30 * DAY
+    scaled = (Pair(Duration(p.long * period // month), Duration(p.short * period // month), p.share, p.severity)
               for p in PAIRS_30D)
     return tuple(p for p in scaled if p.short > 0)
 

@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import FrameType
 
 QUICK = 5.0
 """A child that dies sooner than this after its start waits before the next one, longer each time."""
@@ -73,7 +72,7 @@ class Supervisor:
                 quick = now - child.started < QUICK
                 child.quick_deaths = child.quick_deaths + 1 if quick else 0
                 child.not_before = now + min(0.1 * 2**child.quick_deaths, 10.0) if quick else now
-                print(f"{child.name} ended ({child.process.returncode}); starting it again", file=sys.stderr)  # noqa: T201
+                print(f"{child.name} ended ({child.process.returncode}); starting it again", file=sys.stderr)
                 child.process = None
             if now >= child.not_before:
                 child.started = now
@@ -81,7 +80,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Until SIGINT or SIGTERM."""
-        def stop(number: int, frame: FrameType | None) -> None:
+        def stop(*_: object) -> None:
             self.stopping = True
 
         for number in (signal.SIGINT, signal.SIGTERM):

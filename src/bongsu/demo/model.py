@@ -3,7 +3,7 @@
 It is no language model. It repeats the last message and fills up with a fixed sentence until the reply has as many
 tokens as its knob says; a token is a word. Knobs are turned by ``POST /demo/knobs`` and hold for the whole process:
 
-    verbosity   tokens per reply (per model by default: demo-large 30, demo-small 20)
+    verbosity   tokens per reply (by default: demo-large 30, demo-small 20), never more than the call's max_tokens
     delay_ms    before a reply, or between the chunks of a stream
     fail        answer 500
     hang        never answer
@@ -110,8 +110,10 @@ class DemoModel:
         """The answer, in tokens."""
         wanted = self.knobs.get("verbosity", DEFAULTS.get(request.get("model", ""), 30))
         said = tokens(f"You said: {_last(request)}")
-        fill = [f" {_FILL[i % len(_FILL)]}" for i in range(max(0, wanted - len(said)))]
-        return [*said, *fill][: max(1, wanted)] if wanted > len(said) else said
+        most = request.get("max_tokens") or request.get("max_completion_tokens") or max(wanted, len(said))
+        wanted = min(wanted, most)
+        fill = [f" {_FILL[i % len(_FILL)]}" for i in range(wanted - len(said))]
+        return [*said, *fill][:most]
 
     async def _stream(self, request: dict[str, Any], reply: list[str], pause: float, receive: Receive,
                       send: Send) -> None:

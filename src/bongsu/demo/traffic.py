@@ -11,8 +11,9 @@ from typing import Any
 from openai import APIError, AsyncOpenAI
 
 SYSTEM = (
-    "Please answer briefly and in the language of the question. Context: our shop sells hiking gear, delivers within two "
-    "working days in Korea, takes returns for thirty days, and refunds to the original payment method within a week."
+    "Please answer briefly and in the language of the question. Context: our shop sells hiking gear, delivers within "
+    "two working days in Korea, takes returns for thirty days, and refunds to the original payment "
+    "method within a week."
 )
 QUESTIONS = (
     "주문한 등산화가 아직 안 왔어요. 언제 도착하나요?",
@@ -68,9 +69,12 @@ class Traffic:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def chat(self, prompt: str, *, stream: bool = False, user: str = "user-0", max_tokens: int | None = None) -> str:
+    async def chat(self, prompt: str, *, stream: bool = False, user: str = "user-0", max_tokens: int | None = None,
+                   system: bool = True) -> str:
         """One call; returns what the caller reads."""
-        messages: Any = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
+        messages: Any = [{"role": "user", "content": prompt}]
+        if system:
+            messages.insert(0, {"role": "system", "content": SYSTEM})
         extra: dict[str, Any] = {} if max_tokens is None else {"max_tokens": max_tokens}
         self.seen.calls += 1
         try:

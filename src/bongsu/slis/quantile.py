@@ -19,9 +19,9 @@ SUB_BITS = 6
 class Quantile:
     """The ``q`` quantile (nearest rank) of a non-negative expression; negative values count as zero.
 
-    A value is held in millionths. Every octave is cut into 2^6 equal buckets, so the middle of a bucket is at most 1/128
-    (0.8 %) off. The bucket number is integer arithmetic only, hence the same on every engine. This is the layout of
-    HDR histograms (G. Tene, HdrHistogram, 2012).
+    A value is held in millionths. Every octave is cut into 2^6 equal buckets, so the middle of a bucket is at most
+    1/128 (0.8 %) off. The bucket number is integer arithmetic only, hence the same on every engine. This is the layout
+    of     HDR histograms (G. Tene, HdrHistogram, 2012).
 
     >>> from bongsu.expression import read
     >>> p95 = Quantile(read("latency_ms", "number"), Fraction(95, 100))

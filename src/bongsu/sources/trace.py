@@ -147,6 +147,32 @@ def _bool(raw: Any) -> bool | None:
 
 _CASTS: dict[str, Callable[[Any], Any]] = {"text": _text, "int": _int, "number": _number, "bool": _bool}
 
+def columns_of(path: Path) -> list[str]:
+    """The names of a file's columns (of its first row, where each row names its own)."""
+    try:
+        match path.suffix.lower():
+            case ".parquet":
+                return list(pq.read_schema(path).names)
+            case ".csv":
+                with path.open(newline="", encoding="utf-8-sig") as file:
+                    return next(csv.reader(file), [])
+            case _:
+                with path.open("rb") as lines:
+                    return list(msgspec.json.decode(next(iter(lines), b"{}"), type=dict[str, Any]))
+    except (OSError, pa.ArrowInvalid, UnicodeDecodeError, csv.Error, msgspec.DecodeError) as error:
+        raise TraceError(f"{path}: expected a file of recorded calls ({error})") from error
+
+
+def open_trace(path: Path, columns: Mapping[str, str], constants: Mapping[str, Any],
+               unit: Literal["s", "ms", "us"] = "us") -> Trace:
+    """A trace whose columns are found by name, unless ``columns`` says otherwise; a ``timestamp`` is the time."""
+    alike = {name: name for name in columns_of(path) if name in COLUMNS and name not in _OURS}
+    if "time" not in alike and "timestamp" in columns_of(path):
+        alike["time"] = "timestamp"
+    kept = {name: column for name, column in alike.items() if name not in constants}
+    return Trace(path, {**kept, **columns}, constants, unit)
+
+
 Rows = Iterator[tuple[int, Mapping[str, Any]]]
 
 

@@ -82,7 +82,8 @@ def pack(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, slim.schema, options=_PACKED) as writer:
         writer.write_table(slim)
-    return sink.getvalue().to_pybytes()
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
 
 
 def unpack(blob: bytes, columns: Sequence[str] = NAMES) -> pa.Table:
