@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Literal, cast
 
 import msgspec
-from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select
+from sqlalchemy import BindParameter, Select, and_, bindparam, case, exists, func, or_, select
 
 from bongsu.incident import Incident
 from bongsu.ports import Action, Change, Done
@@ -116,7 +116,8 @@ class StepStore(IncidentStore):
         step = schema.step
         at = case((step.c.state.in_(WAITING), step.c.next_at), else_=step.c.lease_until)
         with self.reading() as connection:
-            return connection.scalar(select(func.min(at)).where(_open(automation(connection))))
+            found: int | None = connection.scalar(select(func.min(at)).where(_open(automation(connection))))
+        return found
 
     def changes(self) -> dict[str, Any]:
         """Live policy now: of the changes in force, the latest of each key."""
@@ -163,7 +164,8 @@ def _open(on: bool) -> Any:
 @cache
 def _due(on: bool) -> Select[Any]:
     """Steps that may be claimed at ``:now``, ``:most`` at once. Built once: building takes longer than asking."""
-    now, step, run, incident = bindparam("now"), schema.step, schema.run, schema.incident
+    now: BindParameter[int] = bindparam("now")
+    step, run, incident = schema.step, schema.run, schema.incident
     due = or_(and_(step.c.state.in_(WAITING), step.c.next_at <= now),
               and_(step.c.state.in_(RUNNING), step.c.lease_until <= now))
     about = [column.label(f"incident_{column.name}") for column in incident.columns]
