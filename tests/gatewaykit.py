@@ -97,13 +97,16 @@ class Mail:
 
 @dataclass(frozen=True)
 class Broken:
-    """Cannot look: it raises, or it takes its time."""
+    """Cannot look: it raises, takes its time, or finds places that are not there."""
 
     name: ClassVar[str] = "broken"
     version: ClassVar[str] = "1"
     busy_ms: int = 0
+    astray: bool = False
 
     def look(self, text: str) -> Sequence[Finding]:
+        if self.astray:
+            return [Finding("x", 0, len(text) + 1)]
         if not self.busy_ms:
             raise ValueError(text)
         until = time.thread_time() + self.busy_ms / 1000

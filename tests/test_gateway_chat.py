@@ -146,7 +146,8 @@ def test_a_bad_body_is_400_and_says_what_is_wrong(stand: Stand, body: bytes, sta
     got, found = get(f"{stand.server.url}/v1/chat/completions", body)
     assert (got, found["error"]["code"]) == (status, code)
     assert says in found["error"]["message"]
-    assert stand.spool.last().outcome == "refused"
+    event = stand.spool.last()
+    assert (event.outcome, event.service, event.policy) == ("refused", "support-bot", "hash-1")
     assert stand.model.seen == []
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from bongsu.demo.model import DemoModel
 from bongsu.sources.spool import SpoolReader, SpoolWriter
+from bongsu.tokens import Tokeniser
 from gatewaykit import INJECTION, PII, SECRET, Script, Stand, chunk, reply, sse, standing, text_of, with_fallback
 from test_gateway_chat import get
 
@@ -287,6 +288,23 @@ def test_a_fault_of_the_gateway_itself_is_a_500_with_a_fact_and_without_details(
     assert caught.value.code == "internal_error"
     assert "detail" not in str(caught.value.body)
     assert stand.spool.last().outcome == "error"
+
+
+def test_a_fault_of_the_gateway_in_a_stream_ends_it_as_streams_end(tmp_path: Path, caplog: Any) -> None:
+    """The log has the place, not the words."""
+    class Burning(Tokeniser):
+        def mask(self, text: str, findings: Any) -> str:
+            raise RuntimeError(text)
+
+    model = Script(sse(chunk("hello "), chunk("boss@corp.com "), chunk("", 0, "stop"), "[DONE]"))
+    with standing(tmp_path, [PII], model=model, tokens=Burning(bytes(32))) as stand:
+        raw = raw_stream(stand)
+    assert b"hello" in raw
+    assert b"internal_error" in raw
+    assert raw.endswith(b"data: [DONE]\n\n")
+    assert "stream.py" in caplog.text
+    assert "boss@" not in caplog.text
+    assert (stand.spool.last().outcome, stand.spool.last().error) == ("error", "internal_error")
 
 
 def test_a_reply_without_usage_is_estimated_and_says_so(tmp_path: Path) -> None:

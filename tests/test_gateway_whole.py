@@ -21,7 +21,7 @@ from bongsu.app import demo_policy
 from bongsu.demo.model import DemoModel
 from bongsu.live import Live, Publisher
 from bongsu.policy import load
-from bongsu.secrets.resolve import resolve
+from bongsu.secret import resolve
 from bongsu.sources.spool import SpoolReader, SpoolWriter
 from bongsu.tokens import Tokeniser
 from bongsu.web.gateway import Gateway
@@ -117,7 +117,7 @@ PROCESS = textwrap.dedent("""
     from bongsu.app import demo_policy
     from bongsu.live import Live
     from bongsu.policy import load
-    from bongsu.secrets.resolve import resolve
+    from bongsu.secret import resolve
     from bongsu.sources.spool import SpoolWriter
     from bongsu.tokens import Tokeniser
     from bongsu.web.gateway import Gateway

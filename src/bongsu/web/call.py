@@ -34,11 +34,12 @@ class Call:
     """A request being served. ``facts`` grow into its event; times are nanoseconds of ``timer``."""
 
     __slots__ = ("_timer", "_waited", "began", "facts", "id", "masking", "prompt", "reply", "request_id", "sealed",
-                 "verdicts")
+                 "started", "verdicts")
 
     def __init__(self, id_: str, now: int, timer: Callable[[], int], masking: Masking) -> None:
         self.id, self.masking = id_, masking
-        self._timer, self.began, self._waited, self.sealed = timer, timer(), 0, False
+        self._timer, self.began, self._waited = timer, timer(), 0
+        self.sealed = self.started = False
         self.facts: dict[str, Any] = {"id": id_, "time": now}
         self.verdicts: tuple[Verdict, ...] = ()
         self.prompt: str | None = None
@@ -66,7 +67,8 @@ class Call:
             self.request_id = given
 
     def begin(self, plan: RoutePlan, user: str, stream: bool) -> None:
-        self.facts = {**plan.facts, **self.facts, "request_model": plan.route.name, "stream": stream}
+        self.facts = {**plan.facts, **self.facts, "service": plan.facts["service"], "policy": plan.facts["policy"],
+                      "request_model": plan.route.name, "stream": stream}
         if user:
             self.facts["user"] = self.masking.token("USER", user)
 

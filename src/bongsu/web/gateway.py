@@ -22,7 +22,7 @@ from bongsu.web.errors import ApiError
 from bongsu.web.ledger import Ledger
 from bongsu.web.masking import Masking
 from bongsu.web.plan import Plans, Secrets, compile_plans, models
-from bongsu.web.serve import outcome_of, refuse
+from bongsu.web.serve import log_fault, outcome_of, refuse
 from bongsu.web.serve_stream import Streamed
 from bongsu.web.upstream import Transport
 from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of
@@ -65,9 +65,11 @@ class Gateway:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
+            ends = message["type"] == "lifespan.shutdown"
+            if ends:
                 await self._transport.close()
+            await send({"type": f"{message['type']}.complete"})
+            if ends:
                 return
 
     # ---- live policy ----
@@ -132,6 +134,7 @@ class Gateway:
 
         try:
             headers = dict(scope["headers"])
+            call.facts |= {"service": self._plans.policy.service.name, "policy": self._plans.policy.hash}
             call.tags(headers)
             body = await body_of(receive, self._max_body)
             served = self._admit(call, await self.plans(), Request(body), headers, send)
@@ -146,8 +149,8 @@ class Gateway:
             self._cancelled(call)
             if not left or task is None or task.uncancel() > 0:
                 raise
-        except Exception as error:
-            log.exception("call %s failed in the gateway (%s)", call.id, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 (a fault of ours: logged, recorded, and answered)
+            log_fault(call, error)
             await self._refuse(call, errors.internal(call.id), send)
         finally:
             if watch is not None:
@@ -159,7 +162,6 @@ class Gateway:
         """Find the route; a closed policy with a broken log goes no further."""
         plan = plans.routes.get(request.model)
         if plan is None:
-            call.facts.update(service=plans.policy.service.name, policy=plans.policy.hash)
             raise errors.unknown_model()
         call.begin(plan, request.user, request.stream)
         if self.ledger.refuses(plans.policy):

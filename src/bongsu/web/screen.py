@@ -66,6 +66,9 @@ class Track:
         if took > self.guard.timeout * 1000 * (1 + len(text) // USUAL):
             self._fail("it took too long")
             return ()
+        if any(not 0 <= f.start < f.end <= len(text) for f in found):
+            self._fail("it found a place outside the text")
+            return ()
         return found
 
     def hold(self, text: str) -> int:

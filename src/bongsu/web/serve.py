@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +21,7 @@ from bongsu.web.screen import screen
 from bongsu.web.upstream import Transport
 from bongsu.web.wire import Send, answer
 
+log = logging.getLogger("bongsu.gateway")
 REPEATED = 16
 """Most choices of a refusal."""
 
@@ -31,7 +34,7 @@ class Served:
         self.call, self.request, self.plan, self.policy = call, request, plan, policy
         self.ledger, self.send, self.timer = ledger, send, timer
         self.asking = Asking(transport, timer, call, plan, request, extra)
-        self.started = self.noted = False
+        self.noted = False
         self.ready: list[bytes] = []
 
     # ---- before the model ----
@@ -130,12 +133,22 @@ class Served:
         if not await self.ledger.keep(self.call.seal(), self.policy):
             await refuse(self.send, self.call, errors.log_unavailable())
             return
+        self.call.started = True
         await answer(self.send, status, self.call.headers(upstream), body)
 
 
 async def refuse(send: Send, call: Call, error: ApiError) -> None:
-    """Answer with an error. The fact has been written."""
+    """Answer with an error, unless an answer has begun. The fact has been written."""
+    if call.started:
+        return
+    call.started = True
     await answer(send, error.status, [*call.headers(), *error.headers()], error.body())
+
+
+def log_fault(call: Call, error: Exception) -> None:
+    """A fault of ours, with its place but without its message, which could hold a text of the call."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("call %s failed in the gateway: %s\n%s", call.id, type(error).__name__, where)
 
 
 def outcome_of(error: ApiError) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Open, fault_of
 from bongsu.web.chat import encode
 from bongsu.web.errors import ApiError
 from bongsu.web.meter import NOTHING, Usage, estimate
-from bongsu.web.serve import Served, outcome_of
+from bongsu.web.screen import Stopped
+from bongsu.web.serve import Served, log_fault, outcome_of
 from bongsu.web.sse import Overlong
-from bongsu.web.stream import Broken, ChatStream, Stopped, Unreadable
+from bongsu.web.stream import Broken, ChatStream, Unreadable
 from bongsu.web.upstream import UpstreamError
 from bongsu.web.wire import DONE, begin_stream, frame, piece
 
@@ -33,16 +36,23 @@ class Streamed(Served):
         try:
             await self._flow(got, out)
         except ApiError as error:
-            self._note(got, out)
-            if not self.started and not self.ready:
-                raise
-            self.call.ended(outcome_of(error), 200, error.code)
-            await self._last([encode(error.error())])
-        except BaseException:  # cancelled, or a fault of ours: what is known of it is told by the event
+            await self._broke(got, out, error)
+        except Exception as error:  # noqa: BLE001 (a fault of ours, logged; the stream must still end as streams end)
+            log_fault(self.call, error)
+            await self._broke(got, out, errors.internal(self.call.id))
+        except asyncio.CancelledError:
             self._note(got, out)
             raise
         finally:
             got.flow.close()
+
+    async def _broke(self, got: Open, out: ChatStream, error: ApiError) -> None:
+        """End with an error: a plain answer if nothing was sent yet, else an error event and the end."""
+        self._note(got, out)
+        if self.call.sealed or not (self.call.started or self.ready):
+            raise error
+        self.call.ended(outcome_of(error), 200, error.code)
+        await self._last([encode(error.error())])
 
     def _replies(self) -> ChatStream:
         return ChatStream(self.plan.after, self.call.masking, call=self.call.id, asks_usage=self.request.asks_usage,
@@ -98,8 +108,8 @@ class Streamed(Served):
             events = got.events.end() if ended else got.events.feed(data)
 
     async def _begin(self) -> None:
-        if not self.started:
-            self.started = True
+        if not self.call.started:
+            self.call.started = True
             await begin_stream(self.send, self.call.headers())
 
     def _usage(self, out: ChatStream) -> Usage:
@@ -122,7 +132,7 @@ class Streamed(Served):
         kept = await self.ledger.keep(self.call.seal(), self.policy)
         if not kept:
             error = errors.log_unavailable()
-            if not self.started:
+            if not self.call.started:
                 raise error
             self.ready, chunks = [], [encode(error.error())]
         await self._begin()

@@ -16,7 +16,7 @@ from bongsu.guard import Guard, Outcome, judge
 from bongsu.web.chat import annotation, encode
 from bongsu.web.masking import Masking, Text
 from bongsu.web.meter import Usage, read_usage
-from bongsu.web.screen import Gate, Stopped, Timer, Track, counts, keepable
+from bongsu.web.screen import Gate, Timer, Track, counts, keepable
 
 _any = msgspec.json.Decoder()
 Channel = tuple[int, str, int]
@@ -80,7 +80,7 @@ class ChatStream:
             self.usage = usage
         if not self._top:
             self._top = {k: chunk[k] for k in ("id", "object", "created", "model", "system_fingerprint") if k in chunk}
-            self.model, self.response_id = str(chunk.get("model") or ""), str(chunk.get("id") or "")
+            self.model, self.response_id = str(chunk.get("model") or "")[:256], str(chunk.get("id") or "")[:256]
 
     def _without_choices(self, chunk: dict[str, Any], data: bytes) -> list[bytes]:
         """The usage chunk waits for the end, so that it follows the last text; other empty ones pass."""
@@ -97,15 +97,12 @@ class ChatStream:
             if isinstance(delta, dict) and isinstance(delta.get("content"), str):
                 self.chars += len(delta["content"])
                 self._started = self._started or bool(delta["content"])
-            self._finish(choice)
+            if isinstance(choice.get("finish_reason"), str):
+                self._finish(choice, _number(choice))
 
-    def _finish(self, choice: dict[str, Any]) -> bool:
-        reason = choice.get("finish_reason")
-        if not isinstance(reason, str):
-            return False
-        self.finish_reason = self.finish_reason or reason
-        self.finished.add(choice.get("index") or 0)
-        return True
+    def _finish(self, choice: dict[str, Any], index: int) -> None:
+        self.finish_reason = self.finish_reason or choice["finish_reason"][:64]
+        self.finished.add(index)
 
     # ---- through the gates ----
 
@@ -115,17 +112,18 @@ class ChatStream:
         for choice in choices:
             if not isinstance(choice, dict):
                 raise Unreadable
-            index = choice.get("index") or 0
+            index = _number(choice)
             self._seen.add(index)
-            last = self._finish(choice)
+            last = isinstance(choice.get("finish_reason"), str)
             delta = choice.get("delta")
             if delta is None:
                 delta = choice["delta"] = {}
             full = self._delta(index, delta)
             if choice.get("logprobs") is not None:
                 choice["logprobs"] = None
-            if last:
+            if last:  # only now is the choice finished: the last of its text may still be blocked
                 before += self._flush(index)
+                self._finish(choice, index)
             if full or last or "role" in delta:
                 kept.append(choice)
         if not kept:
@@ -164,7 +162,7 @@ class ChatStream:
     def _call_text(self, index: int, key: str, call: Any) -> None:
         if not isinstance(call, dict):
             raise Unreadable
-        number = call.get("index") or 0
+        number = _number(call)
         self._arguments((index, key, number), call.get("function"), "arguments")
         self._arguments((index, "custom", number), call.get("custom"), "input")
 
@@ -243,6 +241,14 @@ class ChatStream:
         return "\n".join(t.kept() for _, t in sorted(self._texts.items()) if t.kept())
 
 
+def _number(found: dict[str, Any]) -> int:
+    """The ``index`` of a choice or a call."""
+    index = found.get("index") or 0
+    if not isinstance(index, int):
+        raise Unreadable
+    return index
+
+
 def _rest(channel: Channel, rest: str) -> dict[str, Any]:
     _, key, number = channel
     if key == "tool_calls":
@@ -250,6 +256,3 @@ def _rest(channel: Channel, rest: str) -> dict[str, Any]:
     if key == "custom":
         return {"tool_calls": [{"index": number, "custom": {"input": rest}}]}
     return {key: {"arguments": rest}} if key == "function_call" else {key: rest}
-
-
-__all__ = ["ChatStream", "Stopped", "Unreadable"]
