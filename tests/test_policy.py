@@ -83,7 +83,7 @@ def test_a_channel_is_told_through_a_playbook_of_its_own_that_is_undone_as_soon_
 def test_thresholds_are_exact_and_in_the_unit_of_their_signal() -> None:
     policy = load(DEMO, ENVIRON)
     cost = threshold(policy, "cost")
-    assert (cost.op, cost.enter, cost.leave_op, cost.exit) == (">", Fraction(4800), "<", Fraction(4400))
+    assert (cost.op, cost.enter, cost.leave_op, cost.exit) == (">", Fraction(6000), "<", Fraction(5500))
     assert cost.signal.unit == "USD"
     slow = threshold(policy, "slow")
     assert (slow.signal.unit, slow.enter, slow.exit) == ("ms", Fraction(5000), Fraction(4000))

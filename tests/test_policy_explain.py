@@ -23,15 +23,15 @@ def small(*changes: tuple[str, str]) -> Policy:
 
 def test_an_alert_is_one_sentence_condition_actions_and_the_way_back() -> None:
     assert explain(load(DEMO, ENVIRON))[0] == (
-        "alert cost (major): if cpt over 10 seconds stays above 120% of 0.0000040 USD for 2 seconds, ops (slack) is "
-        "told and support-bot moves to light; it clears when it stays below 0.0000044 USD for 3 seconds, and 5 seconds "
+        "alert cost (major): if cpt over 10 seconds stays above 120% of 0.0000050 USD for 2 seconds, ops (slack) is "
+        "told and support-bot moves to light; it clears when it stays below 0.0000055 USD for 3 seconds, and 5 seconds "
         "later all of this is taken back and those told hear that it is over")
 
 
 def test_the_same_in_korean() -> None:
     assert explain(load(DEMO, ENVIRON), "ko")[0] == (
-        "알림 cost(중대): 10초 동안의 cpt 값이 2초 내내 0.0000040 USD의 120% 초과이면, ops(slack) 통보, "
-        "support-bot 트래픽을 light 쪽으로 전환; 3초 내내 0.0000044 USD 미만이면 해제, "
+        "알림 cost(중대): 10초 동안의 cpt 값이 2초 내내 0.0000050 USD의 120% 초과이면, ops(slack) 통보, "
+        "support-bot 트래픽을 light 쪽으로 전환; 3초 내내 0.0000055 USD 미만이면 해제, "
         "해제 5초 뒤 모두 원상 복구, 종료 통보")
 
 
