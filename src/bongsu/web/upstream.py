@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 import aiohttp
@@ -66,6 +67,13 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
 
+@lru_cache(maxsize=256)
+def _limits(timeout_s: float) -> tuple[aiohttp.ClientTimeout, aiohttp.ClientTimeout]:
+    """Of a whole reply, and of the silences of a stream."""
+    return (aiohttp.ClientTimeout(total=timeout_s),
+            aiohttp.ClientTimeout(total=None, sock_connect=timeout_s, sock_read=timeout_s))
+
+
 class _AiohttpFlow:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
@@ -113,7 +121,7 @@ class AiohttpTransport:
             raise Unreachable("it cannot be reached") from error
 
     async def send(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Reply:
-        response = await self._post(to, body, extra, aiohttp.ClientTimeout(total=to.timeout_s))
+        response = await self._post(to, body, extra, _limits(to.timeout_s)[0])
         try:
             return Reply(response.status, response.raw_headers, await response.read())
         except TimeoutError as error:
@@ -124,8 +132,7 @@ class AiohttpTransport:
             response.release()
 
     async def stream(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Flow:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=to.timeout_s, sock_read=to.timeout_s)
-        return _AiohttpFlow(await self._post(to, body, extra, timeout))
+        return _AiohttpFlow(await self._post(to, body, extra, _limits(to.timeout_s)[1]))
 
     async def close(self) -> None:
         if self._session is not None:
