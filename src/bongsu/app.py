@@ -6,6 +6,8 @@ Each process imports only what it runs: a gateway has no use for DuckDB, nor a c
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import os
 import signal
 import socket
@@ -26,13 +28,18 @@ from bongsu.folder import Folder
 from bongsu.policy import Policy, PolicyError, load
 from bongsu.quantity import SECOND
 from bongsu.secret import resolve, reveal
-from bongsu.supervisor import Supervisor, listen, orphaned
+from bongsu.supervisor import Supervisor, alone, listen, orphaned
 
 if TYPE_CHECKING:
+    from bongsu.control import Control
     from bongsu.event import Event
     from bongsu.stores.state import State
+    from bongsu.worker import Worker
 
 CYCLE = 0.1
+RETRY = 1.0
+PATIENCE = 15.0
+"""How long a new control process waits for the one before it to end, in seconds."""
 CHECKPOINT_EVERY = 10 * SECOND
 
 
@@ -150,12 +157,15 @@ def run_up(policy_path: Path, data: Path, host: str, gateway_port: int, control_
         print("\n".join(report["faults"]), file=sys.stderr)
         return 2
     try:
+        folder = Folder(data.resolve()).create()
+        alone(folder.lock)()
+        pinned = folder.pin(policy_path.read_bytes())
         gateway, control = listen(host, gateway_port), listen(host, control_port)
     except OSError as error:
         print(error, file=sys.stderr)
         return 2
     supervisor = Supervisor(os.environ)
-    options = ("--policy", str(policy_path.resolve()), "--data", str(data.resolve()), "--parent", str(os.getpid()))
+    options = ("--policy", str(pinned), "--data", str(folder.root), "--parent", str(os.getpid()))
     supervisor.add("control", "control", control, *options)
     for n in range(workers):
         supervisor.add(f"gateway-{n}", "gateway", gateway, *options, "--worker", str(n))
@@ -184,6 +194,9 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
         app = Gateway(policy, Live(folder.live), spool, Tokeniser(keys.token_key(folder.keys)), resolve,
                       AiohttpTransport(),
                       clock=clock, ids=ulids(clock), reload=reload)
+        # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
+        gc.collect()
+        gc.freeze()
         try:
             await _serve(app, fd, parent, lifespan="on")
         finally:
@@ -195,11 +208,12 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
 def run_control(fd: int, policy_path: Path, data: Path, parent: int) -> None:
     """The control process on an inherited socket."""
     folder = Folder(data).create()
-    policy = load(policy_path, os.environ)
-    text = Path(policy_path).read_bytes()
-    if not folder.policy(policy.hash).exists():
-        folder.policy(policy.hash).write_bytes(text)
-    _run(_control(fd, policy, folder, parent))
+    release = alone(folder.lock, PATIENCE)
+    try:
+        policy = load(folder.pin(policy_path.read_bytes()), os.environ)
+        _run(_control(fd, policy, folder, parent))
+    finally:
+        release()
 
 
 async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None:
@@ -216,11 +230,19 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None
     _admin(store)
     async with Http(reveal, clock) as outside:
         site_url = f"http://127.0.0.1:{socket.socket(fileno=os.dup(fd)).getsockname()[1]}"
-        worker = Worker(store, resolve_action, sender(policy.channels, outside), clock, f"control-{os.getpid()}",
-                        site=site_url)
+        crew: list[Worker] = []
+
+        def hire() -> Worker:
+            crew[:] = [Worker(store, resolve_action, sender(policy.channels, outside), clock, f"control-{os.getpid()}",
+                              site=site_url)]
+            return crew[0]
+
+        def poke() -> None:
+            for worker in crew:
+                worker.poke()
 
         def decided() -> None:
-            loop.call_soon_threadsafe(worker.poke)
+            loop.call_soon_threadsafe(poke)
 
         control = await loop.run_in_executor(engine_room, lambda: Control(policy, folder, store, clock, decided))
         store.record("control.start", "bongsu", policy.service.name, "", {"vkey": store.vkey()}, clock(), policy.hash)
@@ -228,7 +250,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None
         stop = asyncio.Event()
         jobs = [
             asyncio.create_task(_forever(stop, lambda: loop.run_in_executor(engine_room, control.cycle))),
-            asyncio.create_task(worker.run()),
+            asyncio.create_task(_work(stop, hire, control)),
         ]
         if policy.heartbeat is not None:
             jobs.append(asyncio.create_task(beat(policy.heartbeat, outside, control, stop)))
@@ -236,7 +258,8 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None
             await _serve(site, fd, parent, lifespan="off", watched=jobs, closing=site.state.closing.set)
         finally:
             stop.set()
-            worker.stop()
+            for worker in crew:
+                worker.stop()
             await asyncio.gather(*jobs, return_exceptions=True)
             await loop.run_in_executor(engine_room, control.close)
             engine_room.shutdown()
@@ -259,6 +282,23 @@ async def _forever(stop: asyncio.Event, work: Callable[[], Any]) -> None:
     while not stop.is_set():
         await work()
         await asyncio.sleep(CYCLE)
+
+
+async def _work(stop: asyncio.Event, hire: Callable[[], Worker], control: Control) -> None:
+    """Steps are carried out as long as they can be recorded; what was under way when they could not be is done again
+    with the same key when its lease runs out."""
+    from sqlalchemy.exc import OperationalError
+
+    while not stop.is_set():
+        control.trouble("steps", None)
+        try:
+            await hire().run()
+        except* OperationalError as errors:
+            control.trouble("steps", errors.exceptions[0])
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RETRY)
+        else:
+            return
 
 
 async def _serve(app: Any, fd: int, parent: int, lifespan: Any, watched: list[asyncio.Task[None]] | None = None,

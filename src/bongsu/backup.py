@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
 from bongsu import __version__
 from bongsu.folder import Folder
+from bongsu.stores.database import StateError
+from bongsu.stores.log import EventLog, LogError
+from bongsu.stores.state import State
+from bongsu.stores.state import restore as restore_state
 
 MANIFEST = "manifest.json"
 
@@ -28,8 +30,17 @@ def back_up(data: Path, target: Path) -> str:
     if target.exists() and any(target.iterdir()):
         raise ValueError(f"expected a new or empty folder for the backup, came {target}, which has files in it")
     copy = Folder(target).create()
-    for database in ("state", "events"):
-        _copy_database(getattr(source, database), getattr(copy, database))
+    try:
+        state = State(f"sqlite:///{source.state}")
+        try:
+            state.backup(copy.root)
+        finally:
+            state.dispose()
+        with EventLog(source.events) as log:
+            log.backup(copy.events)
+    except (StateError, LogError) as error:
+        raise ValueError(str(error)) from error
+    copy.events.chmod(0o600)
     for folder in ("keys", "policies"):
         shutil.copytree(getattr(source, folder), getattr(copy, folder), dirs_exist_ok=True)
     files = {str(p.relative_to(target)): _digest(p) for p in sorted(target.rglob("*")) if p.is_file()}
@@ -49,16 +60,15 @@ def restore(source: Path, data: Path) -> str:
         if not (source / name).is_file() or _digest(source / name) != digest:
             raise ValueError(f"the backup is damaged: {name} is missing or not what was backed up")
     folder = Folder(data).create()
+    try:
+        restore_state(source, f"sqlite:///{folder.state}")
+    except StateError as error:
+        raise ValueError(str(error)) from error
     for name in files:
-        (folder.root / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source / name, folder.root / name)
+        if name != folder.state.name:
+            (folder.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, folder.root / name)
     return f"restored {len(files)} files to {data}"
-
-
-def _copy_database(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
-        old.backup(new)
-    target.chmod(0o600)
 
 
 def _digest(path: Path) -> str:

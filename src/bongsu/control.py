@@ -23,12 +23,13 @@ from bongsu.expression import read
 from bongsu.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
-from bongsu.quantity import HOUR, MINUTE, SECOND
+from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
 from bongsu.runners.duckdb import Counter, CountError
 from bongsu.slis.count import Count
 from bongsu.slo import Standing
 from bongsu.sources.spool import SpoolReader
-from bongsu.stores.lake import Lake
+from bongsu.stores.database import StateError
+from bongsu.stores.lake import Lake, LakeError
 from bongsu.stores.log import EventLog, LogError
 from bongsu.stores.state import State as Store
 
@@ -39,6 +40,20 @@ SWEEP_EVERY = HOUR
 CHECKPOINT_EVERY = 10 * SECOND
 SPOOL_BYTES = 16 << 20
 FOLD_BATCHES, LAKE_BATCHES = 64, 500
+SLACK = 5 * SECOND
+"""A clock that is set back by less than this is waited for."""
+FAULTS = (LogError, LakeError, StateError, sqlite3.Error, OperationalError, OSError)
+"""What a store says that is full, damaged or gone."""
+ADVICE = {
+    "ingest": "events are not stored; free disk space, nothing is lost meanwhile",
+    "decisions": "decisions cannot be recorded, so none is made; free disk space",
+    "live": "live policy cannot be published, gateways keep the last one; free disk space",
+    "steps": "steps cannot be recorded, so none is carried out; free disk space",
+    "clock": "the clock went back and that cannot be recorded; free disk space",
+    "lake": "the lake is not filled; free disk space",
+    "checkpoint": "the audit log cannot be signed; run `bongsu audit verify`",
+    "sweep": "retention cannot be carried out",
+}
 CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "outcome"), "any", "bongsu/calls")
 """Always counted: how many calls there were, and where they went."""
 
@@ -66,38 +81,53 @@ class Control:
         self.lake = Lake(folder.lake)
         self.reader = SpoolReader(folder.spool)
         self.publisher = Publisher(folder.live)
-        self.engine: EngineState = store.engine_state()
-        self.now = max(clock(), self.engine.watermark)
-        self.plan = self._with_creation(replace(policy.plan, signals=(*policy.plan.signals, CALLS)))
-        self.counter = Counter(self.plan.signals, self.plan.base)
-        self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
         self.troubles: dict[str, str] = {}
         self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
         self.revision = 0
         self._committed = 0
+        self.engine, self.now = came_back(store.engine_state(), clock())
+        self.plan = self._with_creation(replace(policy.plan, signals=(*policy.plan.signals, CALLS)))
+        self.counter = Counter(self.plan.signals, self.plan.base)
+        self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
         self._due: dict[str, int] = {"lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
         self._marks = dict(self.log.marks())
+        self.counted = 0
         self._backfill()
         self.publish()
 
     def cycle(self) -> int:
         """Read what there is, judge, and publish. Returns how many events were new."""
-        self.now = max(self.now, self.clock())
-        before = self.now
-        try:
-            new = self._collect()
-        except (LogError, sqlite3.Error, OperationalError, OSError) as error:
-            # The spools keep what could not be stored; the watermark stands still, so the gate says inconclusive.
-            self.troubles["ingest"] = f"events are not stored ({error}); free disk space, nothing is lost meanwhile"
+        self._look_at_the_clock()
+        before, known = self.now, self.counted
+        # While events cannot be stored the spools keep them; the watermark stands still, so the gate says inconclusive.
+        if not self.attempt("ingest", self._collect):
             return 0
-        self.troubles.pop("ingest", None)
-        self.engine = replace(self.engine, watermark=before)
-        self.judge()
+        with self.lock:
+            self.engine = replace(self.engine, watermark=before)
+        if not self.attempt("decisions", self.judge):
+            return 0
         self._housekeeping()
-        self.revision += new > 0
+        self.revision += self.counted > known
         if self.store.changes() != self.publisher.last.changes or self.now - self.publisher.last.at >= REPUBLISH:
-            self.publish()
-        return new
+            self.attempt("live", self.publish)
+        return self.counted - known
+
+    def attempt(self, what: str, work: Callable[[], object]) -> bool:
+        """Do it. Where a store cannot be used, that is a trouble which everybody is shown until it can be again."""
+        try:
+            work()
+        except FAULTS as error:
+            self.trouble(what, error)
+            return False
+        self.trouble(what, None)
+        return True
+
+    def trouble(self, what: str, error: BaseException | None) -> None:
+        """Show a trouble, or that it is over. Never the values of a statement: they may hold what people wrote."""
+        with self.lock:
+            rest = {name: words for name, words in self.troubles.items() if name != what}
+            said = getattr(error, "orig", None) or error
+            self.troubles = rest if error is None else {**rest, what: f"{ADVICE[what]} ({said})"}
 
     def judge(self) -> None:
         """One tick at ``now``; what it decided is durable before anybody acts on it."""
@@ -137,27 +167,53 @@ class Control:
                           self.plan.stale_after)
 
     def close(self) -> None:
-        self.store.checkpoint(self.now)
-        self.log.close()
+        try:
+            self.attempt("checkpoint", lambda: self.store.checkpoint(self.now))
+        finally:
+            self.log.close()
+
+    # ---- time ----
+
+    def _look_at_the_clock(self) -> None:
+        """Time does not go back a little (it waits), and goes back a lot only on the record."""
+        clock = self.clock()
+        if clock > self.now + HOUR:
+            self._due["sweep"] = clock + SWEEP_EVERY  # a clock that is wrong for a while must not delete everything
+        if clock >= self.now - SLACK:
+            self.now = max(self.now, clock)
+            return
+        back = self.now - clock
+        with self.lock:
+            self.engine, self.now = came_back(self.engine, clock)
+        self.plan = born(self.plan, {o.name: min(o.created, clock) for o in self.plan.objectives})
+        self._committed = 0
+        self._due = {"lake": 0, "sweep": clock + SWEEP_EVERY, "checkpoint": clock + CHECKPOINT_EVERY}
+        self.attempt("clock", lambda: self._record_the_clock(back))
+        self.attempt("live", self.publish)
+
+    def _record_the_clock(self, back: int) -> None:
+        self.store.record("clock.back", "bongsu", "clock", f"the clock went back by {show_duration(Duration(back))}",
+                          {"by_us": back}, self.now, self.policy.hash)
+        self.store.checkpoint(self.now, force=True)
 
     # ---- the path of an event ----
 
-    def _collect(self) -> int:
-        new = 0
+    def _collect(self) -> None:
         while True:
             batch = self.reader.read(self._marks, SPOOL_BYTES)
-            for sentence in batch.torn:
-                self.store.record("spool.torn", "bongsu", "spool", sentence, {}, self.now)
             if batch.marks != self._marks:
                 taken = self.log.append(batch.events, batch.marks)
-                new += taken.n
+                self.counted += taken.n
+                self._marks = dict(batch.marks)
+                if gone := self.reader.discard(self._marks):
+                    self.log.forget_marks(gone)
+                for sentence in batch.torn:
+                    self.store.record("spool.torn", "bongsu", "spool", sentence, {}, self.now)
                 for sentence in taken.refused:
                     self.store.record("event.refused", "bongsu", "event log", sentence, {}, self.now, self.policy.hash)
-                self._marks = dict(batch.marks)
-                self.reader.discard(self._marks)
             self._fold()
             if not batch.events:
-                return new
+                return
 
     def _fold(self) -> None:
         """Count every batch that the cells do not stand for yet, many at a time: a query costs more than its rows."""
@@ -184,7 +240,8 @@ class Control:
 
     def _with_creation(self, plan: Plan) -> Plan:
         """Objectives are judged from the day they were first seen, not from the day of this process."""
-        return born(plan, self.store.created([o.name for o in plan.objectives], self.now))
+        created = self.store.created([o.name for o in plan.objectives], self.now)
+        return born(plan, {name: min(since, self.now) for name, since in created.items()})
 
     def _backfill(self) -> None:
         """A signal that is new (or newly defined) counts the events the log still has."""
@@ -209,18 +266,10 @@ class Control:
     # ---- housekeeping ----
 
     def _housekeeping(self) -> None:
-        if self._is_due("lake", LAKE_EVERY):
-            self._fill_lake()
-        if self._is_due("checkpoint", CHECKPOINT_EVERY):
-            self.store.checkpoint(self.now)
-        if self._is_due("sweep", SWEEP_EVERY):
-            self._sweep()
-
-    def _is_due(self, what: str, every: int) -> bool:
-        if self.now < self._due[what]:
-            return False
-        self._due[what] = self.now + every
-        return True
+        for what, every, work in (("lake", LAKE_EVERY, self._fill_lake), ("sweep", SWEEP_EVERY, self._sweep),
+                                  ("checkpoint", CHECKPOINT_EVERY, lambda: self.store.checkpoint(self.now))):
+            if self.now >= self._due[what]:
+                self._due[what] = self.now + (every if self.attempt(what, work) else SECOND)
 
     def _fill_lake(self) -> None:
         """Whole batches go to the lake; files are named by position, so doing it again writes the same file."""
@@ -242,3 +291,14 @@ class Control:
         if any(dropped.values()):
             self.store.record("retention", "bongsu", "stores", "retention of the policy", dropped, self.now,
                               self.policy.hash)
+
+
+def came_back(state: EngineState, clock: int) -> tuple[EngineState, int]:
+    """The engine's memory and the time now. After the clock was set back nothing in the memory is from the future:
+    else every ``for`` and every window would stand still until that future has come."""
+    if clock >= state.watermark - SLACK:
+        return state, max(clock, state.watermark)
+    alerts = {key: replace(alert, since=min(alert.since, clock)) for key, alert in state.alerts.items()}
+    incidents = {key: replace(one, cleared=None if one.cleared is None else min(one.cleared, clock))
+                 for key, one in state.incidents.items()}
+    return EngineState(min(state.watermark, clock), alerts, incidents), clock

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import OperationalError
 
 from bongsu import gate
 from bongsu.alert import TIERS, Burn, Rule, State
@@ -59,10 +61,18 @@ class ControlDesk:
         )
 
     def verdict(self, stage: str) -> Mapping[str, Any]:
+        """The gate's answer, on the record; one that cannot be recorded allows nothing."""
         verdict = self.control.verdict(stage)
         document = gate.document(verdict, instant(verdict.at))
-        self.store.keep_verdict(verdict.id, verdict.service, stage, verdict.decision, document, verdict.at,
-                                policy=self.control.policy.hash)
+        try:
+            self.store.keep_verdict(verdict.id, verdict.service, stage, verdict.decision, document, verdict.at,
+                                    policy=self.control.policy.hash)
+        except OperationalError as error:
+            why = f"this verdict cannot be recorded: {error.orig}"
+            reason = gate.Reason("not_recorded", "stores", "inconclusive", why)
+            decision: gate.Decision = "deny" if verdict.decision == "deny" else "inconclusive"
+            verdict = replace(verdict, decision=decision, reasons=(*verdict.reasons, reason))
+            return gate.document(verdict, instant(verdict.at))
         return document
 
     def verdict_for(self, service: str, stage: str) -> Mapping[str, Any]:

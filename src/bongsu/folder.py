@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 
@@ -43,6 +45,21 @@ class Folder:
 
     def policy(self, digest: str) -> Path:
         return self.policies / f"{digest}.yaml"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one control process of the folder."""
+        return self.root / "control.lock"
+
+    def pin(self, text: bytes) -> Path:
+        """Keep a policy's text. Processes live by what is kept: an edit of the file takes force with the next start,
+        never because a process died in between."""
+        kept = self.policy(sha256(text).hexdigest())
+        if not kept.exists():
+            partial = kept.with_name(f".{kept.name}.{os.getpid()}")
+            partial.write_bytes(text)
+            partial.replace(kept)
+        return kept
 
     def create(self) -> Folder:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -82,15 +82,22 @@ def _read(folder: Path) -> Snapshot:
         return msgspec.json.decode((folder / "live.json").read_bytes(), type=Snapshot)
     except FileNotFoundError:
         return Snapshot()
+    except msgspec.DecodeError:  # a power cut can leave an empty file; control publishes a new one when it starts
+        return Snapshot(generation=_GENERATION.unpack((folder / "live.gen").read_bytes())[0])
 
 
 def _generation_file(folder: Path, generation: int) -> None:
-    """Create the mapped file once; it is never replaced, or readers would keep looking at the old one."""
-    try:
-        descriptor = os.open(folder / "live.gen", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-    except FileExistsError:
+    """Create the mapped file once; it is never replaced, or readers would keep looking at the old one.
+
+    It is written beside and linked into place: whoever is killed in between leaves no empty file that nobody can map.
+    """
+    path, partial = folder / "live.gen", folder / f".live.gen.{os.getpid()}.{os.urandom(4).hex()}"
+    if path.exists():
         return
+    partial.write_bytes(_GENERATION.pack(generation))
     try:
-        os.write(descriptor, _GENERATION.pack(generation))
+        os.link(partial, path)
+    except FileExistsError:
+        return  # another process was first
     finally:
-        os.close(descriptor)
+        partial.unlink()

@@ -7,14 +7,16 @@ supervisor itself ends the children within a second, cleanly.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 QUICK = 5.0
 """A child that dies sooner than this after its start waits before the next one, longer each time."""
@@ -108,3 +110,24 @@ class Supervisor:
 def orphaned(parent: int) -> bool:
     """Whether the supervisor that started this process is gone."""
     return parent != 0 and os.getppid() != parent
+
+
+def alone(lock: Path, patience: float = 0.0) -> Callable[[], None]:
+    """Be the only one who holds a lock file, as the one writer of a data folder must be. Returns how to let go.
+
+    Waits ``patience`` seconds for another process to end (a killed supervisor's children take a moment), then raises
+    OSError.
+    """
+    file = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < end:
+                time.sleep(0.05)
+                continue
+            os.close(file)
+            raise OSError(f"another bongsu uses the data folder {lock.parent}; "
+                          "stop it, or name another folder") from None
+        return lambda: os.close(file)
