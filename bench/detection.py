@@ -1,0 +1,149 @@
+"""From the call that crosses the line to the changed route: ``python bench/detection.py [rounds]``.
+
+The real stack in its own processes, with the demo's policy; only its times are shorter (no ``for:``, a window of 3 s),
+so that what is measured is ours and not the policy's patience. Calls come at a steady rate. In each round the model
+begins to talk ten times as much. The clock starts at the reply to the call that, counted as cells are (whole base
+windows, cost over tokens), puts the value past the limit, and stops at the first reply that came from the light model:
+spool, event log, cells, tick, decision, playbook, live policy and the next call's round trip are all inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import aiohttp
+
+from bongsu.alert import Threshold
+from bongsu.app import DEMO_ENVIRON
+from bongsu.demo.run import policy_path, stage
+from bongsu.demo.story import World
+from bongsu.policy import load
+from bongsu.quantity import NANO
+
+TARGET_S, RATE, CALM_S, LIMIT_S = 2.0, 50, 3.5, 60.0
+PROMPT = "How do I return a jacket that does not fit? " + "It was bought last week in the shop in Busan. " * 5
+
+
+SHORTER = (("over: 10s, clear: < 110%, for: 2s, clear_for: 3s,", "over: 3s, clear: < 110%,"),
+           ("undo_when: clear for 5s", "undo_when: clear for 1s"))
+
+
+def variant(text: str) -> str:
+    """The demo's policy with shorter times, without its own tests."""
+    for usual, short in SHORTER:
+        if text.count(usual) != 1:
+            raise ValueError(f"the demo's policy has {text.count(usual)} times {usual!r}, expected one; adapt SHORTER")
+        text = text.replace(usual, short)
+    return text.partition("\ntests:")[0] + "\n"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One answered call: when it was asked and answered (seconds), what it used, who answered."""
+
+    asked: float
+    answered: float
+    cost: int
+    tokens: int
+    upstream: str
+
+
+class Caller:
+    """Calls at a steady rate, each seen."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.url, self.session, self.seen = url, session, list[Seen]()
+
+    async def forever(self) -> None:
+        async with asyncio.TaskGroup() as calls:
+            while True:
+                calls.create_task(self.call())
+                await asyncio.sleep(1 / RATE)
+
+    async def call(self) -> None:
+        asked = time.time()
+        body = {"model": "support-bot", "messages": [{"role": "user", "content": PROMPT}]}
+        async with self.session.post(f"{self.url}/v1/chat/completions", json=body) as reply:
+            found = await reply.json()
+            reply.raise_for_status()
+            cost = int(Decimal(reply.headers["x-bongsu-cost"]) * NANO)
+            self.seen.append(Seen(asked, time.time(), cost, found["usage"]["total_tokens"],
+                                  reply.headers["x-bongsu-upstream"]))
+
+    async def until(self, upstream: str) -> None:
+        """Until the last reply came from it."""
+        async with asyncio.timeout(LIMIT_S):
+            while not self.seen or self.seen[-1].upstream != upstream:
+                await asyncio.sleep(0.01)
+
+
+def crossing(seen: list[Seen], since: float, when: Threshold, base: int) -> Seen:
+    """The first call since then with which the window's exact value is past the limit."""
+    for at in sorted((s for s in seen if s.answered >= since), key=lambda s: s.answered):
+        end = -(-int(at.answered * 1e6) // base) * base
+        window = [s for s in seen if s.answered <= at.answered and end - when.over <= s.asked * 1e6 < end]
+        tokens = sum(s.tokens for s in window)
+        if tokens and Fraction(sum(s.cost for s in window), tokens) > when.enter:
+            return at
+    raise AssertionError("the route changed although the value never crossed the limit")
+
+
+async def knob(world: World, session: aiohttp.ClientSession, verbosity: int) -> None:
+    async with session.post(f"{world.model_url}/demo/knobs", json={"verbosity": verbosity}) as reply:
+        reply.raise_for_status()
+
+
+async def rounds(n: int, folder: Path) -> list[float]:
+    policy = folder / "bongsu.yaml"
+    policy.write_text(variant(policy_path().read_text(encoding="utf-8")), encoding="utf-8")
+    plan = load(policy, DEMO_ENVIRON | os.environ).plan
+    when = next(rule.when for rule in plan.rules if rule.name == "cost")
+    assert isinstance(when, Threshold)
+    took = []
+    async with stage(folder / "data", policy=policy) as world, aiohttp.ClientSession() as session:
+        caller = Caller(str(world.traffic.client.base_url).removesuffix("/v1/"), session)
+        await knob(world, session, 30)
+        calling = asyncio.create_task(caller.forever())
+        try:
+            for i in range(n):
+                await caller.until("main")
+                await asyncio.sleep(CALM_S + 0.137 * i % 1)  # every phase of the base window and of the engine's cycle
+                since = time.time()
+                await knob(world, session, 300)
+                await caller.until("light")
+                crossed = crossing(caller.seen, since, when, plan.base)
+                first = min(s.answered for s in caller.seen if s.answered >= since and s.upstream == "light")
+                took.append(first - crossed.answered)
+                await knob(world, session, 30)
+                caller.seen = [s for s in caller.seen if s.answered > since - 10]
+                print(f"  {i + 1:>3}: {took[-1]:.3f} s", flush=True)
+        finally:
+            calling.cancel()
+            await asyncio.gather(calling, return_exceptions=True)
+    return took
+
+
+def main(n: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        took = sorted(asyncio.run(rounds(n, Path(folder))))
+    p95 = took[min(n - 1, -(-95 * n // 100) - 1)]
+    print(f"detection to action, {n} rounds at {RATE} calls/s: p50 {statistics.median(took):.2f} s, p95 {p95:.2f} s, "
+          f"max {took[-1]:.2f} s; target p95 <= {TARGET_S:g} s: {'met' if p95 <= TARGET_S else 'NOT MET'}")
+    results = Path(__file__).resolve().parent / "results"
+    results.mkdir(exist_ok=True)
+    (results / "detection.json").write_text(json.dumps({"seconds": took}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20))
