@@ -1,0 +1,52 @@
+"""What the documents claim is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import bongsu
+from bongsu.cli import cli
+
+ROOT = Path(__file__).parent.parent
+SRC = Path(bongsu.__file__).parent
+ROWS = {"D": 15, "O": 15, "A": 4, "R": 11, "P": 7, "X": 6, "G": 7, "H": 4}
+
+
+def covered() -> dict[str, list[str]]:
+    """Requirement id -> the cells of its row."""
+    out: dict[str, list[str]] = {}
+    for line in (ROOT / "docs/coverage.md").read_text(encoding="utf-8").splitlines():
+        match = re.match(r"\| ([A-Z])(\d+)(?:–[A-Z](\d+))? \|", line)
+        if match:
+            for n in range(int(match[2]), int(match[3] or match[2]) + 1):
+                out[f"{match[1]}{n}"] = [cell.strip() for cell in line.strip("|").split("|")]
+    return out
+
+
+def test_every_requirement_has_a_row() -> None:
+    assert set(covered()) == {f"{letter}{n}" for letter, last in ROWS.items() for n in range(1, last + 1)}
+
+
+def test_a_row_that_claims_something_names_code_and_a_test_that_exist() -> None:
+    for row, (_, _, state, where, proof) in covered().items():
+        if state.startswith("not yet"):
+            continue
+        code, tests = re.findall(r"`([^`]+)`", where), re.findall(r"`([^`]+)`", proof)
+        assert code, f"{row} claims without code"
+        assert tests, f"{row} claims without a test"
+        assert all((SRC / name).exists() for name in code), f"{row}: {code}"
+        assert all((ROOT / "tests" / name).is_file() for name in tests), f"{row}: {tests}"
+
+
+def test_the_readme_names_every_verb_a_person_uses() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    verbs = {name for name, command in cli.commands.items() if not command.hidden}
+    assert {verb for verb in verbs if not re.search(rf"(bongsu |`){verb}\b", readme)} == set()
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
