@@ -61,7 +61,8 @@ def test_a_policy_whose_own_tests_fail_exits_1(tmp_path: Path) -> None:
 
     text = demo_policy().read_text(encoding="utf-8")
     changed = tmp_path / "changed.yaml"
-    changed.write_text(text.replace("120% of", "99999% of").replace("clear: < 110%", "clear: < 9999%"), encoding="utf-8")
+    text = text.replace("120% of", "99999% of").replace("clear: < 110%", "clear: < 9999%")
+    changed.write_text(text, encoding="utf-8")
     done = run("check", str(changed), **DEMO_ENVIRON)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "firing" in done.stderr
