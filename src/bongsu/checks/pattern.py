@@ -87,9 +87,8 @@ class Pattern:
             found = _open_phrases(self.phrases).search(data)
             place = min(place, found.start()) if found else place
         if self.builtin:
-            for opening in _OPEN:
-                found = opening.search(data, window)
-                place = min(place, found.start()) if found else place
+            found = _OPEN.search(data, window)
+            place = min(place, found.start()) if found else place
         return len(text) - cut - flat.origin(place) if place < len(data) else 0
 
     def _engines(self) -> Iterator[tuple[str, _Engine]]:
@@ -114,8 +113,8 @@ def _compiled(pattern: str) -> Any:
     return re2.compile(pattern.encode(), _options())
 
 
-_OPEN = (_compiled(rf"{injection_forms.OPENING}[^.!?]*\z"), _compiled(r"[A-Za-z<\[(][A-Za-z'’-]{0,15}\z"),
-         _compiled(r"(?:[가-힣]{1,4}|[\[<'\"‘“🔓]{1,2}\s{0,2}[A-Za-z]{0,12})\z"))
+_OPEN = _compiled(rf"(?:(?:{injection_forms.OPENING}[^.!?]*)|[A-Za-z<\[(][A-Za-z'’-]{{0,15}}|[가-힣]{{1,4}}"
+                  r"|[\[<'\"‘“🔓]{1,2}\s{0,2}[A-Za-z]{0,12})\z")
 """Where a phrase of the built-in list may be under way: after an opening, or inside a word that may become one."""
 
 

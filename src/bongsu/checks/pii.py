@@ -37,12 +37,12 @@ _REST = {"digit": re.compile(rb"[0-9]+"), "number": re.compile(rb"[0-9]+"), "wor
 
 _NEAR = 160
 """Bytes at the end of a text in which a number with spaces, or its context, may still be open."""
-_OPEN_RUN = compiled(r"[!-~]+\z")
-_OPEN_NUMBERS = (
-    compiled(r"[0-9(+*][0-9()+*./xX ●○•년월일-]*\z"),
-    compiled(r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]*(?: [A-Za-z0-9]+){0,8} ?\z"),  # IBAN in groups
-    compiled(r"[0-9]{2,6}(?:-[0-9]{1,8}){1,3}[\s\S]{0,12}\z"),               # an account that a bank may follow
-)
+_RUN = bytes(range(33, 127))
+_OPEN_NUMBER = compiled("(?:" + "|".join((
+    r"[0-9(+*][0-9()+*./xX ●○•년월일-]*",
+    r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]*(?: [A-Za-z0-9]+){0,8} ?",  # IBAN in groups
+    r"[0-9]{2,6}(?:-[0-9]{1,8}){1,3}[\s\S]{0,12}",               # an account that a bank may follow
+)) + r")\z")
 _OPEN_KEY = compiled(rf"(?:-----BEGIN [A-Z0-9 ]{{0,60}}-{{0,5}}|{PEM_HEAD}{PEM_BODY}(?:-[A-Z0-9 -]{{0,70}})?)\z")
 
 
@@ -83,17 +83,13 @@ class Pii:
         cut = max(0, len(text) - BOUND)
         flat = Flat(text[cut:])
         data = flat.data
-        place = len(data)
-        run = _OPEN_RUN.search(data)
-        if run:
-            place = run.start()
+        place = len(data.rstrip(_RUN))
         near = max(0, len(data) - _NEAR)
         while near and data[near] & 0xC0 == 0x80:
             near -= 1
-        for pattern in _OPEN_NUMBERS:
-            found = pattern.search(data[near:])
-            if found:
-                place = min(place, near + found.start())
+        found = _OPEN_NUMBER.search(data[near:])
+        if found:
+            place = min(place, near + found.start())
         if b"-----BEGIN" in data:
             found = _OPEN_KEY.search(data)
             place = min(place, found.start()) if found else place
