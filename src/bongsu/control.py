@@ -199,8 +199,11 @@ class Control:
     # ---- the path of an event ----
 
     def _collect(self) -> None:
+        """Take in what is there now; what comes meanwhile waits, or steady traffic would put off judging for ever."""
+        left = self.reader.waiting(self._marks)
         while True:
             batch = self.reader.read(self._marks, SPOOL_BYTES)
+            left -= sum(end - self._marks.get(name, 0) for name, end in batch.marks.items())
             if batch.marks != self._marks:
                 taken = self.log.append(batch.events, batch.marks)
                 self.counted += taken.n
@@ -212,7 +215,7 @@ class Control:
                 for sentence in taken.refused:
                     self.store.record("event.refused", "bongsu", "event log", sentence, {}, self.now, self.policy.hash)
             self._fold()
-            if not batch.events:
+            if not batch.events or left <= 0:
                 return
 
     def _fold(self) -> None:
