@@ -35,6 +35,10 @@ PRICE = Price(parse_rate("2.50 USD/1M"), parse_rate("10 USD/1M"))
 CHEAP = Price(parse_rate("0.15 USD/1M"), parse_rate("0.60 USD/1M"))
 
 
+def now() -> int:
+    return time.time_ns() // 1000
+
+
 class Memory:
     """A spool in memory; ``broken`` makes it a full disk, ``sent`` tells what was out when each event was written."""
 
@@ -224,7 +228,7 @@ class Stand:
 
 @contextmanager
 def standing(folder: Path, guards: Sequence[Guard] = (), *, change: Callable[[Policy], Policy] = lambda p: p,
-             model: Any = None, spool: Any = None, tokens: Any = None,
+             model: Any = None, spool: Any = None, tokens: Any = None, clock: Callable[[], int] = now,
              reload: Callable[[str], Policy] | None = None, max_body: int = 10 << 20) -> Iterator[Stand]:
     """A gateway in front of ``model`` (the demo model, unless another application is given)."""
     model = model or DemoModel()
@@ -234,7 +238,7 @@ def standing(folder: Path, guards: Sequence[Guard] = (), *, change: Callable[[Po
         spool = spool or Memory()
         policy = change(policy_for(upstream.url, guards))
         gateway = Gateway(policy, live, spool, tokens or TOKENS, lambda _: Secret(KEY),
-                          AiohttpTransport(), clock=lambda: time.time_ns() // 1000, ids=lambda: f"C{next(numbers):05d}",
+                          AiohttpTransport(), clock=clock, ids=lambda: f"C{next(numbers):05d}",
                           reload=reload, max_body=max_body)
         with serving(gateway) as server:
             stand = Stand(gateway, server, model, upstream, spool, publisher)

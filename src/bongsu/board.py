@@ -114,6 +114,17 @@ class Storyboard:
 
 
 @dataclass(frozen=True)
+class AllowedRow:
+    """One false alarm that a guard lets pass until then."""
+
+    id: str
+    guard: str
+    until: int
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Board:
     """Everything the first page shows, judged at ``now``."""
 
@@ -132,3 +143,4 @@ class Board:
     incidents: tuple[Storyboard, ...]
     audit_size: int
     calls_total: int
+    allowed: tuple[AllowedRow, ...] = ()

@@ -10,19 +10,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
 
 import click
 
 from bongsu import __version__
-from bongsu.client import DEFAULT_URL, Client, RefusedError, UnreachableError
-
-NO, WRONG, UNKNOWN, UNREACHABLE = 1, 2, 3, 4
-DATA = click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=".bongsu", show_default=True,
-                    envvar="BONGSU_DATA", help="The data folder.")
-URL = click.option("--url", default=DEFAULT_URL, show_default=True, envvar="BONGSU_URL", help="The control port.")
-TOKEN = click.option("--token", default="", envvar="BONGSU_TOKEN", help="The admin token (better: BONGSU_TOKEN).")
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="For machines.")
+from bongsu.cli_allow import allow
+from bongsu.client import Client, RefusedError, UnreachableError
+from bongsu.console import AS_JSON, DATA, NO, REASON, TOKEN, UNKNOWN, UNREACHABLE, URL, WRONG, ask, fail
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,19 +25,7 @@ def cli() -> None:
     """bongsu sees AI risk as it happens, prices it as an error budget, acts on it, and proves what it did."""
 
 
-def fail(code: int, message: str) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(code)
-
-
-def ask(call: Any) -> Any:
-    """Carry out a call to control; say what is wrong in one line where it fails."""
-    try:
-        return call()
-    except UnreachableError as error:
-        fail(UNREACHABLE, str(error))
-    except RefusedError as error:
-        fail(WRONG if error.status in (401, 404) else NO, str(error))
+cli.add_command(allow)
 
 
 # ---- policy ----
@@ -232,7 +214,7 @@ def explain(call_id: str, url: str, token: str) -> None:
 
 @cli.command()
 @click.argument("switch", type=click.Choice(["on", "off"]))
-@click.option("--reason", required=True, help="Goes on the record.")
+@REASON
 @URL
 @TOKEN
 def automation(switch: str, reason: str, url: str, token: str) -> None:

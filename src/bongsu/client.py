@@ -36,6 +36,9 @@ class Client:
     def post(self, path: str, body: Any) -> Any:
         return self._call("POST", path, json.dumps(body).encode())
 
+    def delete(self, path: str, body: Any) -> Any:
+        return self._call("DELETE", path, json.dumps(body).encode())
+
     def _call(self, method: str, path: str, body: bytes | None) -> Any:
         headers = {"content-type": "application/json"}
         if self.token:

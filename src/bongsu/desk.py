@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 from sqlalchemy.exc import OperationalError
 
-from bongsu import gate
+from bongsu import gate, keys
 from bongsu.alert import TIERS, Burn, Rule, State
+from bongsu.allow import finds_alone, grant
 from bongsu.board import (
     ActionRow,
     AlertRow,
+    AllowedRow,
     Board,
     BurnRow,
     ObjectiveRow,
@@ -29,9 +31,12 @@ from bongsu.quantity import HOUR, SECOND, show_duration, show_share
 from bongsu.slo import Standing, pairs, reachable_factor
 from bongsu.stores.log import EventLog
 from bongsu.stores.steps import Shown
+from bongsu.tokens import Tokeniser
 
 LATEST = 20
 IN_FORCE = ("done", "undo_waiting", "undo_running")
+NOT_ALONE = ("the guard, shown this text by itself, does not find exactly this text; the entry has force only if what "
+             "it finds in a call is equal to it, so give the words that it found and no others")
 
 
 def instant(at: int) -> str:
@@ -57,7 +62,7 @@ class ControlDesk:
             gate_reasons=tuple(r.text for r in verdict.reasons), routes=routes, troubles=view.troubles,
             objectives=tuple(map(objective_row, view.standings)),
             alerts=tuple(alert_row(*alert) for alert in view.alerts), incidents=incidents,
-            audit_size=self._audit_size(), calls_total=self._calls(0),
+            audit_size=self._audit_size(), calls_total=self._calls(0), allowed=self.allowed(),
         )
 
     def verdict(self, stage: str) -> Mapping[str, Any]:
@@ -121,6 +126,24 @@ class ControlDesk:
         self.control.revision += 1
         self.control.decided()
         return asked > 0
+
+    def allow(self, guard: str, text: str, lasting: str, reason: str, actor: str) -> Mapping[str, Any]:
+        """Only the hash of the text leaves this method; gateways heed the entry once control has published it."""
+        control, guards = self.control, self.control.policy.guards
+        now, token = control.clock(), Tokeniser(keys.token_key(control.folder.keys)).token
+        entry = grant(guards, guard, text, lasting, reason, actor, now, token)
+        self.store.allow(entry, now, control.policy.hash)
+        control.revision += 1
+        alone = any(finds_alone(g, text) for g in guards if g.name == guard)
+        return {"id": entry.id, "guard": guard, "until": entry.until, "notice": "" if alone else NOT_ALONE}
+
+    def allowed(self) -> tuple[AllowedRow, ...]:
+        return tuple(AllowedRow(e.id, e.guard, e.until, e.by, e.reason) for e in self.store.allowed())
+
+    def disallow(self, entry: str, actor: str, reason: str) -> bool:
+        gone = self.store.disallow(entry, actor, reason, self.control.clock(), self.control.policy.hash)
+        self.control.revision += gone
+        return gone
 
     def audit_tail(self, n: int) -> list[dict[str, Any]]:
         records = [msgspec.to_builtins(record) for record in reversed(self.store.trail(n))]

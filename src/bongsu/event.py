@@ -21,7 +21,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one guard said of one text: proof that it ran.
 
     ``on`` is ``input`` or ``output``; ``act`` is what was done (``allow``, ``flag``, ``tokenise``, ``block``);
-    ``kinds`` names what was found, never the text of it.
+    ``kinds`` names what was found, never the text of it; ``allowed`` the entries of the allow-list by which some of it
+    was let pass.
     """
 
     guard: str
@@ -31,6 +32,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     kinds: tuple[str, ...] = ()
     took_us: int = 0
     error: str = ""
+    allowed: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -20,9 +20,9 @@ _GENERATION = struct.Struct("<Q")
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """``changes`` maps ``route/NAME``, ``guard/NAME``, ``freeze/SERVICE`` to a value; ``policy`` is the policy's hash.
+    """``changes`` maps ``route/NAME``, ``guard/NAME``, ``freeze/SERVICE``, ``allow/GUARD/ID`` to a value.
 
-    ``at`` is when it was published (microseconds).
+    ``policy`` is the policy's hash, ``at`` when it was published (microseconds).
     """
 
     generation: int = 0

@@ -4,6 +4,7 @@
     trail       audit records, checkpoints, notes, the kill switch
     incidents   the engine's memory, alert moves, incidents, gate verdicts
     steps       durable steps, outcomes, live changes
+    allowed     the allow-list: live changes that a person owns
 
 Every method is one transaction and may be called from any thread. What a method wrote is fsynced when it returns.
 """
@@ -16,6 +17,7 @@ from typing import Any, cast
 
 from sqlalchemy import make_url
 
+from bongsu.stores.allowed import AllowStore
 from bongsu.stores.cells import CellStore
 from bongsu.stores.database import StateError, Store, fsync
 from bongsu.stores.steps import StepStore
@@ -23,7 +25,7 @@ from bongsu.stores.steps import StepStore
 FILE = "state.db"
 
 
-class State(StepStore, CellStore):
+class State(StepStore, CellStore, AllowStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def backup(self, folder: Path) -> Path:

@@ -6,6 +6,7 @@ import re
 
 from starlette.responses import PlainTextResponse, Response
 
+from bongsu.allow import AllowFault
 from bongsu.web.access import Visit, Way, Wrong, answer
 
 MOST_RECORDS = 1000
@@ -88,6 +89,37 @@ async def undo(visit: Visit) -> Response:
     return answer({"incident": key, "undo": "begun"})
 
 
+def _text(visit: Visit, name: str) -> str:
+    value = visit.form.get(name)
+    if not isinstance(value, str):
+        came = "nothing" if value is None else type(value).__name__
+        raise Wrong(400, f"bad_{name}", f"'{name}' is a text, came {came}")
+    return value
+
+
+async def allow(visit: Visit) -> Response:
+    """Let a guard pass a false alarm until a time; the text is hashed and forgotten."""
+    guard, text, lasting = _text(visit, "guard"), _text(visit, "text"), _text(visit, "for")
+    try:
+        made = visit.site.desk.allow(guard, text, lasting, reason_of(visit), visit.actor)
+    except AllowFault as fault:
+        raise Wrong(404 if fault.code == "unknown_guard" else 400, fault.code, str(fault)) from None
+    return answer(made, 201)
+
+
+async def allowed(visit: Visit) -> Response:
+    """What guards let pass now; times are microseconds since 1970."""
+    return answer({"allowed": visit.site.desk.allowed()})
+
+
+async def disallow(visit: Visit) -> Response:
+    """Take an entry of the allow-list back before its time."""
+    key = visit.request.path_params["id"]
+    if not visit.site.desk.disallow(key, visit.actor, reason_of(visit)):
+        raise Wrong(404, "unknown_entry", "no entry has this id; /v1/allow lists those there are")
+    return answer({"id": key, "allowed": False})
+
+
 async def alive(_visit: Visit) -> Response:
     """The process answers."""
     return answer({"status": "ok"})
@@ -110,6 +142,11 @@ API: tuple[Way, ...] = (
     Way("GET", "/v1/audit", audit, "admin", query={"limit": f"how many records, 1 to {MOST_RECORDS}"}),
     Way("GET", "/v1/audit/checkpoint", checkpoint, "admin"),
     Way("POST", "/v1/automation", automation, "admin", body={"on": "boolean: true or false", **_REASON}),
+    Way("GET", "/v1/allow", allowed, "admin"),
+    Way("POST", "/v1/allow", allow, "admin", body={
+        "guard": "whose false alarm it is", "text": "what the guard found; it is not kept", "for": "7d, at most 90d",
+        **_REASON}),
+    Way("DELETE", "/v1/allow/{id}", disallow, "admin", body=_REASON),
     Way("GET", "/healthz", alive, "public"),
     Way("GET", "/health/liveliness", alive, "public"),
     Way("GET", "/readyz", ready, "public"),

@@ -183,6 +183,20 @@ async def undo(visit: Visit) -> Response:
     return RedirectResponse(f"/incidents/{key}", 303)
 
 
+async def confirm_disallow(visit: Visit) -> Response:
+    """Ask before an allowed false alarm is stopped again."""
+    key = visit.request.path_params["id"]
+    if key not in {row.id for row in visit.site.desk.allowed()}:
+        return _page(visit, "missing.html", 404)
+    return _page(visit, "confirm.html", kind="disallow", story_id=key, hidden={}, back="/")
+
+
+async def disallow(visit: Visit) -> Response:
+    """Take an entry of the allow-list back, with a reason."""
+    visit.site.desk.disallow(visit.request.path_params["id"], visit.actor, reason_of(visit))
+    return RedirectResponse("/", 303)
+
+
 def problem_page(request: Request, status: int, message: str, headers: Mapping[str, str]) -> Response:
     """An error where a person would see it."""
     response = page("problem.html", request, status=status, message=message)
@@ -198,6 +212,8 @@ PAGES: tuple[Way, ...] = (
     Way("POST", "/automation", automation, "admin", page=True),
     Way("GET", "/incidents/{id}/undo", confirm_undo, "admin", page=True),
     Way("POST", "/incidents/{id}/undo", undo, "admin", page=True),
+    Way("GET", "/allow/{id}", confirm_disallow, "admin", page=True),
+    Way("POST", "/allow/{id}", disallow, "admin", page=True),
     Way("GET", "/login", login_form, "public", page=True),
     Way("POST", "/login", login, "public", page=True),
     Way("POST", "/logout", logout, "admin", page=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from bongsu.board import Board, Storyboard
+from bongsu.board import AllowedRow, Board, Storyboard
 
 
 class Desk(Protocol):
@@ -37,6 +37,20 @@ class Desk(Protocol):
 
     def undo(self, incident: str, actor: str, reason: str) -> bool:
         """Take back what an incident's playbooks did; False when there is nothing to take back. Audited."""
+        ...
+
+    def allow(self, guard: str, text: str, lasting: str, reason: str, actor: str) -> Mapping[str, Any]:
+        """Let a guard pass a false alarm for a while: its id and end, and a notice where it may never have an effect.
+
+        ``AllowFault`` where it cannot be. Audited; the text is not kept."""
+        ...
+
+    def allowed(self) -> tuple[AllowedRow, ...]:
+        """What guards let pass now, the next to end first."""
+        ...
+
+    def disallow(self, entry: str, actor: str, reason: str) -> bool:
+        """Take an entry of the allow-list back; False when there is none. Audited."""
         ...
 
     def audit_tail(self, n: int) -> list[dict[str, Any]]:

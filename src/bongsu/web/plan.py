@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bongsu.allow import Until, by_guard
 from bongsu.guard import Guard
 from bongsu.policy.model import Policy, Route, Upstream
 from bongsu.ports import Secret
@@ -34,13 +35,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class RoutePlan:
-    """Where a route's next request goes: the first of ``chain``, then, should it fail, the others."""
+    """Where a route's next request goes: the first of ``chain``, then, should it fail, the others.
+
+    ``allowed`` is the allow-list; entries whose time is over may still be in it.
+    """
 
     route: Route
     chain: tuple[Target, ...]
     before: tuple[Guard, ...]
     after: tuple[Guard, ...]
     facts: Mapping[str, Any]
+    allowed: Until = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,13 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets) 
             problems.append(f"upstream {name}: its key cannot be read ({type(error).__name__})")
     guards = [_live(guard, changes.get(f"guard/{guard.name}")) for guard in policy.guards]
     problems += [f"guard {g.name} cannot look" for g in guards if g.enabled and not _warm(g) and g.fails == "closed"]
-    routes = {}
+    routes, allowed = {}, by_guard(changes, guards)
     for name, route in policy.routes.items():
         chain = _chain(route, changes.get(f"route/{name}"), targets, problems)
         if not chain:
             problems.append(f"route {name} has no upstream that can be called")
         routes[name] = RoutePlan(route, chain, tuple(g for g in guards if g.applies("input", name)),
-                                 tuple(g for g in guards if g.applies("output", name)), _facts(policy, route))
+                                 tuple(g for g in guards if g.applies("output", name)), _facts(policy, route), allowed)
     for problem in problems:
         log.error("policy %s: %s", policy.hash[:12], problem)
     return Plans(policy, routes, tuple(problems))

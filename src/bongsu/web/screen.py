@@ -10,9 +10,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from msgspec.structs import replace as changed
+
+from bongsu.allow import Allowing
+from bongsu.event import Verdict
 from bongsu.guard import Guard, On, Outcome, judge, resolve
 from bongsu.ports import Finding
 
@@ -42,13 +47,18 @@ class Screened(NamedTuple):
 
 
 class Track:
-    """One guard over one side of a call: what it found, how long it took, whether it failed."""
+    """One guard over one side of a call: what it found, how long it took, whether it failed.
 
-    __slots__ = ("failed", "found", "guard", "on", "took_ns")
+    ``passed`` is what it found and the allow-list lets pass, by the entries ``by``.
+    """
 
-    def __init__(self, guard: Guard, on: On) -> None:
-        self.guard, self.on = guard, on
+    __slots__ = ("allowing", "by", "failed", "found", "guard", "on", "passed", "took_ns")
+
+    def __init__(self, guard: Guard, on: On, allowing: Allowing | None = None) -> None:
+        self.guard, self.on, self.allowing = guard, on, allowing
         self.found: list[Finding] = []
+        self.passed: list[Finding] = []
+        self.by: set[str] = set()
         self.took_ns = 0
         self.failed = False
 
@@ -80,6 +90,19 @@ class Track:
             self._fail(type(error).__name__)
             return 0
 
+    def sift(self, text: str, found: Sequence[Finding]) -> tuple[Sequence[Finding], Sequence[Finding]]:
+        """What of the final findings in a text counts, and what the allow-list lets pass."""
+        if self.allowing is None or not found:
+            return found, ()
+        counted: list[Finding] = []
+        passed: list[Finding] = []
+        for f in found:
+            entry = self.allowing.entry(self.guard.name, text[f.start : f.end])
+            (passed if entry else counted).append(f)
+            if entry:
+                self.by.add(entry)
+        return counted, passed
+
     def _fail(self, why: str) -> None:
         self.failed = True
         log.error("guard %s failed: %s", self.guard.name, why)
@@ -99,27 +122,45 @@ def counts(tracks: Iterable[Track]) -> tuple[int, int]:
     return personal, other
 
 
+def decide(tracks: Sequence[Track]) -> Outcome:
+    """What all guards of a side came to; a verdict names the entries of the allow-list that were used."""
+    outcome = judge(t.result() for t in tracks)
+    if not any(t.by for t in tracks):
+        return outcome
+    return replace(outcome, verdicts=tuple(map(_noted, outcome.verdicts, tracks)))
+
+
+def _noted(verdict: Verdict, track: Track) -> Verdict:
+    if not track.by:
+        return verdict
+    kinds = {*verdict.kinds, *(f.kind for f in track.passed)}
+    return changed(verdict, kinds=tuple(sorted(kinds)), allowed=tuple(sorted(track.by)))
+
+
 def keepable(tracks: Sequence[Track]) -> bool:
     """Whether a guard that masks has seen it all: else the text is not kept."""
     masking = [t for t in tracks if masks(t.guard)]
     return bool(masking) and not any(t.failed for t in masking)
 
 
-def screen(guards: Sequence[Guard], on: On, texts: Sequence[str], timer: Timer = time.thread_time_ns) -> Screened:
+def screen(guards: Sequence[Guard], on: On, texts: Sequence[str], timer: Timer = time.thread_time_ns,
+           allowing: Allowing | None = None) -> Screened:
     """Let every guard look at every text. Findings are placed as if the texts stood one behind the other."""
-    tracks = [Track(guard, on) for guard in guards]
+    tracks = [Track(guard, on, allowing) for guard in guards]
     starts = [0]
     for text in texts:
         starts.append(starts[-1] + len(text) + 1)
     for track in tracks:
         for start, text in zip(starts, texts, strict=False):
-            for f in track.look(text, timer):
-                track.found.append(Finding(f.kind, f.start + start, f.end + start, f.score))
-    outcome = judge(t.result() for t in tracks)
+            if seen := track.look(text, timer):
+                found, passed = track.sift(text, seen)
+                track.found += _shift(found, -start)
+                track.passed += _shift(passed, -start)
+    outcome = decide(tracks)
     personal, other = counts(tracks)
     hidden = None
     if keepable(tracks):
-        hidden = _split(resolve(f for t in tracks if masks(t.guard) for f in t.found), starts)
+        hidden = _split(resolve(f for t in tracks if masks(t.guard) for f in (*t.found, *t.passed)), starts)
     spans = _split(outcome.spans, starts)
     return Screened(outcome, spans, hidden, personal, other)
 
@@ -184,18 +225,20 @@ class Gate:
 
     def _failures(self) -> None:
         if any(t.failed and t.guard.fails == "closed" and not t.guard.shadow for t in self._tracks):
-            raise Stopped(judge(t.result() for t in self._tracks), len(self.pending))
+            raise Stopped(decide(self._tracks), len(self.pending))
 
     def _judge(self, seen: list[tuple[Track, list[Finding]]], window: str, base: int, cut: int) -> Freed:
         text = window[base:cut]
         if not any(found for _, found in seen):
             return Freed(text, (), ())
-        for track, found in seen:
+        sifted = [(track, *track.sift(window, found)) for track, found in seen]
+        for track, found, passed in sifted:
             track.found += found
-        outcome = judge((t.guard, t.on, None if t.failed else found, 0) for t, found in seen)
+            track.passed += passed
+        outcome = judge((t.guard, t.on, None if t.failed else found, 0) for t, found, _ in sifted)
         if outcome.act == "block":
             raise Stopped(outcome, len(self.pending))
-        hidden = resolve(f for t, found in seen if masks(t.guard) for f in found)
+        hidden = resolve(f for t, found, passed in sifted if masks(t.guard) for f in (*found, *passed))
         return Freed(text, _shift(outcome.spans, base), _shift(hidden, base))
 
 

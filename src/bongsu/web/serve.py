@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bongsu.allow import Allowing
 from bongsu.guard import Outcome
 from bongsu.policy.model import Policy
 from bongsu.web import errors
@@ -34,6 +35,7 @@ class Served:
         self.call, self.request, self.plan, self.policy = call, request, plan, policy
         self.ledger, self.send, self.timer = ledger, send, timer
         self.asking = Asking(transport, timer, call, plan, request, extra)
+        self.allowing = Allowing(plan.allowed, call.facts["time"], call.masking.token) if plan.allowed else None
         self.noted = False
         self.ready: list[bytes] = []
 
@@ -46,7 +48,7 @@ class Served:
             return None
         slots = request.slots()
         texts = [slot.text for slot in slots]
-        seen = screen(plan.before, "input", texts)
+        seen = screen(plan.before, "input", texts, allowing=self.allowing)
         call.found(seen.outcome.verdicts, seen.personal, seen.injections)
         call.prompt = call.keep(texts, seen.hidden)
         if request.user:
@@ -93,7 +95,7 @@ class Served:
         if slots is None:
             raise errors.unreadable(call.id)
         texts = [slot.text for slot in slots]
-        seen = screen(self.plan.after, "output", texts)
+        seen = screen(self.plan.after, "output", texts, allowing=self.allowing)
         call.found(seen.outcome.verdicts, seen.personal, seen.injections)
         call.reply = call.keep(texts, seen.hidden)
         if seen.outcome.failed:

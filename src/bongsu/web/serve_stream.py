@@ -56,7 +56,7 @@ class Streamed(Served):
 
     def _replies(self) -> ChatStream:
         return ChatStream(self.plan.after, self.call.masking, call=self.call.id, asks_usage=self.request.asks_usage,
-                          choices=self.choices())
+                          choices=self.choices(), allowing=self.allowing)
 
     async def _flow(self, got: Open, out: ChatStream) -> None:
         """From the first event to the last."""

@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
-from bongsu.guard import Guard, Outcome, judge
+from bongsu.allow import Allowing
+from bongsu.guard import Guard, Outcome
 from bongsu.web.chat import annotation, encode
 from bongsu.web.masking import Masking, Text
 from bongsu.web.meter import Usage, read_usage
-from bongsu.web.screen import Gate, Timer, Track, counts, keepable
+from bongsu.web.screen import Gate, Timer, Track, counts, decide, keepable
 
 _any = msgspec.json.Decoder()
 Channel = tuple[int, str, int]
@@ -36,8 +37,8 @@ class ChatStream:
     """One streamed reply. ``chunk`` and ``end`` answer the data to send; ``Stopped`` means that a guard ended it."""
 
     def __init__(self, guards: Sequence[Guard], masking: Masking, *, call: str, asks_usage: bool, choices: int = 1,
-                 timer: Timer = time.thread_time_ns) -> None:
-        self.tracks = [Track(guard, "output") for guard in guards]
+                 timer: Timer = time.thread_time_ns, allowing: Allowing | None = None) -> None:
+        self.tracks = [Track(guard, "output", allowing) for guard in guards]
         self.changes = bool(guards) or masking.active
         self.usage: Usage | None = None
         self.model = self.response_id = self.finish_reason = ""
@@ -224,7 +225,7 @@ class ChatStream:
     # ---- afterwards ----
 
     def outcome(self) -> Outcome:
-        return judge(t.result() for t in self.tracks)
+        return decide(self.tracks)
 
     def counts(self) -> tuple[int, int]:
         return counts(self.tracks)

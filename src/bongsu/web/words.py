@@ -74,9 +74,13 @@ EN = {
     "current": "Now", "against": "Limit", "budget": "Budget left", "in_force": "In force", "nothing": "nothing",
     "no_objective": "no objective on this signal",
     "calls_since": "Calls since it opened", "undo": "Take back the actions", "details": "Open", "back": "Back to the board",
+    # false alarms allowed
+    "allowed": "Allowed false alarms", "allowed_lead": "Texts that a guard lets pass until their time is over. Only a hash of each is kept.",
+    "allowed_by": "by {by}", "allowed_until": "until", "disallow": "Stop allowing",
     # confirmation
     "kill_title": "Stop all automation?", "kill_lead": "Actions already in force stay. New ones that change traffic are held until automation is turned on again. People are still told.",
     "revive_title": "Turn automation on?", "revive_lead": "Held actions are carried out at once.",
+    "disallow_title": "Stop allowing {id}?", "disallow_lead": "The guard treats this text as it treats any other again.",
     "undo_title": "Take back the actions of {id}?", "undo_lead": "What its playbooks changed is put back as it was. If the alert still holds, users are exposed again.",
     "reason": "Reason", "reason_hint": "One sentence. It goes into the audit log.", "cancel": "Cancel",
     # states of the page
@@ -141,6 +145,9 @@ KO = {
     "current": "현재", "against": "기준", "budget": "남은 예산", "in_force": "적용 중인 조치", "nothing": "없음",
     "no_objective": "이 지표에 걸린 목표 없음",
     "calls_since": "시작 후 호출", "undo": "조치 되돌리기", "details": "자세히", "back": "관제 화면으로",
+    "allowed": "허용된 오탐", "allowed_lead": "기한까지 가드가 통과시키는 문구입니다. 원문은 없이 해시만 보관합니다.",
+    "allowed_by": "허용: {by}", "allowed_until": "기한", "disallow": "허용 취소",
+    "disallow_title": "{id} 허용을 취소할까요?", "disallow_lead": "가드가 이 문구를 다시 다른 문구와 똑같이 다룹니다.",
     "kill_title": "자동 대응을 모두 멈출까요?", "kill_lead": "이미 적용된 조치는 그대로 남습니다. 트래픽을 바꾸는 새 조치는 다시 켤 때까지 보류되며, 사람에게 가는 알림은 계속됩니다.",
     "revive_title": "자동 대응을 켤까요?", "revive_lead": "보류된 조치가 바로 실행됩니다.",
     "undo_title": "{id}의 조치를 되돌릴까요?", "undo_lead": "플레이북이 바꾼 것을 원래대로 돌려놓습니다. 알림이 아직 해소되지 않았다면 사용자가 다시 노출됩니다.",
@@ -172,6 +179,8 @@ _SAID: tuple[tuple[str, str], ...] = (
     (r"frozen by (?P<a>[^:]+): (?P<b>.+)", "{a}에 의해 동결됨: {b}"),
     (r"events are not stored \((?P<a>.+)\); free disk space, nothing is lost meanwhile",
      "이벤트를 저장하지 못했습니다({a}). 디스크 공간을 확보하세요. 그동안의 이벤트는 사라지지 않습니다."),
+    (r"allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space \((?P<a>.+)\)",
+     "기한이 지난 허용 항목을 지우지 못했습니다({a}). 게이트웨이에서는 이미 효력이 없습니다. 디스크 공간을 확보하세요."),
     (r"the alert is no longer in the policy", "정책에서 삭제된 알림"),
     (r"the last events were read (?P<a>\d+) s ago", "마지막 이벤트를 읽은 지 {a}초가 지났습니다"),
 )

@@ -1,0 +1,35 @@
+"""What the verbs of the command line share: exit codes, options, and how a call to control ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from bongsu.client import DEFAULT_URL, RefusedError, UnreachableError
+
+NO, WRONG, UNKNOWN, UNREACHABLE = 1, 2, 3, 4
+DATA = click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=".bongsu", show_default=True,
+                    envvar="BONGSU_DATA", help="The data folder.")
+URL = click.option("--url", default=DEFAULT_URL, show_default=True, envvar="BONGSU_URL", help="The control port.")
+TOKEN = click.option("--token", default="", envvar="BONGSU_TOKEN", help="The admin token (better: BONGSU_TOKEN).")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="For machines.")
+REASON = click.option("--reason", required=True, help="Goes on the record.")
+
+
+def fail(code: int, message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def ask(call: Callable[[], Any]) -> Any:
+    """Carry out a call to control; say what is wrong in one line where it fails."""
+    try:
+        return call()
+    except UnreachableError as error:
+        fail(UNREACHABLE, str(error))
+    except RefusedError as error:
+        fail(WRONG if error.status in (400, 401, 404) else NO, str(error))
