@@ -55,15 +55,21 @@ channels:
   slack: {slack: "${TEST_SINK}/slack"}
   hook:  {webhook: "${TEST_SINK}/webhook"}
 """
-"""Dear replies (verbosity 100 and more) fire ``cost``; the light model is far below the threshold."""
+"""``DEAR`` replies fire ``cost`` on the main model; the light one is far below the threshold."""
+DEAR = 200
+SYSTEM = "Answer briefly. " + "Our shop sells hiking gear and takes returns for thirty days. " * 10
 
 
 class Receiver:
-    """Stands for Slack and for webhooks: keeps what came, as (path, idempotency key, body)."""
+    """Stands for Slack and for webhooks: keeps what came, as (path, idempotency key, body).
+
+    ``open`` is how many it has taken and not answered yet.
+    """
 
     def __init__(self, delay: float = 0.0) -> None:
         self.got: list[tuple[str, str, Any]] = []
         self.delay = delay
+        self.open = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -78,8 +84,11 @@ class Receiver:
             body, more = body + message.get("body", b""), bool(message.get("more_body"))
         headers = {k.decode(): v.decode() for k, v in scope["headers"]}
         self.got.append((scope["path"], headers.get("idempotency-key", ""), json.loads(body)))
-        if self.delay:
+        self.open += 1
+        try:
             await asyncio.sleep(self.delay)
+        finally:
+            self.open -= 1
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
@@ -87,6 +96,10 @@ class Receiver:
         return [key for at, key, _ in self.got if at == path]
 
 
+
+
+def messages(prompt: str) -> Any:
+    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
 
 
 def free_port() -> int:
@@ -196,10 +209,11 @@ class Machine:
         return sorted(pid for pid, args in found.items() if f"-m bongsu {verb}" in args)
 
     def kill(self, verb: str) -> int:
-        """``kill -9`` of every child that runs ``verb``; how many that were."""
+        """``kill -9`` of every child that runs ``verb``; how many that were. Returns when they are dead."""
         pids = self.pids(verb)
         for pid in pids:
             send_signal(pid, signal.SIGKILL)
+        until(lambda: not any(map(alive, pids)), "the killed are dead")
         return len(pids)
 
     def stop(self, patience: float = 20.0) -> int:
@@ -240,7 +254,7 @@ class Machine:
         """One plain call: its id and its headers."""
         with self.client() as client:
             raw = client.chat.completions.with_raw_response.create(
-                model="shop", messages=[{"role": "user", "content": prompt}], **more)
+                model="shop", messages=messages(prompt), **more)
             raw.parse()
             return raw.headers["x-bongsu-call-id"], raw.headers
 
