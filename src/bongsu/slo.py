@@ -68,7 +68,8 @@ def burn(bad: int, total: int, target: Fraction) -> Fraction | None:
     >>> burn(1, 1000, Fraction(95, 100))
     Fraction(1, 50)
     """
-    return Fraction(bad, total) / (1 - target) if total else None
+    # In whole numbers: a fraction is brought to its lowest terms once, not at every step.
+    return Fraction(bad * target.denominator, total * (target.denominator - target.numerator)) if total else None
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Pair:
 
     def factor(self, period: Duration) -> Fraction:
         """The burn above which this share of a ``period``'s budget is gone within ``long``."""
-        return self.share * period / self.long
+        return Fraction(self.share.numerator * period, self.share.denominator * self.long)
 
 
 # Workbook table 5-8 (rows 1, 2, 4) with Sloth's 1d/2h row; the factors for 30 days are 14.4, 6, 3 and 1.
@@ -116,7 +117,7 @@ def pairs(period: Duration) -> tuple[Pair, ...]:
 
 def reachable(factor: Fraction, target: Fraction) -> bool:
     """Whether any error rate up to 100 % can exceed the factor: 14.4 never can at a 90 % target."""
-    return factor * (1 - target) < 1
+    return factor.numerator * (target.denominator - target.numerator) < factor.denominator * target.denominator
 
 
 def reachable_factor(factor: Fraction, target: Fraction) -> Fraction:
@@ -154,7 +155,7 @@ def counts(cells: Cells, objective: Objective, now: int, window: Duration) -> tu
 
 def warmth(created: int, watermark: int, window: Duration) -> Fraction:
     """Share of a window that has been lived through and seen. Below one half, the window does not vote."""
-    return max(Fraction(0), min(Fraction(1), Fraction(watermark - created, window)))
+    return Fraction(max(0, min(watermark - created, window)), window)
 
 
 def coverage(created: int, watermark: int, now: int, window: Duration) -> Fraction:
