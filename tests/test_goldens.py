@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 
 from bongsu.alert import Reading, Rule
-from bongsu.cell import Cells
+from bongsu.cell import Cell, Cells
+from bongsu.expression import read
+from bongsu.period import Calendar
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration, parse_money, parse_share
+from bongsu.slis.mean import Mean
 from bongsu.slo import (
     Budget,
+    Objective,
+    Slices,
     burn,
     coverage,
     pairs,
+    projected,
     reachable,
     reachable_factor,
     significant,
@@ -162,3 +169,80 @@ def test_an_idle_service_is_covered_and_a_stalled_pipeline_is_not() -> None:
     assert coverage(0, 2 * HOUR, 2 * HOUR, hour) == 1
     assert coverage(0, int(1.75 * HOUR), 2 * HOUR, hour) == Fraction(3, 4)
     assert coverage(2 * HOUR, 2 * HOUR, 2 * HOUR, hour) == 1
+
+
+def psi(*bad: int, n: int = 720, every: int = HOUR, skip: tuple[int, ...] = ()) -> Cells:
+    """One reading a slice: 0.3 in bad slices, 0.1 in the others, none in those skipped."""
+    return Cells(MINUTE, [Cell("psi", (), i * every, part, value) for i in range(n) if i not in skip
+                          for part, value in (("sum", 3 if i in bad else 1), ("per", 10))])
+
+
+def sliced(target: str, nodata: str = "exclude") -> Objective:
+    psi_mean = Mean(read("cost", "number"), read("input_tokens", "number"))
+    slices = Slices(psi_mean, HOUR, "<=", Fraction(2, 10), nodata)  # type: ignore[arg-type]
+    return Objective("drift", "psi", Fraction(target), Duration(30 * DAY), slices=slices)
+
+
+@pytest.mark.parametrize(("bad", "left", "exhausted"), [
+    (35, Fraction(1, 36), False), (36, 0, True), (37, Fraction(-1, 36), True),
+])
+def test_g8_hourly_slices_of_30_days_at_95_percent_allow_36_bad_ones(bad: int, left: Fraction, exhausted: bool) -> None:
+    cells, now = psi(*range(100, 100 + bad)), 720 * HOUR
+    budget = standing(cells, sliced("95/100"), now, now).budget
+    assert (budget.total, budget.bad) == (720, bad)
+    assert (budget.remaining, budget.exhausted) == (left, exhausted)
+
+
+@pytest.mark.parametrize(("window", "every", "target", "allowed"), [
+    (7 * DAY, MINUTE, "9995/10000", Fraction(504, 100)), (14 * DAY, HOUR, "95/100", Fraction(168, 10)),
+])
+def test_g9_a_budget_of_slices_is_that_of_the_whole_window(
+    window: int, every: int, target: str, allowed: Fraction
+) -> None:
+    slices = replace(sliced(target).slices, every=Duration(every))  # type: ignore[type-var]
+    goal = replace(sliced(target), slices=slices, window=Duration(window))
+    young = standing(psi(n=10, every=every), goal, 10 * every, 10 * every).budget
+    assert (1 - young.target) * young.total == allowed
+
+
+@pytest.mark.parametrize(("nodata", "total", "bad", "seen"), [
+    ("exclude", 710, 2, Fraction(71, 72)), ("bad", 720, 12, 1), ("good", 720, 2, 1),
+])
+def test_a_slice_without_data_is_what_the_policy_says(nodata: str, total: int, bad: int, seen: Fraction) -> None:
+    cells, now = psi(5, 6, skip=tuple(range(300, 310))), 720 * HOUR
+    found = standing(cells, sliced("95/100", nodata), now, now)
+    assert (found.budget.total, found.budget.bad, found.coverage) == (total, bad, seen)
+
+
+def test_a_late_event_changes_the_slice_it_belongs_to() -> None:
+    cells, now = psi(), 720 * HOUR
+    assert standing(cells, sliced("95/100"), now, now).budget.bad == 0
+    cells.add([Cell("psi", (), 40 * HOUR, "sum", 9)])
+    assert standing(cells, sliced("95/100"), now, now).budget.bad == 1
+
+
+def test_g10_a_calendar_budget_shows_to_date_and_projected_and_is_judged_to_date() -> None:
+    month = Calendar("month", "Asia/Seoul")
+    begin, end = month.span(1_767_193_200_000_000)
+    now = begin + (end - begin) // 3
+    budget = Budget(1_000_000, 8000, Fraction(99, 100))
+    assert budget.consumed == Fraction(8, 10)
+    assert projected(budget, month, now) == Fraction(8, 30)
+
+
+def test_a_calendar_budget_resets_at_local_midnight_and_a_rolling_one_does_not() -> None:
+    seoul = Calendar("month", "Asia/Seoul")
+    begin, _ = seoul.span(1_767_193_200_000_000)  # 2026-01-01 in Seoul is still December in UTC
+    cells = Cells(MINUTE, [Cell("failures", (), begin - HOUR, part, n) for part, n in (("total", 100), ("bad", 50))])
+    calendar = replace(objective("99/100", 30 * DAY), calendar=seoul)
+    assert standing(cells, calendar, begin - MINUTE, begin).budget.exhausted
+    assert standing(cells, calendar, begin + MINUTE, begin).budget.bad == 0
+    assert standing(cells, objective("99/100", 30 * DAY), begin + MINUTE, begin).budget.exhausted
+
+
+def test_a_day_of_daylight_saving_is_23_or_25_hours_long_and_the_window_knows() -> None:
+    berlin = Calendar("month", "Europe/Berlin")
+    begin, end = berlin.span(1_774_000_000_000_000)  # March 2026
+    assert end - begin == 31 * DAY - HOUR
+    begin, end = berlin.span(1_792_000_000_000_000)  # October 2026
+    assert end - begin == 31 * DAY + HOUR

@@ -80,3 +80,16 @@ def test_both_languages_have_every_phrase_with_the_same_words_in_it() -> None:
         assert {f for f in fields if f in english} == {f for f in fields if f in PHRASES["ko"][name]}, name
     assert UNITS["en"].keys() == UNITS["ko"].keys()
     assert TIERS["en"].keys() == TIERS["ko"].keys()
+
+
+def test_a_budget_of_slices_and_a_calendar_are_said_in_words() -> None:
+    text = SMALL.replace(
+        "  available: {signal: failures, target: 99%, window: 30d}",
+        "  available: {signal: failures, target: 99%, window: month, time_zone: Asia/Seoul}\n"
+        "  quick: {signal: latency, good: < 2s, slice: 1h, target: 95%, window: 30d, nodata: bad}")
+    policy = parse(text, "small.yaml", {})
+    assert ("objective available: 99% of what failures counts must be good over each month (Asia/Seoul): "
+            "10,000 bad of a million are allowed") in explain(policy)
+    assert ("objective quick: 95% of the 1 hour slices of 30 days must have latency below 2000 ms: 36 bad slices are "
+            "allowed, and one without data is bad") in explain(policy)
+    assert any("허용되는 불량 구간 36개, 데이터 없는 구간은 불량" in line for line in explain(policy, "ko"))

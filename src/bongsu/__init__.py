@@ -8,6 +8,7 @@ The story, in order. Each module may import only the modules above it; a test re
     cell        events counted: key x base window -> integers; add, total, vector
     ports       the shape of every outside part, all on one page
     guard       many findings -> one decision: allow, flag, tokenise, block
+    period      rolling and calendar windows
     slo         cells judged: objective, error budget, burn rate, coverage
     alert       conditions over time: pending, firing, clearing; hysteresis
     incident    alarm cause -> actions and their state -> residual risk

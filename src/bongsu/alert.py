@@ -8,7 +8,6 @@ is frozen: silence is not health.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,13 +16,22 @@ from typing import Literal
 from bongsu.cell import Cells, Labels
 from bongsu.ports import Sli
 from bongsu.quantity import Duration
-from bongsu.slo import MIN_BAD, Objective, Pair, burn, counts, reachable_factor, significant, warmth
+from bongsu.slo import (
+    MIN_BAD,
+    OPERATORS,
+    Objective,
+    Operator,
+    Pair,
+    burn,
+    counts,
+    reachable_factor,
+    significant,
+    warmth,
+)
 
 Phase = Literal["ok", "pending", "firing", "clearing"]
 Tier = Literal["severe", "major", "minor", "info"]
 TIERS: dict[Tier, str] = {"severe": "P0", "major": "P1", "minor": "P2", "info": "P3"}
-OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
-Operator = Literal[">", ">=", "<", "<="]
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,7 @@ class Cells:
     def __init__(self, base: int, cells: Iterable[Cell] = ()) -> None:
         self.base = base
         self._series: dict[str, dict[Labels, _Series]] = {}
+        self._slices: dict[str, dict[int, dict[int, dict[str, int]]]] = {}
         self.add(cells)
 
     def add(self, cells: Iterable[Cell]) -> None:
@@ -123,6 +124,8 @@ class Cells:
             if series is None:
                 series = by_labels[labels] = _Series()
             series.add(part, start, n)
+            for length, known in self._slices.get(signal, {}).items():
+                known.pop(start // length * length, None)
 
     def window(self, now: int, length: int) -> tuple[int, int]:
         """The half-open span [begin, end) of base windows that ends with the one now open.
@@ -146,11 +149,19 @@ class Cells:
                 by_labels[combination].sum(begin, end, out)
         return out
 
+    def slice(self, signal: str, begin: int, length: int) -> dict[str, int]:
+        """Sums over the slice [begin, begin + length), of all labels. Remembered until an event of it comes late."""
+        known = self._slices.setdefault(signal, {}).setdefault(length, {})
+        if begin not in known:
+            known[begin] = self.vector(signal, begin, begin + length)
+        return known[begin]
+
     def drop_before(self, start: int) -> None:
         """Forget base windows that begin before ``start`` (retention)."""
         for by_labels in self._series.values():
             for series in by_labels.values():
                 series.drop_before(start)
+        self._slices.clear()
 
     def __iter__(self) -> Iterator[Cell]:
         for signal, by_labels in sorted(self._series.items()):

@@ -31,7 +31,7 @@ class Plan:
 
     def longest_window(self) -> Duration:
         """How far back cells are needed."""
-        windows: list[int] = [o.window for o in self.objectives]
+        windows: list[int] = [o.reach for o in self.objectives]
         windows += [r.when.over for r in self.rules if isinstance(r.when, Threshold)]
         return Duration(max(windows, default=self.base))
 

@@ -12,9 +12,9 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Literal
 
-from bongsu.alert import OPERATORS, Burn, Rule, Threshold, Tier
+from bongsu.alert import Burn, Rule, Threshold, Tier
 from bongsu.quantity import NANO, show_duration, show_number, show_share
-from bongsu.slo import Standing
+from bongsu.slo import OPERATORS, Standing
 
 Phase = Literal["open", "cleared", "closed"]
 

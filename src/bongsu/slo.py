@@ -9,23 +9,43 @@ Source of the burn-rate method and of the 30-day factors: Google, The Site Relia
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
 from typing import Literal
 
 from bongsu.cell import Cells
+from bongsu.period import LONGEST, Calendar
+from bongsu.ports import Sli
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
 
 Severity = Literal["page", "ticket"]
+Operator = Literal[">", ">=", "<", "<="]
+OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+
+
+@dataclass(frozen=True)
+class Slices:
+    """How a gauge is budgeted: time is cut into slices of ``every``, each good if its value ``op`` ``limit``.
+
+    ``nodata`` says what a slice without a value is: left out (which lowers coverage), bad, or good.
+    """
+
+    sli: Sli
+    every: Duration
+    op: Operator
+    limit: Fraction
+    nodata: Literal["exclude", "bad", "good"] = "exclude"
 
 
 @dataclass(frozen=True)
 class Objective:
-    """At least ``target`` of a signal's events are good over a rolling ``window``.
+    """At least ``target`` of a signal's events (or of its time slices) are good over a window.
 
-    ``signal`` is the key of a signal whose vector has the parts ``bad`` and ``total``. ``created`` is when the
-    objective came to life: it is not judged on time before that.
+    ``signal`` is the key of a signal; without ``slices`` its vector has the parts ``bad`` and ``total``. The window is
+    rolling, or that of ``calendar``, in which case ``window`` is its nominal length. ``created`` is when the objective
+    came to life: it is not judged on time before that.
     """
 
     name: str
@@ -33,11 +53,18 @@ class Objective:
     target: Fraction
     window: Duration
     created: int = 0
+    calendar: Calendar | None = None
+    slices: Slices | None = None
 
     @property
     def allowed(self) -> Fraction:
         """Share of events that may be bad."""
         return 1 - self.target
+
+    @property
+    def reach(self) -> int:
+        """How far back events can matter."""
+        return self.window if self.calendar is None else LONGEST[self.calendar.unit]
 
 
 @dataclass(frozen=True)
@@ -148,9 +175,65 @@ def tail(k: int, n: int, p: Fraction) -> Fraction:
 
 
 def counts(cells: Cells, objective: Objective, now: int, window: Duration) -> tuple[int, int]:
-    """(bad, total) over a window that ends now."""
+    """(bad, total) over a window that ends now: events, or slices that have ended."""
+    if objective.slices is not None:
+        seen = sliced(cells, objective, objective.slices, now - window, now)
+        return seen.bad, seen.bad + seen.good
     vector = cells.vector(objective.signal, *cells.window(now, window))
     return vector.get("bad", 0), vector.get("total", 0)
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """How many slices of a span were good, bad, and without a value (and so left out)."""
+
+    good: int
+    bad: int
+    excluded: int
+
+
+def sliced(cells: Cells, objective: Objective, slices: Slices, begin: int, end: int) -> Sliced:
+    """Judge every slice that lies wholly in [begin, end) and in the objective's life."""
+    good = bad = excluded = 0
+    start = -(-max(begin, objective.created) // slices.every) * slices.every
+    while start + slices.every <= end:
+        value = slices.sli.value(cells.slice(objective.signal, start, slices.every))
+        start += slices.every
+        verdict = slices.nodata if value is None else "good" if OPERATORS[slices.op](value, slices.limit) else "bad"
+        good, bad, excluded = good + (verdict == "good"), bad + (verdict == "bad"), excluded + (verdict == "exclude")
+    return Sliced(good, bad, excluded)
+
+
+def budget(cells: Cells, objective: Objective, now: int) -> tuple[Budget, Fraction]:
+    """The budget now, and the share of its slices that had a value (1 where there are no slices).
+
+    A rolling window ends now; a calendar one began at its boundary. A budget of slices is that of the whole window:
+    (1 - target) of all its slices may be bad, less those left out.
+    """
+    begin, end = (now - objective.window, now) if objective.calendar is None else objective.calendar.span(now)
+    if objective.slices is None:
+        if objective.calendar is None:
+            bad, total = counts(cells, objective, now, objective.window)
+            return Budget(total, bad, objective.target), Fraction(1)
+        vector = cells.vector(objective.signal, begin, cells.window(now, Duration(0))[1])
+        return Budget(vector.get("total", 0), vector.get("bad", 0), objective.target), Fraction(1)
+    seen = sliced(cells, objective, objective.slices, begin, min(now, end))
+    lived = seen.good + seen.bad + seen.excluded
+    if not seen.good + seen.bad:
+        return Budget(0, 0, objective.target), Fraction(1 if not lived else 0)
+    total = (end - begin) // objective.slices.every - seen.excluded
+    return Budget(total, seen.bad, objective.target), Fraction(lived - seen.excluded, lived)
+
+
+def projected(budget: Budget, calendar: Calendar, now: int) -> Fraction | None:
+    """What a calendar budget will have consumed at its end if traffic goes on as so far and nothing more goes bad.
+
+    Shown beside what is consumed to date; the gate looks at the latter.
+    """
+    begin, end = calendar.span(now)
+    if budget.consumed is None or now <= begin:
+        return None
+    return budget.consumed * Fraction(now - begin, end - begin)
 
 
 def warmth(created: int, watermark: int, window: Duration) -> Fraction:
@@ -178,6 +261,7 @@ class Standing:
     burn: dict[Duration, Fraction | None]
     coverage: Fraction
     warming: bool
+    projected: Fraction | None = None
 
     @property
     def current(self) -> Fraction | None:
@@ -187,7 +271,7 @@ class Standing:
 
 def standing(cells: Cells, objective: Objective, now: int, watermark: int) -> Standing:
     """Judge one objective."""
-    bad, total = counts(cells, objective, now, objective.window)
+    spent, seen = budget(cells, objective, now)
     burns: dict[Duration, Fraction | None] = {}
     for pair in pairs(objective.window):
         for window in (pair.long, pair.short):
@@ -195,8 +279,9 @@ def standing(cells: Cells, objective: Objective, now: int, watermark: int) -> St
                 burns[window] = burn(*counts(cells, objective, now, window), objective.target)
     return Standing(
         objective,
-        Budget(total, bad, objective.target),
+        spent,
         burns,
-        coverage(objective.created, watermark, now, objective.window),
+        seen * coverage(objective.created, watermark, now, objective.window),
         warmth(objective.created, watermark, objective.window) < 1,
+        projected(spent, objective.calendar, now) if objective.calendar else None,
     )

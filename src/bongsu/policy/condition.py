@@ -12,12 +12,13 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import cast
 
-from bongsu.alert import Operator, Signal
+from bongsu.alert import Signal
 from bongsu.expression import Expression
 from bongsu.policy.fault import Misfit, did_you_mean, listed, quoted
 from bongsu.policy.scalar import read_number
 from bongsu.ports import Sli
 from bongsu.quantity import QuantityError, parse_duration, parse_money, parse_share
+from bongsu.slo import Operator
 
 _WHEN = re.compile(r"(?P<signal>[^\s<>=]+)\s*(?P<op>>=|<=|>|<)\s*(?P<value>\S.*?)\s*")
 _CLEAR = re.compile(r"(?P<op>>=|<=|>|<)\s*(?P<value>\S.*?)\s*")
@@ -89,6 +90,14 @@ def read_clear(text: str, when: Condition, signal: Signal) -> tuple[Operator, Fr
                      f"did you mean '{OPPOSITE[when.op][0]} …'?" if op[0] == when.op[0] else
                      "between the two an alert keeps its state, so they must not overlap")
     return op, limit
+
+
+def read_good(text: str, signal: Signal) -> tuple[Operator, Fraction]:
+    """Parse ``good`` of an objective over slices: what a slice's value must be, in the unit of its signal."""
+    match = _CLEAR.fullmatch(text)
+    if match is None:
+        raise Misfit("an operator and a value such as '<= 0.25'", quoted(text))
+    return cast(Operator, match["op"]), _value(match["value"], signal.unit, signal.name, match.start("value"))
 
 
 def _overlap(when: Condition, op: Operator, limit: Fraction) -> bool:

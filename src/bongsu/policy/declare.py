@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from bongsu import ports
 from bongsu.alert import Tier
@@ -14,7 +15,7 @@ from bongsu.event import COLUMNS, Origin
 from bongsu.guard import Guard
 from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.model import Heartbeat, Retention, Route, Service, Upstream
-from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo
+from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
 from bongsu.quantity import MINUTE, Duration, show_duration, show_share
 
 NAME = r"\w[\w.-]*"
@@ -59,18 +60,33 @@ class SignalDecl:
 
 @dataclass(frozen=True)
 class ObjectiveDecl:
-    """A promise about a ratio: ``target`` is the share that must be good over ``window``."""
+    """A promise: ``target`` is the share that must be good over ``window``, rolling (30d) or calendar (month).
+
+    Of a ratio, the good events count; of any other signal, the good time slices: each ``slice`` whose value is
+    ``good``. ``nodata`` says what a slice without a value is.
+    """
 
     signal: str = field(metadata={"ref": "signals"})
     target: Fraction
-    window: Duration
+    window: Window
+    time_zone: ZoneInfo | None = None
+    good: str = ""
+    slice: Duration | None = None
+    nodata: Literal["exclude", "bad", "good"] = "exclude"
 
     def __post_init__(self) -> None:
         if not 0 < self.target < 1:
             raise Misfit("a target above 0% and below 100%", show_share(self.target),
                          "a promise without an error budget cannot be kept", "target")
-        if self.window <= 0:
+        if self.window.length <= 0:
             raise Misfit("a duration above zero", "0", field="window")
+        if self.time_zone is not None and self.window.unit is None:
+            raise Misfit("no time zone with a rolling window", quoted(str(self.time_zone)),
+                         "use window: week, month, quarter or year", "time_zone")
+        if bool(self.good) != (self.slice is not None):
+            have, lack = ("good", "slice") if self.good else ("slice", "good")
+            raise Misfit(f"'{lack}' beside '{have}', such as good: '<= 0.25' with slice: 1h", f"'{have}' alone",
+                         field=have)
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,19 @@ class _Words:
     # ---- the rest ----
 
     def objective(self, objective: Objective) -> str:
-        signal = next(s.name for s in self.policy.plan.signals if s.key == objective.signal)
+        signal = next(s for s in self.policy.plan.signals if s.key == objective.signal)
+        window = self.duration(objective.window)
+        if objective.calendar is not None:
+            window = self.phrases[objective.calendar.unit].format(zone=objective.calendar.zone)
+        if objective.slices is not None:
+            return self.say("slices", name=objective.name, target=show_share(objective.target, 6), signal=signal.name,
+                            window=window, slice=self.duration(objective.slices.every),
+                            op=self.phrases[objective.slices.op], limit=show(objective.slices.limit, signal.unit),
+                            bad=show_number(objective.allowed * (objective.window // objective.slices.every), 2),
+                            nodata=self.phrases[objective.slices.nodata])
         bad = objective.allowed * 10**6
-        return self.say("objective", name=objective.name, target=show_share(objective.target, 6), signal=signal,
-                        window=self.duration(objective.window),
+        return self.say("objective", name=objective.name, target=show_share(objective.target, 6), signal=signal.name,
+                        window=window,
                         bad=f"{int(bad):,}" if bad.denominator == 1 else show_number(bad))
 
     def guard(self, guard: Guard) -> str:

@@ -16,8 +16,9 @@ from bongsu import registry
 from bongsu.alert import Burn, Rule, Signal, Threshold
 from bongsu.engine import Plan
 from bongsu.event import LABELS
-from bongsu.policy.condition import read_clear, read_when, unit_of
-from bongsu.policy.declare import AlertDecl, Document, SignalDecl
+from bongsu.period import Calendar
+from bongsu.policy.condition import read_clear, read_good, read_when, unit_of
+from bongsu.policy.declare import AlertDecl, Document, ObjectiveDecl, SignalDecl
 from bongsu.policy.fault import Misfit, closest, did_you_mean, listed, quoted
 from bongsu.policy.model import Note, Policy
 from bongsu.policy.node import Items, Table, Text
@@ -26,7 +27,7 @@ from bongsu.policy.setting import settings
 from bongsu.ports import Sli
 from bongsu.quantity import Duration, Rate, show_duration, show_number, show_share
 from bongsu.response import Playbook
-from bongsu.slo import Objective, Pair, Severity, pairs, reachable, reachable_factor
+from bongsu.slo import Objective, Pair, Severity, Slices, pairs, reachable, reachable_factor
 
 ROLES = ("primary", "light", "conservative")
 _NOUNS = {"upstreams": "an upstream", "routes": "a route", "guards": "a guard", "signals": "a signal",
@@ -139,16 +140,37 @@ class Linker:
 
     def objectives(self, signals: Mapping[str, Signal]) -> Iterator[Objective]:
         for name, decl in self.document.objectives.items():
-            self.whole(("objectives", name, "window"), decl.window)
+            self.whole(("objectives", name, "window"), decl.window.length)
             signal = signals.get(decl.signal)
             if signal is None:
                 continue
-            if not {"bad", "total"} <= set(signal.sli.parts()):
+            slices = None
+            if decl.slice is not None:
+                slices = self.slices(name, decl, decl.slice, signal)
+            elif not {"bad", "total"} <= set(signal.sli.parts()):
                 ratios = [s.name for s in signals.values() if "bad" in s.sli.parts()]
                 self.reader.fault(("objectives", name, "signal"), "a signal of kind ratio",
-                                  f"'{decl.signal}' of kind {signal.sli.kind}", did_you_mean(decl.signal, ratios))
+                                  f"'{decl.signal}' of kind {signal.sli.kind}", did_you_mean(decl.signal, ratios)
+                                  or "a promise about any other kind needs 'good' and 'slice'")
                 continue
-            yield Objective(name, signal.key, decl.target, decl.window)
+            unit = decl.window.unit
+            calendar = Calendar(unit, str(decl.time_zone or "UTC")) if unit else None
+            yield Objective(name, signal.key, decl.target, decl.window.length, calendar=calendar, slices=slices)
+
+    def slices(self, name: str, decl: ObjectiveDecl, every: Duration, signal: Signal) -> Slices | None:
+        """How a gauge is budgeted; the slice must fit the base window, and the window must be made of slices."""
+        at = ("objectives", name)
+        self.whole((*at, "slice"), every)
+        if every > 0 and decl.window.length % every:
+            length = show_duration(decl.window.length)
+            self.reader.fault((*at, "slice"), f"a slice that the window ({length}) is made of",
+                              quoted(show_duration(every)))
+        try:
+            op, limit = read_good(decl.good, signal)
+        except Misfit as error:
+            self.reader.misfit((*at, "good"), error)
+            return None
+        return Slices(signal.sli, every, op, limit, decl.nodata)
 
     def rule(self, name: str, decl: AlertDecl, signals: Mapping[str, Signal],
              objectives: Mapping[str, Objective]) -> Rule | None:

@@ -37,6 +37,11 @@ PHRASES: dict[Language, dict[str, str]] = {
         ">": "above", ">=": "at or above", "<": "below", "<=": "at or below",
         "objective": "objective {name}: {target} of what {signal} counts must be good over {window}: "
                      "{bad} bad of a million are allowed",
+        "slices": "objective {name}: {target} of the {slice} slices of {window} must have {signal} {op} {limit}: "
+                  "{bad} bad slices are allowed{nodata}",
+        "exclude": "", "bad": ", and one without data is bad", "good": ", and one without data is good",
+        "week": "each week ({zone})", "month": "each month ({zone})", "quarter": "each quarter ({zone})",
+        "year": "each year ({zone})",
         "guard": "guard {name}: looks for {check} in {on}{routes}; a finding {act}; "
                  "it may take {timeout}, and if it fails {fails}",
         "shadow": "guard {name} (shadow, it changes nothing): looks for {check} in {on}{routes}",
@@ -76,6 +81,10 @@ PHRASES: dict[Language, dict[str, str]] = {
         "and": ", ",
         ">": "초과", ">=": "이상", "<": "미만", "<=": "이하",
         "objective": "목표 {name}: {window} 동안 {signal} 가운데 {target} 이상이 정상: 백만 건에 {bad}건까지 허용",
+        "slices": "목표 {name}: {window} 동안 {slice} 단위 구간의 {target}에서 {signal} 값이 {limit} {op}여야 함: "
+                  "허용되는 불량 구간 {bad}개{nodata}",
+        "exclude": "", "bad": ", 데이터 없는 구간은 불량", "good": ", 데이터 없는 구간은 양호",
+        "week": "매주({zone})", "month": "매월({zone})", "quarter": "매 분기({zone})", "year": "매년({zone})",
         "guard": "가드 {name}: {on}에서 {check} 검사{routes}; 발견되면 {act}; "
                  "제한 시간 {timeout}, 검사 실패 시 {fails}",
         "shadow": "가드 {name}(관찰만): {on}에서 {check} 검사{routes}",

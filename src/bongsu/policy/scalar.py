@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NewType
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from bongsu.policy.fault import Misfit, quoted
+from bongsu.period import NOMINAL, Unit
+from bongsu.policy.fault import Misfit, did_you_mean, quoted
 from bongsu.quantity import (
     DAY,
     Duration,
@@ -41,6 +43,16 @@ Undo = NewType("Undo", int)
 NEVER = Undo(-1)
 
 LONGEST = Duration(36_525 * DAY)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a budget is over: a rolling ``length``, or the nominal one of a calendar ``unit``."""
+
+    length: Duration
+    unit: Unit | None = None
+
+
 _CLOCK = r"(?:\d+:)?\d{1,2}:\d{2}(?:\.\d{1,6})?"
 _NUMBER = re.compile(r"-?\d[\d_]*(?:\.\d+)?")
 
@@ -86,6 +98,23 @@ def read_timing(text: str) -> Span:
         return read_span(text)
     moment = read_moment(text)
     return Span(moment, moment)
+
+
+def read_window(text: str) -> Window:
+    """``30d``, or a calendar window: ``week``, ``month``, ``quarter``, ``year``."""
+    for unit, length in NOMINAL.items():
+        if text == unit:
+            return Window(length, unit)
+    return Window(_duration(text))
+
+
+def read_zone(text: str) -> ZoneInfo:
+    """A time zone of the IANA database."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        close = did_you_mean(text, available_timezones())
+        raise Misfit("a time zone such as Asia/Seoul", quoted(text), close) from None
 
 
 def read_undo(text: str) -> Undo:
@@ -152,6 +181,7 @@ def _strict(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 _N = r"\d[\d_]*(?:\.\d+)?"
+_UNITS = "|".join(NOMINAL)
 SCALARS: dict[Any, Scalar] = {
     Duration: Scalar("a duration", _duration, rf"^(?:{_N}(?:us|ms|s|m|h|d|w))+$"),
     Fraction: Scalar("a percentage", _strict(parse_share), rf"^{_N}\s*%$"),
@@ -162,6 +192,8 @@ SCALARS: dict[Any, Scalar] = {
     bool: Scalar("true or false", _bool, "^(?:true|false)$", "boolean"),
     Moment: Scalar("a time", read_moment, f"^{_CLOCK}$"),
     Span: Scalar("a span", read_span, rf"^{_CLOCK}\s*\.\.\s*{_CLOCK}$"),
+    Window: Scalar("a duration, or a calendar window", read_window, rf"^(?:{_N}(?:us|ms|s|m|h|d|w))+$|^(?:{_UNITS})$"),
+    ZoneInfo: Scalar("a time zone", read_zone, r"^[A-Za-z0-9_+/-]+$"),
     Undo: Scalar("when to take it back", read_undo, rf"^(?:clear|never|clear\s+for\s+(?:{_N}(?:us|ms|s|m|h|d|w))+)$"),
     Timing: Scalar("a time or a span", read_timing, rf"^{_CLOCK}(?:\s*\.\.\s*{_CLOCK})?$"),
 }
