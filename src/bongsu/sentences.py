@@ -1,0 +1,69 @@
+"""What the engine says in English, and the same in Korean.
+
+The engine, the playbooks and the gate write one English sentence into every record. ``say`` turns it into the reader's
+language, for the cockpit and for notices alike; what it does not know it leaves as it is.
+"""
+
+# ruff: noqa: E501 - a sentence stays on one line, so that it can be found
+
+from __future__ import annotations
+
+import re
+
+# Groups keep their names; a group that is itself a sentence is said too.
+_SAID: tuple[tuple[str, str], ...] = (
+    (r"no data", "데이터 없음"),
+    (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) is (?P<b>.+) over (?P<over>\S+), alert at (?P<limit>.+)",
+     "최근 {over} 동안 {a}{where} 값이 {b}입니다. 알림 기준은 {limit}입니다."),
+    (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) burns its error budget (?P<b>\S+) faster than its (?P<target>\S+) target allows",
+     "{a}{where} 목표({target})의 오류 예산이 허용 속도보다 {b} 빠르게 줄고 있습니다."),
+    (r"(?P<a>\S+) is told", "{a} 채널에 알림"),
+    (r"guard (?P<a>\S+) is enforced", "가드 {a} 강제 적용"),
+    (r"deploys are frozen", "배포 동결"),
+    (r"(?P<a>\S+) moves to (?P<b>[^,\s]+)", "{a} 경로를 {b} 쪽으로 전환"),
+    (r"only (?P<a>\S+) % of the time of (?P<b>.+) has been seen", "{b} 목표는 전체 시간의 {a}%만 관측되었습니다"),
+    (r"the error budget of (?P<a>.+) is spent", "{a} 목표의 오류 예산이 소진되었습니다"),
+    (r"only (?P<a>\S+) % of the error budget of (?P<b>.+) is left: a person must approve",
+     "{b} 목표의 오류 예산이 {a}%만 남아 사람의 승인이 필요합니다"),
+    (r"(?P<a>\S+) % of the error budget of (?P<b>.+) is left", "{b} 목표의 오류 예산이 {a}% 남았습니다"),
+    (r"alert (?P<a>.+) is firing", "{a} 알림이 발생 중입니다"),
+    (r"frozen by (?P<a>[^:]+): (?P<b>.+)", "{a}에 의해 동결됨: {b}"),
+    (r"events are not stored \((?P<a>.+)\); free disk space, nothing is lost meanwhile",
+     "이벤트를 저장하지 못했습니다({a}). 디스크 공간을 확보하세요. 그동안의 이벤트는 사라지지 않습니다."),
+    (r"allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space \((?P<a>.+)\)",
+     "기한이 지난 허용 항목을 지우지 못했습니다({a}). 게이트웨이에서는 이미 효력이 없습니다. 디스크 공간을 확보하세요."),
+    (r"the alert is no longer in the policy", "정책에서 삭제된 알림"),
+    (r"the last events were read (?P<a>\d+) s ago", "마지막 이벤트를 읽은 지 {a}초가 지났습니다"),
+)
+_PATTERNS = tuple((re.compile(pattern), korean) for pattern, korean in _SAID)
+
+
+def say(text: str, lang: str) -> str:
+    """An engine's sentence in the reader's language, or unchanged where there is no other form.
+
+    >>> say("deploys are frozen", "ko"), say("deploys are frozen", "en"), say("anything else", "ko")
+    ('배포 동결', 'deploys are frozen', 'anything else')
+    """
+    if lang != "ko":
+        return text
+    for pattern, korean in _PATTERNS:
+        found = pattern.fullmatch(text)
+        if found:
+            groups = {name: say(value, lang) for name, value in found.groupdict("").items()}
+            return korean.format(**groups | {"over": span(groups.get("over", ""), lang)})
+    parts = text.split(", ")
+    return ", ".join(say(part, lang) for part in parts) if len(parts) > 1 else text
+
+
+_UNITS = {"d": "일", "h": "시간", "m": "분", "s": "초"}
+
+
+def span(text: str, lang: str) -> str:
+    """A duration in the reader's language.
+
+    >>> span("1h30m", "ko"), span("30d", "en"), span("whole", "ko")
+    ('1시간 30분', '30d', 'whole')
+    """
+    if lang != "ko" or not re.fullmatch(r"(\d+[dhms])+", text):
+        return text
+    return " ".join(n + _UNITS[unit] for n, unit in re.findall(r"(\d+)([dhms])", text))
