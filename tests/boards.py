@@ -7,7 +7,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bongsu.board import ActionRow, AlertRow, Board, BurnRow, ObjectiveRow, ResidualRow, Storyboard, TimelineRow
+from bongsu.board import (
+    ActionRow,
+    AlertRow,
+    AllowedRow,
+    Board,
+    BurnRow,
+    ObjectiveRow,
+    ResidualRow,
+    Storyboard,
+    TimelineRow,
+)
 from bongsu.quantity import HOUR, MINUTE, SECOND
 
 NOW = 1_790_000_000 * SECOND
@@ -126,6 +136,17 @@ class FakeDesk:
     def undo(self, incident: str, actor: str, reason: str) -> bool:
         self.done.append(("undo", incident, actor, reason))
         return incident != PAST.id
+
+    def allow(self, guard: str, text: str, lasting: str, reason: str, actor: str) -> dict[str, Any]:
+        self.done.append(("allow", guard, lasting, actor, reason))
+        return {"id": "ALLOW_AAAABBBBCCCCDDDD", "guard": guard, "until": NOW + HOUR, "notice": ""}
+
+    def allowed(self) -> tuple[AllowedRow, ...]:
+        return self.shown.allowed
+
+    def disallow(self, entry: str, actor: str, reason: str) -> bool:
+        self.done.append(("disallow", entry, actor, reason))
+        return entry in {row.id for row in self.shown.allowed}
 
     def audit_tail(self, n: int) -> list[dict[str, Any]]:
         return [{"n": i} for i in range(min(n, 3))]
