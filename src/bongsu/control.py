@@ -36,6 +36,7 @@ from bongsu.stores.state import State as Store
 REPUBLISH = 2 * SECOND
 COMMIT_EVERY = 5 * SECOND
 LAKE_EVERY = 30 * SECOND
+EXPIRE_EVERY = SECOND
 SWEEP_EVERY = HOUR
 CHECKPOINT_EVERY = 10 * SECOND
 SPOOL_BYTES = 16 << 20
@@ -51,6 +52,7 @@ ADVICE = {
     "steps": "steps cannot be recorded, so none is carried out; free disk space",
     "clock": "the clock went back and that cannot be recorded; free disk space",
     "lake": "the lake is not filled; free disk space",
+    "allow": "allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space",
     "checkpoint": "the audit log cannot be signed; run `bongsu audit verify`",
     "sweep": "retention cannot be carried out",
 }
@@ -89,7 +91,7 @@ class Control:
         self.plan = self._with_creation(replace(policy.plan, signals=(*policy.plan.signals, CALLS)))
         self.counter = Counter(self.plan.signals, self.plan.base)
         self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
-        self._due: dict[str, int] = {"lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
+        self._due: dict[str, int] = {"allow": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
         self._marks = dict(self.log.marks())
         self.counted = 0
         self._backfill()
@@ -187,7 +189,7 @@ class Control:
             self.engine, self.now = came_back(self.engine, clock)
         self.plan = born(self.plan, {o.name: min(o.created, clock) for o in self.plan.objectives})
         self._committed = 0
-        self._due = {"lake": 0, "sweep": clock + SWEEP_EVERY, "checkpoint": clock + CHECKPOINT_EVERY}
+        self._due = {"allow": 0, "lake": 0, "sweep": clock + SWEEP_EVERY, "checkpoint": clock + CHECKPOINT_EVERY}
         self.attempt("clock", lambda: self._record_the_clock(back))
         self.attempt("live", self.publish)
 
@@ -270,9 +272,13 @@ class Control:
 
     def _housekeeping(self) -> None:
         for what, every, work in (("lake", LAKE_EVERY, self._fill_lake), ("sweep", SWEEP_EVERY, self._sweep),
+                                  ("allow", EXPIRE_EVERY, self._expire),
                                   ("checkpoint", CHECKPOINT_EVERY, lambda: self.store.checkpoint(self.now))):
             if self.now >= self._due[what]:
                 self._due[what] = self.now + (every if self.attempt(what, work) else SECOND)
+
+    def _expire(self) -> None:
+        self.revision += self.store.expire_allowed(self.now, self.policy.hash) > 0
 
     def _fill_lake(self) -> None:
         """Whole batches go to the lake; files are named by position, so doing it again writes the same file."""
