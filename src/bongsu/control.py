@@ -87,7 +87,7 @@ class Control:
         self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
         self.revision = 0
         self._committed = 0
-        self.engine, self.now = came_back(store.engine_state(), clock())
+        self.engine, self.now = came_back(remembered := store.engine_state(), clock())
         self.plan = self._with_creation(replace(policy.plan, signals=(*policy.plan.signals, CALLS)))
         self.counter = Counter(self.plan.signals, self.plan.base)
         self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
@@ -96,6 +96,8 @@ class Control:
         self.counted = 0
         self._backfill()
         self.publish()
+        if (back := remembered.watermark - self.now) > 0:
+            self.attempt("clock", lambda: self._record_the_clock(back))
 
     def cycle(self) -> int:
         """Read what there is, judge, and publish. Returns how many events were new."""
@@ -164,7 +166,11 @@ class Control:
         frozen = {key.partition("/")[2]: str(value) for key, value in self.store.changes().items()
                   if key.startswith("freeze/")}
         with self.lock:
-            judged, engine = standings(self.plan, self.cells, self.engine, now), self.engine
+            engine = self.engine
+            # As of the last look, unless that is too old: else the moment since then is missing from an objective that
+            # is a second old, and the gate would waver.
+            at = now if now - engine.watermark > self.plan.stale_after else engine.watermark
+            judged = standings(self.plan, self.cells, engine, at)
         return gate.judge(self.plan.service, stage, judged, paging(self.plan, engine), frozen, now, engine.watermark,
                           self.plan.stale_after)
 
