@@ -67,6 +67,7 @@ def test_the_dear_hours_make_one_incident_that_is_undone() -> None:
 
 
 @pytest.mark.real
+@pytest.mark.timeout(600)
 def test_a_million_events_of_a_month_are_counted_and_judged(tmp_path: Path) -> None:
     events = month(1_000_000)
     shuffled = list(events)
