@@ -160,7 +160,7 @@ def test_what_a_channel_is_told_of_one_alert_keeps_its_order_over_incidents(tmp_
         state.retry(take(state, T0 + SECOND), "answered 503", T0 + SECOND)
         fire(state, (Notify("ops"), Notify("boss")), "INC-2", now=T0 + SECOND)
         other = take(state, T0 + SECOND)
-        assert other.settings == {"channel": "boss"}, "another channel does not wait"
+        assert other.settings["channel"] == "boss", "another channel does not wait"
         assert state.claim(T0 + SECOND) is None
         over = take(state, T0 + 9 * SECOND)
         assert (over.way, over.incident.id) == ("undo", "INC-1")

@@ -98,18 +98,23 @@ class Check(Protocol):
 
 @dataclass(frozen=True)
 class Notice:
-    """What a channel is told. ``key`` is the same for every notice of one alert; ``delivery`` is unique per notice."""
+    """What a channel is told. ``key`` is the same for every notice of one alert; ``delivery`` is unique per notice.
+
+    ``title`` and ``text`` are in ``language`` already; the names of ``facts`` are for machines, and a channel that
+    shows them to people has words for them.
+    """
 
     key: str
     delivery: str
     title: str
     text: str
-    state: Literal["firing", "resolved", "test"]
+    state: Literal["firing", "acknowledged", "resolved", "test"]
     tier: str
     service: str
     at: int
     url: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    language: Literal["en", "ko"] = "en"
 
 
 @dataclass(frozen=True)
@@ -121,20 +126,28 @@ class Receipt:
 
 
 class Retry(Exception):
-    """Not now: the effect did not happen, try again (after ``after`` microseconds, if the outside said so)."""
+    """Not now: try again (after ``after`` microseconds, if the outside said so).
 
-    def __init__(self, why: str, after: int | None = None) -> None:
+    The effect did not happen, unless ``unclear``: then it may have, and what must not be repeated is left to a person.
+    ``alone`` says that only this notice has to wait, not all that goes to the same place.
+    """
+
+    def __init__(self, why: str, after: int | None = None, *, unclear: bool = False, alone: bool = False) -> None:
         super().__init__(why)
-        self.after = after
+        self.after, self.unclear, self.alone = after, unclear, alone
 
 
 class Refused(Exception):
-    """Not ever: trying again will not help; a person must look."""
+    """Not ever: trying again will not help; a person must look. ``status`` is HTTP's, where that was the reason."""
+
+    def __init__(self, why: str, status: int = 0) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said to a post that it took (2xx). Header names are in lower case."""
+    """What a server said to a request that it took (2xx). Header names are in lower case."""
 
     status: int
     body: bytes = b""
@@ -156,9 +169,25 @@ class Outside(Protocol):
         """One HTTP post. Raises ``Retry`` or ``Refused`` where it was not taken, without a word of the URL."""
         ...
 
+    async def ask(self, method: str, url: Secret, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """The same with another method; without a body where it is empty."""
+        ...
+
+    async def remember(self, key: str, value: Any) -> None:
+        """Keep a value (JSON) of this channel by name, durable when this returns; None forgets."""
+        ...
+
+    async def recall(self, key: str) -> Any:
+        """What was remembered under a name, None where nothing was."""
+        ...
+
 
 class Channel(Protocol):
-    """Who is told. Raises ``Retry`` or ``Refused``; a returned receipt means delivered."""
+    """Who is told. Raises ``Retry`` or ``Refused``; a returned receipt means delivered.
+
+    A channel that must not be told twice has ``on_unknown = "never"``: where it is not known whether it was told, a
+    person is left to find out.
+    """
 
     async def send(self, notice: Notice, outside: Outside) -> Receipt: ...
 
@@ -193,8 +222,10 @@ class Action(Protocol):
     or leave it to a person. ``traffic`` says that it changes what users get, so the kill switch holds it."""
 
     kind: ClassVar[str]
-    on_unknown: ClassVar[Literal["retry", "never"]]
     traffic: ClassVar[bool]
+
+    @property
+    def on_unknown(self) -> Literal["retry", "never"]: ...
 
     async def do(self, notice: Notice, send: Send) -> Done:
         """Carry it out; ``notice`` describes the incident, its ``delivery`` is the step's idempotency key."""

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
+from bongsu.channels.words import label
 from bongsu.ports import Notice, Outside, Receipt, Retry
 
-LOOK = {"firing": (":rotating_light:", "#c62828"), "resolved": (":white_check_mark:", "#2e7d32"),
-        "test": (":bell:", "#546e7a")}
+LOOK = {"firing": (":rotating_light:", "#c62828"), "acknowledged": (":eyes:", "#ef6c00"),
+        "resolved": (":white_check_mark:", "#2e7d32"), "test": (":bell:", "#546e7a")}
 LONGEST_TITLE, LONGEST_TEXT, LONGEST_FIELD, MOST_FIELDS = 400, 2900, 1800, 10
 
 
@@ -36,12 +37,12 @@ def message(notice: Notice) -> dict[str, Any]:
     if notice.text:
         blocks.append({"type": "section", "text": _marked(_fit(notice.text, LONGEST_TEXT))})
     if notice.facts:
-        fields = [_marked(f"*{_fit(k, 100)}*\n{_fit(v, LONGEST_FIELD)}")
+        fields = [_marked(f"*{_fit(label(notice, k), 100)}*\n{_fit(v, LONGEST_FIELD)}")
                   for k, v in list(notice.facts.items())[:MOST_FIELDS]]
         blocks.append({"type": "section", "fields": fields})
     about = " · ".join(_fit(part, 300) for part in (notice.service, notice.tier, notice.key))
     if notice.url:
-        about += f" · <{escape(notice.url).replace('|', '%7C')}|open>"
+        about += f" · <{escape(notice.url).replace('|', '%7C')}|{label(notice, 'open').lower()}>"
     blocks.append({"type": "context", "elements": [_marked(about)]})
     return {"text": title, "attachments": [{"color": colour, "blocks": blocks}]}
 

@@ -9,7 +9,7 @@ The body:
 ``key`` is the same for every notice about one alert, ``delivery`` is unique; it comes as the header
 ``idempotency-key`` too, and a notice that is sent again carries the same one. With a ``secret`` the header
 ``x-bongsu-signature: t=SECONDS,v1=HEX`` holds HMAC-SHA256(secret, ``SECONDS.BODY``); ``verified`` is what a receiver
-does.
+does. A ``template`` (Jinja2) makes another JSON body of the same fields: ``{"text": {{ title | tojson }}}``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from hashlib import sha256
 
 import msgspec
 
+from bongsu.channels.template import check, render
 from bongsu.ports import Notice, Outside, Receipt
 from bongsu.quantity import MINUTE, SECOND
 
@@ -32,13 +33,18 @@ _ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 @dataclass(frozen=True)
 class Webhook:
-    """``{webhook: https://…, secret: secret://…}``. Any 2xx answer is a receipt."""
+    """``{webhook: https://…, secret: secret://…, template: …}``. Any 2xx answer is a receipt."""
 
     url: str
     secret: str = ""
+    template: str = ""
+
+    def __post_init__(self) -> None:
+        if self.template:
+            check(self.template)
 
     async def send(self, notice: Notice, outside: Outside) -> Receipt:
-        data = body(notice)
+        data = render(self.template, notice) if self.template else body(notice)
         headers = {"content-type": "application/json", "idempotency-key": notice.delivery}
         if self.secret:
             headers[SIGNATURE] = signature(outside.secret(self.secret).reveal(), data, outside.now())

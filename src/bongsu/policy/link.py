@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, cast
 
 from bongsu import registry
 from bongsu.alert import Burn, Rule, Signal, Threshold
@@ -24,7 +24,7 @@ from bongsu.policy.model import Note, Policy
 from bongsu.policy.node import Items, Table, Text
 from bongsu.policy.read import Reader, Reference, Trail
 from bongsu.policy.setting import settings
-from bongsu.ports import Sli
+from bongsu.ports import Action, Sli
 from bongsu.quantity import Duration, Rate, show_duration, show_number, show_share
 from bongsu.response import Playbook
 from bongsu.slo import Objective, Pair, Severity, Slices, pairs, reachable, reachable_factor
@@ -238,12 +238,20 @@ class Linker:
         notify = registry.part("actions", "notify")
         for name, alert in self.document.alerts.items():
             if alert.to:
-                yield Playbook(tell(name), name, tuple(map(notify, alert.to)))
+                yield Playbook(tell(name), name, tuple(self.careful(notify(channel)) for channel in alert.to))
         for name, decl in self.document.playbooks.items():
             steps = self.reader.nodes["playbooks", name, "do"]
             if isinstance(steps, Items) and not steps.items:
                 self.reader.fault(("playbooks", name, "do"), "at least one step", "none")
-            yield Playbook(name, decl.on, decl.do, decl.undo_after)
+            yield Playbook(name, decl.on, tuple(map(self.careful, decl.do)), decl.undo_after)
+
+    def careful(self, step: Action) -> Action:
+        """A notice to a channel that must not be told twice is one that is not repeated."""
+        if step.kind != "notify":
+            return step
+        channel = self.document.channels.get(getattr(step, "channel", ""))
+        never = getattr(channel, "on_unknown", "retry") == "never"
+        return cast(Action, replace(cast(Any, step), once=True)) if never else step
 
     def policy(self, digest: str) -> Policy:
         """Check and build; the result counts only if there are no faults."""
