@@ -11,9 +11,12 @@ The story, in order. Each module may import only the modules above it; a test re
     period      rolling and calendar windows
     slo         cells judged: objective, error budget, burn rate, coverage
     alert       conditions over time: pending, firing, clearing; hysteresis
+    mute        windows and silences: who need not be told now
+    notice      who is told, and when: groups, repeats, inhibition, escalation
     incident    alarm cause -> actions and their state -> residual risk
     response    playbook + incident -> steps, holds, undo: the pure part of the durable engine
     gate        budgets + alerts + freezes -> allow, deny, inconclusive
+    override    an exemption from the gate: asked for by one, approved by another, signed, and over at a time
     merkle      one root for a whole log; proofs that a record is in it, that it only grew
     checkpoint  a log's size and root, signed: the form every transparency log speaks
     audit       every decision as a leaf of a Merkle log; record, proof, verify

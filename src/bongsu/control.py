@@ -17,8 +17,8 @@ from sqlalchemy.exc import OperationalError
 
 from bongsu import gate
 from bongsu.alert import Rule, Signal, State
-from bongsu.cell import Cell, Cells, Labels
-from bongsu.engine import EngineState, Plan, born, paging, standings, tick
+from bongsu.cell import OTHER, Cell, Cells, Labels, capped
+from bongsu.engine import EngineState, Plan, born, standings, tick
 from bongsu.expression import read
 from bongsu.folder import Folder
 from bongsu.live import Publisher
@@ -32,6 +32,7 @@ from bongsu.stores.database import StateError
 from bongsu.stores.lake import Lake, LakeError
 from bongsu.stores.log import EventLog, LogError
 from bongsu.stores.state import State as Store
+from bongsu.verdicts import judge_now
 
 REPUBLISH = 2 * SECOND
 COMMIT_EVERY = 5 * SECOND
@@ -87,6 +88,8 @@ class Control:
         self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
         self.revision = 0
         self._committed = 0
+        self._full: set[str] = set()
+        self._released: frozenset[str] = frozenset()
         self.engine, self.now = came_back(remembered := store.engine_state(), clock())
         self.plan = self._with_creation(replace(policy.plan, signals=(*policy.plan.signals, CALLS)))
         self.counter = Counter(self.plan.signals, self.plan.base)
@@ -95,7 +98,7 @@ class Control:
         self._marks = dict(self.log.marks())
         self.counted = 0
         self._backfill()
-        self.publish()
+        self.attempt("live", self.publish)
         if (back := remembered.watermark - self.now) > 0:
             self.attempt("clock", lambda: self._record_the_clock(back))
 
@@ -136,7 +139,7 @@ class Control:
     def judge(self) -> None:
         """One tick at ``now``; what it decided is durable before anybody acts on it."""
         with self.lock:
-            state, decisions = tick(self.plan, self.cells, self.engine, self.now)
+            state, decisions = tick(self.plan, self.cells, self.engine, self.now, self._released)
         # Phases change only with a decision; values and the watermark alone can wait for the next commit.
         if decisions or self.now - self._committed >= COMMIT_EVERY:
             self.store.commit(state, decisions, self.plan, self.policy.hash, self.now)
@@ -146,6 +149,10 @@ class Control:
         if decisions:
             self.revision += 1
             self.decided()
+
+    def release(self, incident: str) -> None:
+        """A person took an incident's actions back: it may close once its alert is clear."""
+        self._released |= {incident}
 
     def publish(self) -> None:
         """Make the changes now in force live in every gateway."""
@@ -162,17 +169,7 @@ class Control:
 
     def verdict(self, stage: str) -> gate.Verdict:
         """The deploy gate's answer, now."""
-        now = max(self.now, self.clock())
-        frozen = {key.partition("/")[2]: str(value) for key, value in self.store.changes().items()
-                  if key.startswith("freeze/")}
-        with self.lock:
-            engine = self.engine
-            # As of the last look, unless that is too old: else the moment since then is missing from an objective that
-            # is a second old, and the gate would waver.
-            at = now if now - engine.watermark > self.plan.stale_after else engine.watermark
-            judged = standings(self.plan, self.cells, engine, at)
-        return gate.judge(self.plan.service, stage, judged, paging(self.plan, engine), frozen, now, engine.watermark,
-                          self.plan.stale_after)
+        return judge_now(self, stage)
 
     def close(self) -> None:
         try:
@@ -212,14 +209,14 @@ class Control:
         while True:
             batch = self.reader.read(self._marks, SPOOL_BYTES)
             left -= sum(end - self._marks.get(name, 0) for name, end in batch.marks.items())
+            for sentence in batch.torn:  # first: a crash may say it twice, but never not at all
+                self.store.record("spool.torn", "bongsu", "spool", sentence, {}, self.now)
             if batch.marks != self._marks:
                 taken = self.log.append(batch.events, batch.marks)
                 self.counted += taken.n
                 self._marks = dict(batch.marks)
                 if gone := self.reader.discard(self._marks):
                     self.log.forget_marks(gone)
-                for sentence in batch.torn:
-                    self.store.record("spool.torn", "bongsu", "spool", sentence, {}, self.now)
                 for sentence in taken.refused:
                     self.store.record("event.refused", "bongsu", "event log", sentence, {}, self.now, self.policy.hash)
             self._fold()
@@ -229,10 +226,21 @@ class Control:
     def _fold(self) -> None:
         """Count every batch that the cells do not stand for yet, many at a time: a query costs more than its rows."""
         while batches := list(self.log.read(self.store.position("cells"), FOLD_BATCHES, self.counter.columns)):
-            cells = self._count(pa.concat_tables([table for _, table in batches]))
+            cells = self._cap(self._count(pa.concat_tables([table for _, table in batches])))
             self.store.fold(cells, batches[-1][0])
             with self.lock:
                 self.cells.add(cells)
+
+    def _cap(self, cells: list[Cell]) -> list[Cell]:
+        """Label values beyond the cap are counted together; that is shown, and recorded once a signal and start."""
+        kept = capped(cells, self.cells, MOST_LABELS)
+        for signal in {b.signal for a, b in zip(cells, kept, strict=True) if a.labels != b.labels} - self._full:
+            self._full.add(signal)
+            self.store.record("labels.full", "bongsu", signal, f"more than {MOST_LABELS} combinations of label values: "
+                              f"the others are counted as {OTHER}", {}, self.now, self.policy.hash)
+            names = ", ".join(sorted(s.partition("@")[0] for s in self._full))
+            self.trouble("labels", OverflowError(names))
+        return kept
 
     def _count(self, table: pa.Table) -> list[Cell]:
         """Count a table. An event that cannot be counted (a sum would overflow) is left out, and that is recorded."""

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from bongsu.alert import TIERS, Burn, Phase, Reading, Rule, Signal, State, Threshold, read_burn, read_threshold, step
 from bongsu.cell import Cells, Labels
+from bongsu.gate import Terms
 from bongsu.incident import Incident, cause, identify
 from bongsu.quantity import MINUTE, Duration
 from bongsu.response import Playbook
@@ -28,6 +29,7 @@ class Plan:
     rules: tuple[Rule, ...] = ()
     playbooks: tuple[Playbook, ...] = ()
     stale_after: Duration = Duration(5 * MINUTE)
+    gate: Terms = Terms()
 
     def longest_window(self) -> Duration:
         """How far back cells are needed."""
@@ -47,6 +49,8 @@ def born(plan: Plan, created: Mapping[str, int]) -> Plan:
 
     return replace(plan, objectives=tuple(objectives.values()), rules=tuple(map(linked, plan.rules)))
 
+
+MOST_DOUBLINGS = 6
 
 Instance = tuple[str, Labels]
 """An alert and the label values it is about."""
@@ -91,19 +95,23 @@ class Changed:
 
 @dataclass(frozen=True)
 class Undo:
-    """A playbook's reversible steps are to be taken back."""
+    """A playbook's reversible steps are to be taken back; those of all its incident's playbooks if none is named."""
 
     incident: Incident
-    playbook: str
+    playbook: str = ""
 
 
 Decision = Moved | Opened | Changed | Undo
 
 
-def tick(plan: Plan, cells: Cells, state: EngineState, now: int) -> tuple[EngineState, tuple[Decision, ...]]:
-    """Judge every alert of the plan at ``now``. Decisions are in the order of the plan, each with its reason."""
+def tick(plan: Plan, cells: Cells, state: EngineState, now: int,
+         released: frozenset[str] = frozenset()) -> tuple[EngineState, tuple[Decision, ...]]:
+    """Judge every alert of the plan at ``now``. Decisions are in the order of the plan, each with its reason.
+
+    ``released`` are incidents whose actions a person took back: nothing keeps them from closing once they are clear.
+    """
     alerts, incidents = dict(state.alerts), dict(state.incidents)
-    decisions: list[Decision] = []
+    decisions: list[Decision] = list(_forget_what_is_gone(plan, alerts, incidents, now))
     for rule in plan.rules:
         for labels, reading in _readings(rule, cells, state, now):
             key = (rule.name, labels)
@@ -113,8 +121,8 @@ def tick(plan: Plan, cells: Cells, state: EngineState, now: int) -> tuple[Engine
                 continue
             why = cause(rule, after.value, labels)
             decisions.append(Moved(rule.name, labels, before.phase, after.phase, after.value, now, why))
-            decisions += _storyboard(plan, rule, key, before, after, incidents, why, now)
-    decisions += _undo_what_is_due(plan, incidents, now)
+            decisions += _storyboard(plan, rule, key, before, alerts, incidents, why, now)
+    decisions += _undo_what_is_due(plan, alerts, incidents, now, released)
     return replace(state, alerts=alerts, incidents=incidents), tuple(decisions)
 
 
@@ -132,15 +140,29 @@ def _readings(rule: Rule, cells: Cells, state: EngineState, now: int) -> Iterato
             yield group, read_threshold(cells, rule.when, now, members)
 
 
-def _storyboard(plan: Plan, rule: Rule, key: Instance, before: State, after: State,
+def _forget_what_is_gone(plan: Plan, alerts: dict[Instance, State], incidents: dict[Instance, Incident],
+                         now: int) -> Iterator[Decision]:
+    """An alert that left the policy leaves nothing behind: its incident is closed and its actions are taken back."""
+    names = {rule.name for rule in plan.rules}
+    for key in [key for key in alerts if key[0] not in names]:
+        del alerts[key]
+    for key in [key for key in incidents if key[0] not in names]:
+        closed = replace(incidents.pop(key), phase="closed", closed=now)
+        yield Undo(closed)
+        yield Changed(closed)
+
+
+def _storyboard(plan: Plan, rule: Rule, key: Instance, before: State, alerts: dict[Instance, State],
                 incidents: dict[Instance, Incident], why: str, now: int) -> Iterator[Decision]:
     """What a change of phase means for the alert's incident."""
-    incident = incidents.get(key)
+    incident, after = incidents.get(key), alerts[key]
     if after.phase == "firing" and before.phase in ("ok", "pending"):
         if incident is not None and incident.phase == "cleared":
             incidents[key] = replace(incident, phase="open", cleared=None, reopened=incident.reopened + 1)
             yield Changed(incidents[key])
             return
+        soon = after.closed and now - after.closed <= 2 * _patience(plan, rule.name, after)
+        alerts[key] = replace(after, rebounds=after.rebounds + 1 if soon else 0)
         incidents[key] = Incident(identify(plan.service, rule.name, key[1], after.fired), plan.service, rule.name,
                                   key[1], rule.tier, now, why)
         yield Opened(incidents[key], tuple(p.name for p in plan.playbooks if p.alert == rule.name))
@@ -149,17 +171,31 @@ def _storyboard(plan: Plan, rule: Rule, key: Instance, before: State, after: Sta
         yield Changed(incidents[key])
 
 
-def _undo_what_is_due(plan: Plan, incidents: dict[Instance, Incident], now: int) -> Iterator[Decision]:
-    """Take back what a cleared incident did, all at once, when its slowest playbook allows; then close it."""
+def _patience(plan: Plan, alert: str, state: State) -> int:
+    """How long an alert must be clear before its actions are taken back: its slowest playbook's time, doubled each time
+    it came back soon after. A fail-over makes its own signal look well; only taking it back shows whether it is.
+    """
+    slowest = max((p.undo_after or 0 for p in plan.playbooks if p.alert == alert), default=0)
+    return slowest * 2 ** min(state.rebounds, MOST_DOUBLINGS)
+
+
+def _undo_what_is_due(plan: Plan, alerts: dict[Instance, State], incidents: dict[Instance, Incident], now: int,
+                      released: frozenset[str]) -> Iterator[Decision]:
+    """Take back what a cleared incident did, all at once, when its slowest playbook allows; then close it.
+
+    What only a person may take back keeps its incident open for them.
+    """
     for key, incident in list(incidents.items()):
         if incident.phase != "cleared" or incident.cleared is None:
             continue
-        mine = [p for p in plan.playbooks if p.alert == incident.alert and p.undo_after is not None]
-        if now - incident.cleared < max((p.undo_after or 0 for p in mine), default=0):
+        mine = [p for p in plan.playbooks if p.alert == incident.alert]
+        kept = any(p.undo_after is None for p in mine) and incident.id not in released
+        if kept or now - incident.cleared < _patience(plan, incident.alert, alerts[key]):
             continue
         closed = replace(incident, phase="closed", closed=now)
         del incidents[key]
-        yield from (Undo(closed, p.name) for p in mine)
+        alerts[key] = replace(alerts[key], closed=now)
+        yield from (Undo(closed, p.name) for p in mine if p.undo_after is not None)
         yield Changed(closed)
 
 
@@ -168,9 +204,14 @@ def standings(plan: Plan, cells: Cells, state: EngineState, now: int) -> list[St
     return [standing(cells, objective, now, state.watermark) for objective in plan.objectives]
 
 
+def latching(plan: Plan) -> frozenset[str]:
+    """The alerts whose denial stays after they are over, until a person clears it: severe ones and those named."""
+    return frozenset(rule.name for rule in plan.rules if TIERS[rule.tier] == "P0" or rule.name in plan.gate.latch)
+
+
 def paging(plan: Plan, state: EngineState) -> list[str]:
-    """The alerts that stop a deploy: burn alerts that page, and whatever is severe."""
-    stopping = {rule.name for rule in plan.rules
-                if TIERS[rule.tier] == "P0" or (TIERS[rule.tier] == "P1" and isinstance(rule.when, Burn))}
+    """The alerts that stop a deploy: burn alerts that page (of objectives that the gate looks at), and all that latch."""
+    stopping = latching(plan) | {rule.name for rule in plan.rules if TIERS[rule.tier] == "P1"
+                                 and isinstance(rule.when, Burn) and rule.when.objective.gate}
     return sorted({name for (name, _), alert in state.alerts.items()
                    if alert.phase in ("firing", "clearing") and name in stopping})

@@ -45,7 +45,7 @@ class Objective:
 
     ``signal`` is the key of a signal; without ``slices`` its vector has the parts ``bad`` and ``total``. The window is
     rolling, or that of ``calendar``, in which case ``window`` is its nominal length. ``created`` is when the objective
-    came to life: it is not judged on time before that.
+    came to life: it is not judged on time before that. Without ``gate`` it does not decide about deploys.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Objective:
     created: int = 0
     calendar: Calendar | None = None
     slices: Slices | None = None
+    gate: bool = True
 
     @property
     def allowed(self) -> Fraction:

@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, desc, select
 
-from bongsu.engine import Changed, Decision, EngineState, Moved, Opened, Plan, Undo
+from bongsu.engine import Changed, Decision, EngineState, Moved, Opened, Plan, Undo, latching
 from bongsu.incident import Incident
 from bongsu.response import run_id
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction, upsert
+from bongsu.stores.gates import GateStore, latch_fired
 from bongsu.stores.runs import begin_run, take_back_run
 from bongsu.stores.saved import dump, dump_engine, load, load_engine
-from bongsu.stores.trail import TrailStore
 
 ENGINE = "engine"
 
@@ -32,7 +32,7 @@ class Entry:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class IncidentStore(TrailStore):
+class IncidentStore(GateStore):
     """Table family: engine, moved, incident, run, verdict."""
 
     _kept: str | None = None
@@ -55,6 +55,7 @@ class IncidentStore(TrailStore):
             upsert(transaction.connection, schema.engine, [{"name": ENGINE, "body": text}])
             for decision in decisions:
                 _keep(transaction, decision, plan, policy_hash, now)
+            latch_fired(transaction, decisions, latching(plan), now, policy_hash)
         self._kept = text
         return True
 
@@ -74,7 +75,9 @@ class IncidentStore(TrailStore):
                 return False
             transaction.execute(table.insert(), {"id": id, "at": at, "service": service, "stage": stage,
                                                  "decision": decision, "body": dump(body)})
-            transaction.audit(actor, f"gate.{decision}", f"{service}/{stage}", id, {"verdict": id}, at, policy)
+            excuse = body.get("data", {}).get("override")
+            detail = {"verdict": id} | ({"override": excuse["id"]} if excuse else {})
+            transaction.audit(actor, f"gate.{decision}", f"{service}/{stage}", id, detail, at, policy)
         return True
 
     def verdict(self, id: str) -> dict[str, Any] | None:  # noqa: A002
@@ -121,9 +124,11 @@ def _keep(transaction: Transaction, decision: Decision, plan: Plan, policy: str,
         return
     incident = decision.incident
     if isinstance(decision, Undo):
-        run = run_id(incident.id, decision.playbook)
-        asked = take_back_run(transaction, run, "engine", now, policy)
-        transaction.audit("engine", "playbook.undo", run, "the alert is clear", {"steps": asked}, now, policy)
+        named = decision.playbook
+        why = "the alert is clear" if named else "the alert left the policy"
+        for run in [run_id(incident.id, named)] if named else _runs(transaction, incident.id):
+            asked = take_back_run(transaction, run, "engine", now, policy)
+            transaction.audit("engine", "playbook.undo", run, why, {"steps": asked}, now, policy)
         return
     row = {**asdict(incident), "labels": dump(incident.labels), "policy": policy}
     upsert(transaction.connection, schema.incident, [row])
@@ -133,6 +138,11 @@ def _keep(transaction: Transaction, decision: Decision, plan: Plan, policy: str,
                           incident.cause, {"alert": incident.alert, "reopened": incident.reopened}, now, policy)
         return
     _keep_opening(transaction, decision, plan, policy, now)
+
+
+def _runs(transaction: Transaction, incident: str) -> list[str]:
+    query = select(schema.run.c.id).where(schema.run.c.incident == incident).order_by(schema.run.c.id)
+    return list(transaction.execute(query).scalars())
 
 
 def _keep_move(transaction: Transaction, move: Moved, policy: str) -> None:

@@ -94,4 +94,18 @@ verdict = Table(
     "verdict", metadata, _key("id"), _whole("at"), _text("service"), _text("stage"), _text("decision"), _text("body"),
     Index("ix_verdict_at", "at"))
 
+latch = Table(
+    "latch", metadata, Column("seq", ordinal, primary_key=True), _text("alert"), _text("cause"), _whole("since"),
+    _whole("cleared"), _text("actor"), _text("reason"), Index("ix_latch_cleared", "cleared"))
+
+override = Table(
+    "override", metadata, _key("id"), _text("service"), _text("stage"), _text("author"), _text("reason"),
+    _whole("lasting"), Column("including_stale", Boolean, nullable=False), _whole("requested"), _text("approver"),
+    _whole("approved"), _whole("expires"), _text("signature"), _whole("revoked"), _text("revoker"),
+    _text("why_revoked"), Index("ix_override_expires", "expires"))
+
+marker = Table(
+    "marker", metadata, Column("seq", ordinal, primary_key=True), _whole("at"), _text("service"), _text("source"),
+    _text("kind"), _text("text"), _text("detail"), Index("ix_marker_at", "at"))
+
 note = Table("note", metadata, _key("key"), _text("value"))

@@ -3,6 +3,7 @@
     cells       counts and how far they came
     trail       audit records, checkpoints, notes, the kill switch
     incidents   the engine's memory, alert moves, incidents, gate verdicts
+    gates       denials that stay, overrides, markers of deployments
     steps       durable steps, outcomes, live changes
     allowed     the allow-list: live changes that a person owns
 
