@@ -111,7 +111,8 @@ def fill(at: Path) -> Path:
             return ballast
 
 
-def _control_on_a_full_disk(one: Machine, full: Callable[[], Any], free: Callable[[], Any]) -> None:
+def _control_on_a_full_disk(one: Machine, full: Callable[[], Any], free: Callable[[], Any], *,
+                            killed: bool = False) -> None:
     served = [one.chat()[0] for _ in range(5)]
     until(lambda: call_ids(one.folder).keys() >= set(served), "the first calls in the log")
     full()
@@ -129,6 +130,13 @@ def _control_on_a_full_disk(one: Machine, full: Callable[[], Any], free: Callabl
     until(lambda: readiness(one.control_url)[0] == 503, "not ready")
     until(lambda: one.run("gate", "check", "shop").returncode == 3, "inconclusive once stale")
     served += [one.chat()[0] for _ in range(5)]
+    if killed:
+        seen = len(one.output)
+        assert one.kill("control") == 1
+        until(lambda: "control ended (1)" in "".join(one.output[seen:]), "control cannot start either, and says so")
+        assert "expected room on the disk" in "".join(one.output[seen:])
+        assert "Traceback" not in "".join(one.output[seen:])
+        served += [one.chat()[0] for _ in range(5)]
     free()
     until(lambda: call_ids(one.folder).keys() >= set(served), "everything is in the log")
     until(one.ready, "ready again")
@@ -148,7 +156,8 @@ def test_control_waits_on_a_full_disk_says_so_and_then_counts_everything_once(tm
         (tmp_path / "data" / "spool").symlink_to(tmp_path / "spool")  # the gateway's disk has room
         with machine(tmp_path, QUICK_STALE) as one:
             if mounted:
-                _control_on_a_full_disk(one, lambda: fill(one.folder.root), (one.folder.root / "ballast").unlink)
+                _control_on_a_full_disk(one, lambda: fill(one.folder.root), (one.folder.root / "ballast").unlink,
+                                        killed=True)
             else:  # only root may mount
                 _control_on_a_full_disk(one, *limits(one))
 

@@ -51,7 +51,7 @@ class Callers:
                 except (openai.APIError, OSError):
                     self.failed += 1
                 except Exception as error:
-                    if type(error).__module__.split(".")[0] not in ("httpx", "httpcore"):  # a stream that broke off
+                    if not type(error).__module__.startswith(("httpx", "httpcore")):  # a stream that broke off
                         raise
                     self.failed += 1
                 self._stop.wait(self.pause)

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from errno import EDQUOT, EFBIG, ENOSPC
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
@@ -212,6 +213,11 @@ def run_control(fd: int, policy_path: Path, data: Path, parent: int) -> None:
     try:
         policy = load(folder.pin(policy_path.read_bytes()), os.environ)
         _run(_control(fd, policy, folder, parent))
+    except Exception as error:
+        if "disk is full" not in str(error) and getattr(error, "errno", None) not in (ENOSPC, EDQUOT, EFBIG):
+            raise
+        print(f"control: expected room on the disk of {folder.root}, came a full one; free some", file=sys.stderr)
+        sys.exit(1)
     finally:
         release()
 
