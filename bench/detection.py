@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -27,11 +28,14 @@ from bongsu.alert import Threshold
 from bongsu.app import DEMO_ENVIRON
 from bongsu.demo.run import policy_path, stage
 from bongsu.demo.story import World
+from bongsu.demo.traffic import QUESTIONS, SYSTEM
 from bongsu.policy import load
 from bongsu.quantity import NANO
 
-TARGET_S, RATE, CALM_S, LIMIT_S = 2.0, 50, 3.5, 60.0
-PROMPT = "How do I return a jacket that does not fit? " + "It was bought last week in the shop in Busan. " * 5
+TARGET_S, RATE, LIMIT_S = 2.0, 50, 60.0
+CALM_CALLS = 200
+"""So many calls of the usual kind in a row fill more than the window: nothing dear is left in it."""
+MESSAGES = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": QUESTIONS[1]}]
 
 
 SHORTER = (("over: 10s, clear: < 110%, for: 2s, clear_for: 3s,", "over: 3s, clear: < 110%,"),
@@ -49,7 +53,7 @@ def variant(text: str) -> str:
 
 @dataclass(frozen=True)
 class Seen:
-    """One answered call: when it was asked and answered (seconds), what it used, who answered."""
+    """One answered call: when it was asked and answered (seconds), what it used, and whom the route chose."""
 
     asked: float
     answered: float
@@ -63,6 +67,8 @@ class Caller:
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self.url, self.session, self.seen = url, session, list[Seen]()
+        self.failed: Counter[str] = Counter()
+        self.calling = asyncio.create_task(self.forever())
 
     async def forever(self) -> None:
         async with asyncio.TaskGroup() as calls:
@@ -72,30 +78,46 @@ class Caller:
 
     async def call(self) -> None:
         asked = time.time()
-        body = {"model": "support-bot", "messages": [{"role": "user", "content": PROMPT}]}
+        body = {"model": "support-bot", "messages": MESSAGES}
         async with self.session.post(f"{self.url}/v1/chat/completions", json=body) as reply:
             found = await reply.json()
-            reply.raise_for_status()
+            if reply.status != 200:
+                self.failed[found["error"]["code"]] += 1
+                return
             cost = int(Decimal(reply.headers["x-bongsu-cost"]) * NANO)
+            fallback = reply.headers["x-bongsu-fallback"] == "true"
+            self.failed["fallback"] += fallback
             self.seen.append(Seen(asked, time.time(), cost, found["usage"]["total_tokens"],
-                                  reply.headers["x-bongsu-upstream"]))
+                                  "fallback" if fallback else reply.headers["x-bongsu-upstream"]))
 
-    async def until(self, upstream: str) -> None:
-        """Until the last reply came from it."""
-        async with asyncio.timeout(LIMIT_S):
-            while not self.seen or self.seen[-1].upstream != upstream:
-                await asyncio.sleep(0.01)
+    async def until(self, upstream: str, row: int = 1) -> None:
+        """Until the last replies, ``row`` of them, all came from it."""
+        until = time.monotonic() + LIMIT_S
+        while len(self.seen) < row or any(s.upstream != upstream for s in self.seen[-row:]):
+            if time.monotonic() > until or self.calling.done():
+                last = Counter(s.upstream for s in self.seen[-row:])
+                raise RuntimeError(f"expected {row} replies of {upstream!r} in a row, the last were {dict(last)}; "
+                                   f"failed {dict(self.failed)}") from (
+                                       self.calling.exception() if self.calling.done() else None)
+            await asyncio.sleep(0.01)
 
 
 def crossing(seen: list[Seen], since: float, when: Threshold, base: int) -> Seen:
-    """The first call since then with which the window's exact value is past the limit."""
+    """The first call since then with which a window's exact value is past the limit.
+
+    The window is the one that is open at the reply, or the one before: the engine may have looked just before it ended.
+    """
+    highest = Fraction(0)
     for at in sorted((s for s in seen if s.answered >= since), key=lambda s: s.answered):
-        end = -(-int(at.answered * 1e6) // base) * base
-        window = [s for s in seen if s.answered <= at.answered and end - when.over <= s.asked * 1e6 < end]
-        tokens = sum(s.tokens for s in window)
-        if tokens and Fraction(sum(s.cost for s in window), tokens) > when.enter:
-            return at
-    raise AssertionError("the route changed although the value never crossed the limit")
+        open_end = -(-int(at.answered * 1e6) // base) * base
+        for end in (open_end, open_end - base):
+            window = [s for s in seen if s.answered <= at.answered and end - when.over <= s.asked * 1e6 < end]
+            tokens = sum(s.tokens for s in window)
+            value = Fraction(sum(s.cost for s in window), tokens) if tokens else Fraction(0)
+            if value > when.enter:
+                return at
+            highest = max(highest, value)
+    raise AssertionError(f"the route changed, but the value was at most {float(highest)}, limit {float(when.enter)}")
 
 
 async def knob(world: World, session: aiohttp.ClientSession, verbosity: int) -> None:
@@ -111,13 +133,12 @@ async def rounds(n: int, folder: Path) -> list[float]:
     assert isinstance(when, Threshold)
     took = []
     async with stage(folder / "data", policy=policy) as world, aiohttp.ClientSession() as session:
-        caller = Caller(str(world.traffic.client.base_url).removesuffix("/v1/"), session)
         await knob(world, session, 30)
-        calling = asyncio.create_task(caller.forever())
+        caller = Caller(str(world.traffic.client.base_url).removesuffix("/v1/"), session)
         try:
             for i in range(n):
-                await caller.until("main")
-                await asyncio.sleep(CALM_S + 0.137 * i % 1)  # every phase of the base window and of the engine's cycle
+                await caller.until("main", CALM_CALLS)
+                await asyncio.sleep(0.137 * i % 1)  # every phase of the base window and of the engine's cycle
                 since = time.time()
                 await knob(world, session, 300)
                 await caller.until("light")
@@ -128,8 +149,9 @@ async def rounds(n: int, folder: Path) -> list[float]:
                 caller.seen = [s for s in caller.seen if s.answered > since - 10]
                 print(f"  {i + 1:>3}: {took[-1]:.3f} s", flush=True)
         finally:
-            calling.cancel()
-            await asyncio.gather(calling, return_exceptions=True)
+            caller.calling.cancel()
+            await asyncio.gather(caller.calling, return_exceptions=True)
+            print(f"  calls that failed or fell back: {dict(caller.failed)}")
     return took
 
 
