@@ -227,6 +227,8 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None
     from bongsu.control import Control
     from bongsu.desk import ControlDesk
     from bongsu.heartbeat import beat
+    from bongsu.outlets import Outlets
+    from bongsu.web.channels import channel_ways
     from bongsu.web.site import control_app
     from bongsu.worker import Worker, resolve_action
 
@@ -234,13 +236,14 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None
     engine_room = ThreadPoolExecutor(1, thread_name_prefix="engine")  # SQLite and DuckDB belong to one thread
     store = open_store(folder)
     _admin(store)
-    async with Http(reveal, clock) as outside:
+    async with Http(reveal, clock, memory=store) as outside:
         site_url = f"http://127.0.0.1:{socket.socket(fileno=os.dup(fd)).getsockname()[1]}"
         crew: list[Worker] = []
+        send = sender(policy.channels, outside)
 
         def hire() -> Worker:
-            crew[:] = [Worker(store, resolve_action, sender(policy.channels, outside), clock, f"control-{os.getpid()}",
-                              site=site_url)]
+            crew[:] = [Worker(store, resolve_action, send, clock, f"control-{os.getpid()}", site=site_url,
+                              language=policy.service.language)]
             return crew[0]
 
         def poke() -> None:
@@ -252,7 +255,8 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None
 
         control = await loop.run_in_executor(engine_room, lambda: Control(policy, folder, store, clock, decided))
         store.record("control.start", "bongsu", policy.service.name, "", {"vkey": store.vkey()}, clock(), policy.hash)
-        site = control_app(ControlDesk(control), store.note(keys.ADMIN))
+        site = control_app(ControlDesk(control), store.note(keys.ADMIN),
+                           ways=channel_ways(Outlets(policy, send, store, clock, site_url)))
         stop = asyncio.Event()
         jobs = [
             asyncio.create_task(_forever(stop, lambda: loop.run_in_executor(engine_room, control.cycle))),

@@ -15,6 +15,7 @@ import click
 
 from bongsu import __version__
 from bongsu.cli_allow import allow
+from bongsu.cli_channel import channel
 from bongsu.client import Client, RefusedError, UnreachableError
 from bongsu.console import AS_JSON, DATA, NO, REASON, TOKEN, UNKNOWN, UNREACHABLE, URL, WRONG, ask, fail
 
@@ -26,6 +27,7 @@ def cli() -> None:
 
 
 cli.add_command(allow)
+cli.add_command(channel)
 
 
 # ---- policy ----

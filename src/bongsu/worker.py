@@ -10,16 +10,16 @@ import asyncio
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from bongsu import registry
-from bongsu.incident import dedup_key
-from bongsu.ports import Action, Done, Notice, Refused, Retry, Send
+from bongsu.message import Language, describe
+from bongsu.ports import Action, Done, Refused, Retry, Send
 from bongsu.quantity import SECOND
 from bongsu.response import LEASE
-from bongsu.stores.steps import Claimed, Ended
+from bongsu.stores.steps import Claimed, Ended, Shown
 
 WIDTH = 32
 TIMEOUT = 20 * SECOND
@@ -35,26 +35,13 @@ class Steps(Protocol):
 
     def next_due(self) -> int | None: ...
 
+    def steps(self, incident: str) -> list[Shown]: ...
+
 
 def resolve_action(kind: str, settings: Mapping[str, Any]) -> Action:
     """The action that a run wrote down as data, built by the code of today."""
     action: Action = msgspec.convert(settings, registry.part("actions", kind))
     return action
-
-
-def describe(claimed: Claimed, site: str = "") -> Notice:
-    """What a channel is told of the step's incident. ``site`` is where the cockpit is."""
-    one = claimed.incident
-    state: Literal["firing", "resolved"] = "firing" if claimed.way == "do" else "resolved"
-    at = one.opened if state == "firing" else one.closed or one.cleared or one.opened
-    facts = {"incident": one.id, "alert": one.alert, "tier": one.tier}
-    if one.labels:
-        facts["about"] = ", ".join(one.labels)
-    return Notice(
-        key=dedup_key(one.service, one.alert, one.labels), delivery=f"{claimed.step.key}/{claimed.way}",
-        title=f"{one.service}: {one.alert} is {'firing' if state == 'firing' else 'over'}", text=one.cause,
-        state=state, tier=one.tier, service=one.service, at=at, facts=facts,
-        url=f"{site}/incidents/{one.id}" if site else "")
 
 
 class Worker:
@@ -65,11 +52,12 @@ class Worker:
 
     def __init__(self, state: Steps, resolve: Callable[[str, Mapping[str, Any]], Action], send: Send,
                  clock: Callable[[], int], owner: str, *, site: str = "", width: int = WIDTH, timeout: int = TIMEOUT,
-                 after: Callable[[], None] | None = None) -> None:
+                 after: Callable[[], None] | None = None, language: Language = "en") -> None:
         if not 0 < timeout < LEASE:
             raise ValueError(f"worker: expected a timeout below the lease of {LEASE} us, came {timeout}")
         self._state, self._resolve, self._send, self._clock, self._owner = state, resolve, send, clock, owner
         self._site, self._width, self._timeout, self._after = site, width, timeout, after
+        self._language: Language = language
         self._news, self._ended = asyncio.Event(), asyncio.Event()
         self._reports: list[Ended] = []
         self._running = 0
@@ -155,13 +143,15 @@ class Worker:
         except Exception as error:  # noqa: BLE001 code and data of two versions may disagree in any way; recorded
             why = f"this version of bongsu has no action '{claimed.step.kind}' with these settings"
             return Ended(claimed, "refused", why=f"{why} ({type(error).__name__})")
-        notice = describe(claimed, self._site)
+        steps = await asyncio.to_thread(self._state.steps, claimed.incident.id) if claimed.step.kind == "notify" else []
+        notice = describe(claimed, self._site, self._language, steps)
         try:
             async with asyncio.timeout(self._timeout / SECOND):
                 done: Done = await (action.do if claimed.way == "do" else action.undo)(notice, self._send)
             return Ended(claimed, "done", done)
         except Retry as error:
-            return Ended(claimed, "retry", why=str(error), after=error.after)
+            return self._unclear(claimed, str(error), error.after) if error.unclear else Ended(
+                claimed, "retry", why=str(error), after=error.after)
         except Refused as error:
             return Ended(claimed, "refused", why=str(error))
         except TimeoutError:
@@ -174,9 +164,9 @@ class Worker:
             return self._unclear(claimed, f"unexpected {type(error).__name__} at {_place(error)}")
 
     @staticmethod
-    def _unclear(claimed: Claimed, why: str) -> Ended:
+    def _unclear(claimed: Claimed, why: str, after: int | None = None) -> Ended:
         """The effect may have happened: done again with the same key if it may be, else left to a person."""
-        return Ended(claimed, "retry" if claimed.on_unknown == "retry" else "unknown", why=why)
+        return Ended(claimed, "retry" if claimed.on_unknown == "retry" else "unknown", why=why, after=after)
 
 
 def _place(error: BaseException) -> str:

@@ -80,13 +80,13 @@ def _clock() -> int:
     return time.time_ns() // 1000
 
 
-def _openapi() -> Way:
+def _openapi(more: tuple[Way, ...]) -> Way:
     async def openapi(_visit: Visit) -> Response:
         """This description."""
         return answer(document)
 
     way = Way("GET", "/openapi.json", openapi, "public")
-    document: dict[str, Any] = describe((*API, way))
+    document: dict[str, Any] = describe((*API, *(one for one in more if not one.page), way))
     return way
 
 
@@ -98,7 +98,7 @@ def control_app(desk: Desk, token_hash: str, *, secure: bool = False, clock: Clo
     streams end and it can.
     """
     site = Site(desk, token_hash, clock, secure)
-    table = (*API, _openapi(), *PAGES, *ways)
+    table = (*API, _openapi(ways), *PAGES, *ways)
     app = Starlette(
         routes=routes(site, table),
         middleware=[Middleware(Guarded, secure=secure)],

@@ -1,0 +1,106 @@
+"""What people are told of an incident: cause, value against threshold, actions and their state, in their language.
+
+Everything here comes from the policy and from measurements. The one thing that traffic can put in is the value of a
+label; where that looks like personal data, only its kind is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from typing import Literal
+
+from bongsu.alert import TIERS
+from bongsu.checks.pii import Pii
+from bongsu.incident import Incident, dedup_key
+from bongsu.policy.phrases import TIERS as TIER_WORDS
+from bongsu.ports import Notice
+from bongsu.quantity import Duration, show_duration
+from bongsu.sentences import say, span
+from bongsu.stores.steps import Claimed, Shown
+
+Language = Literal["en", "ko"]
+
+TEXTS: dict[Language, dict[str, str]] = {
+    "en": {
+        "firing": "{service}: {alert} is firing", "resolved": "{service}: {alert} is over",
+        "over": "Over after {span}. It was: {cause}", "by hand": "Taken back by a person while it still fired: {cause}",
+        "test": "{service}: test of channel {channel}",
+        "test text": "If you can read this, bongsu can reach you here. Nothing is wrong and there is nothing to do.",
+        "step": "{words} ({state})",
+        "waiting": "waiting", "running": "under way", "done": "done", "failed": "failed", "unknown": "outcome unknown",
+        "held": "held", "undo_waiting": "being taken back", "undo_running": "being taken back", "undone": "taken back",
+    },
+    "ko": {
+        "firing": "{service}: {alert} 알림 발생", "resolved": "{service}: {alert} 알림 해소",
+        "over": "{span} 만에 해소되었습니다. 원인: {cause}",
+        "by hand": "알림이 계속되는 중에 담당자가 조치를 되돌렸습니다. 원인: {cause}",
+        "test": "{service}: {channel} 채널 시험",
+        "test text": "이 메시지가 보이면 봉수가 이 채널로 알릴 수 있습니다. 문제가 생긴 것이 아니며 할 일도 없습니다.",
+        "step": "{words}({state})",
+        "waiting": "대기", "running": "진행 중", "done": "완료", "failed": "실패", "unknown": "결과 불명",
+        "held": "보류", "undo_waiting": "되돌리는 중", "undo_running": "되돌리는 중", "undone": "되돌림",
+    },
+}
+
+
+def describe(claimed: Claimed, site: str = "", language: Language = "en", steps: Sequence[Shown] = ()) -> Notice:
+    """What a channel is told of a step's incident. ``site`` is where the cockpit is; ``steps`` are the incident's."""
+    one, texts = claimed.incident, TEXTS[language]
+    state: Literal["firing", "resolved"] = "firing" if claimed.way == "do" else "resolved"
+    at = one.opened if state == "firing" else one.closed or one.cleared or one.opened
+    labels = tuple(map(veiled, one.labels))
+    facts = {"incident": one.id, "alert": one.alert, "tier": f"{TIERS[one.tier]} {TIER_WORDS[language][one.tier]}"}
+    if labels:
+        facts["about"] = ", ".join(labels)
+    if acts := [texts["step"].format(words=say(s.words, language), state=texts["held" if s.held else s.step.state])
+                for s in steps if s.step.kind != "notify"]:
+        facts["actions"] = "; ".join(acts)
+    key = dedup_key(one.service, one.alert, one.labels)
+    return Notice(
+        key=key if labels == one.labels else sha256(key.encode()).hexdigest(),
+        delivery=f"{claimed.step.key}/{claimed.way}", title=texts[state].format(service=one.service, alert=one.alert),
+        text=_text(one, labels, state, language), state=state, tier=one.tier, service=one.service, at=at, facts=facts,
+        url=f"{site}/incidents/{one.id}" if site else "", language=language)
+
+
+def trial(channel: str, service: str, now: int, site: str = "", language: Language = "en") -> Notice:
+    """What is sent to find out whether a channel works."""
+    texts = TEXTS[language]
+    return Notice(
+        key=f"bongsu/{service}/test/{channel}", delivery=f"test/{channel}/{now}",
+        title=texts["test"].format(service=service, channel=channel), text=texts["test text"], state="test",
+        tier="info", service=service, at=now, url=site and f"{site}/", facts={"channel": channel}, language=language)
+
+
+def _text(one: Incident, labels: tuple[str, ...], state: str, language: Language) -> str:
+    cause = one.cause
+    for raw, shown in zip(one.labels, labels, strict=True):
+        cause = cause if raw == shown else cause.replace(raw, shown)
+    cause = say(cause, language)
+    if state == "firing":
+        return cause
+    if one.cleared is None:
+        return TEXTS[language]["by hand"].format(cause=cause)
+    lasted = show_duration(Duration(max(one.cleared - one.opened, 0) // 10**6 * 10**6))
+    return TEXTS[language]["over"].format(span=span(lasted, language), cause=cause)
+
+
+def veiled(label: str) -> str:
+    """A label as it may be told.
+
+    >>> veiled("demo-large"), veiled("gildong@example.com")
+    ('demo-large', '[email]')
+    """
+    shown, begin = "", 0
+    for finding in sorted(_pii().look(label), key=lambda found: found.start):
+        if finding.start >= begin:
+            shown += f"{label[begin:finding.start]}[{finding.kind}]"
+        begin = max(begin, finding.end)
+    return shown + label[begin:]
+
+
+@cache
+def _pii() -> Pii:
+    return Pii()
