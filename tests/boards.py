@@ -85,7 +85,7 @@ INCIDENT = replace(
 SEVERE = replace(
     INCIDENT, automation=False,
     gate_reasons=("the error budget of available is spent", "alert injection is firing", "frozen by injection: injection burst under investigation"),
-    troubles=("events are not stored (database or disk is full); free disk space, nothing is lost meanwhile",),
+    troubles=("events are not stored; free disk space, nothing is lost meanwhile (database or disk is full)",),
     incidents=(COST, ATTACK, PAST),
     objectives=(objective("grounded", 0.184, "95.83%", target="95%"),
                 objective("available", -0.362, "98.64%", BAD_BURNS, bad=1934), objective("fast", 0.71, "99.72%")),

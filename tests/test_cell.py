@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu.cell import Cell, Cells
+from bongsu.cell import OTHER, Cell, Cells, capped
 from bongsu.quantity import MINUTE
 
 addends = st.lists(
@@ -70,3 +70,18 @@ def test_retention_forgets_what_is_older_and_keeps_the_rest_exact() -> None:
     assert cells.vector("a", 0, 100 * MINUTE) == {"n": 6}
     cells.add([Cell("a", (), 20 * MINUTE, "n", 5)])
     assert cells.vector("a", 0, 100 * MINUTE) == {"n": 11}
+
+
+def test_labels_beyond_the_cap_are_counted_together_and_the_total_stays_exact() -> None:
+    known = Cells(MINUTE, [Cell("a", ("m0",), 0, "n", 1)])
+    arrived = [Cell("a", (f"m{i}",), 0, "n", 1) for i in range(10)] + [Cell("b", (), 0, "n", 1)]
+    kept = capped(arrived, known, 3)
+    assert [c.labels for c in kept] == [("m0",), ("m1",), ("m2",)] + [(OTHER,)] * 7 + [()]
+    known.add(kept)
+    assert known.vector("a", 0, MINUTE) == {"n": 11}
+
+
+def test_retention_forgets_label_values_that_have_no_base_window_left() -> None:
+    cells = Cells(MINUTE, [Cell("a", (f"m{i}",), i * MINUTE, "n", 1) for i in range(10)])
+    cells.drop_before(9 * MINUTE)
+    assert cells.labels("a") == [("m9",)]

@@ -22,6 +22,7 @@ from bongsu.actions.freeze import Freeze
 from bongsu.actions.notify import Notify
 from bongsu.alert import Rule, Threshold
 from bongsu.board import BurnRow
+from bongsu.control import ADVICE
 from bongsu.quantity import HOUR, MINUTE, SECOND
 from bongsu.web import show
 from bongsu.web.cockpit import STATIC, page
@@ -180,3 +181,9 @@ def test_the_page_needs_no_file_that_is_not_in_the_package() -> None:
 
 def test_a_desk_is_all_a_site_needs() -> None:
     assert control_app(FakeDesk(), "0" * 64).routes
+
+
+@pytest.mark.parametrize("name", sorted(ADVICE))
+def test_every_trouble_has_its_korean(name: str) -> None:
+    said = f"{ADVICE[name]} (database or disk is full)"
+    assert say(said, "ko") != said

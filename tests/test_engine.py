@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
@@ -104,7 +105,51 @@ def test_only_a_severe_threshold_alert_stops_a_deploy(tier: str, stops: bool) ->
 
 
 @pytest.mark.parametrize(("value", "in_force", "exposure"), [
-    (20, (), "exposed"), (20, ("guard on",), "contained"), (3, (), "none"), (10, (), "none"),
+    (20, (), "exposed"), (20, ("guard on",), "contained"), (3, ("guard on",), "contained"),
+    (3, (), "none"), (10, (), "none"),
 ])
 def test_residual_risk_tells_contained_from_exposed(value: int, in_force: tuple[str, ...], exposure: str) -> None:
     assert residual(RULE, Fraction(value), in_force, []).exposure == exposure
+
+
+def rule_with(undo_after: int | None) -> Plan:
+    return replace(PLAN, playbooks=(replace(PLAN.playbooks[0], undo_after=undo_after),))  # type: ignore[arg-type]
+
+
+def test_an_alert_that_comes_back_soon_after_its_actions_were_taken_back_makes_them_stay_longer_each_time() -> None:
+    bursts = dict.fromkeys(range(5, 200), 20)
+    cells, state, undone, force = Cells(MINUTE), EngineState(), [], False
+    for m in range(1, 200):
+        # The action hides its own cause: while it is in force nothing is blocked.
+        cells.add([Cell("blocks", (), (m - 1) * MINUTE, "n", 0 if force else bursts.get(m - 1, 0))])
+        state, decisions = tick(PLAN, cells, replace(state, watermark=m * MINUTE), m * MINUTE)
+        for decision in decisions:
+            force = isinstance(decision, Opened) or (force and not isinstance(decision, Undo))
+            if isinstance(decision, Undo):
+                undone.append(m)
+    waits = [b - a for a, b in pairwise(undone)]
+    assert waits == sorted(waits)
+    assert waits[-1] >= 2 * waits[0]
+    assert len(undone) <= 6
+
+
+def test_an_alert_that_left_the_policy_closes_its_incident_and_takes_back_what_it_did() -> None:
+    cells = Cells(MINUTE, [Cell("blocks", (), 0, "n", 20)])
+    state, _ = tick(PLAN, cells, EngineState(MINUTE), MINUTE)
+    state, decisions = tick(Plan("bot"), cells, state, 2 * MINUTE)
+    assert [type(d).__name__ for d in decisions] == ["Undo", "Changed"]
+    assert isinstance(decisions[1], Changed)
+    assert decisions[1].incident.phase == "closed"
+    assert (state.alerts, state.incidents) == ({}, {})
+
+
+def test_what_only_a_person_may_take_back_keeps_its_incident_until_they_did() -> None:
+    plan = rule_with(None)
+    decisions = live({10: 20}, 60, plan)
+    assert kinds(decisions)[-1] == (16, "Changed:cleared")
+    cells = Cells(MINUTE, [Cell("blocks", (), 0, "n", 20)])
+    state, opened = tick(plan, cells, EngineState(MINUTE), MINUTE)
+    incident = next(d.incident for d in opened if isinstance(d, Opened))
+    state, _ = tick(plan, cells, state, 10 * MINUTE)
+    state, closing = tick(plan, cells, state, 11 * MINUTE, frozenset({incident.id}))
+    assert [d.incident.phase for d in closing if isinstance(d, Changed)] == ["closed"]

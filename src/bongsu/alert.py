@@ -95,7 +95,8 @@ class Reading:
 class State:
     """Where an alert stands: since when in this phase, and the last reading's value.
 
-    ``episode`` counts firings; ``fired`` is when the present firing began.
+    ``episode`` counts firings; ``fired`` is when the present firing began. ``closed`` is when the last incident was
+    closed and ``rebounds`` how often in a row the alert came back soon after: what was taken back had only hidden it.
     """
 
     phase: Phase = "ok"
@@ -104,6 +105,8 @@ class State:
     fired: int = 0
     value: Fraction | None = None
     data: Literal["seen", "none", "warming"] = "none"
+    closed: int = 0
+    rebounds: int = 0
 
 
 def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Labels] | None = None) -> Reading:

@@ -50,10 +50,17 @@ def clock() -> int:
 
 
 def open_store(folder: Folder) -> State:
-    """The state of a data folder, able to sign."""
+    """The state of a data folder, able to sign. A log that was signed is never gone on with under another key."""
     from bongsu.stores.state import State
 
-    return State(f"sqlite:///{folder.state}", keys.audit_key(folder.keys), checkpoint_every=CHECKPOINT_EVERY)
+    url = f"sqlite:///{folder.state}"
+    if folder.state.is_file() and not (folder.keys / keys.AUDIT).exists():
+        unsigned = State(url)
+        signed = bool(unsigned.checkpoints())
+        unsigned.dispose()
+        if signed:
+            keys.existing_audit_key(folder.keys)
+    return State(url, keys.audit_key(folder.keys), checkpoint_every=CHECKPOINT_EVERY)
 
 
 # ---- policy ----
@@ -319,7 +326,8 @@ async def _serve(app: Any, fd: int, parent: int, lifespan: Any, watched: list[as
     """
     sock = socket.socket(fileno=fd)
     config = uvicorn.Config(app, lifespan=lifespan, log_level="warning", access_log=False, timeout_graceful_shutdown=10,
-                            server_header=False, date_header=False)
+                            server_header=False, date_header=False,
+                            proxy_headers=False)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     loop = asyncio.get_running_loop()
@@ -348,49 +356,3 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
     import uvloop
 
     uvloop.run(main)
-
-
-# ---- the record ----
-
-
-def verify_audit(data: Path, anchor: Path | None, vkey: str | None) -> dict[str, Any]:
-    """Verify the audit log of a data folder, also while it is written to."""
-    from bongsu.audit import verify
-
-    folder = Folder(data)
-    if not folder.state.is_file():
-        return {"ok": False, "wrong": True, "words": f"expected a data folder with a state.db, came {data}"}
-    store = open_store(folder)
-    try:
-        note = None if anchor is None else anchor.read_text(encoding="utf-8")
-        report = verify(store.stored(), store.checkpoints(), vkey or store.vkey(), note)
-    except (OSError, ValueError) as error:
-        return {"ok": False, "wrong": True, "words": str(error)}
-    finally:
-        store.dispose()
-    if report.ok:
-        words = (f"proven: {report.records} records agree with {report.checkpoints} signed checkpoints; "
-                 f"{report.covered} are under a signature")
-    else:
-        place = "" if report.first_bad is None else f" (first bad record: {report.first_bad})"
-        words = f"NOT proven: {report.why}{place}"
-    return {"ok": report.ok, "records": report.records, "covered": report.covered, "first_bad": report.first_bad,
-            "why": report.why, "words": words}
-
-
-def prove_audit(data: Path, seq: int) -> dict[str, Any] | None:
-    """A self-contained inclusion proof of one record under the latest checkpoint."""
-    from bongsu.audit import prove
-
-    folder = Folder(data)
-    if not folder.state.is_file():
-        return None
-    store = open_store(folder)
-    try:
-        store.checkpoint(clock(), force=True)
-        rows, notes = list(store.stored()), store.checkpoints()
-    finally:
-        store.dispose()
-    if not 0 <= seq < len(rows) or not notes:
-        return None
-    return prove(rows[seq][1], [row[2] for row in rows], seq, notes[-1])

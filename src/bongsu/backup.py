@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bongsu import __version__
 from bongsu.folder import Folder
@@ -44,7 +44,9 @@ def back_up(data: Path, target: Path) -> str:
     for folder in ("keys", "policies"):
         shutil.copytree(getattr(source, folder), getattr(copy, folder), dirs_exist_ok=True)
     files = {str(p.relative_to(target)): _digest(p) for p in sorted(target.rglob("*")) if p.is_file()}
-    (target / MANIFEST).write_text(json.dumps({"bongsu": __version__, "sha256": files}, indent=1))
+    manifest = target / MANIFEST
+    manifest.write_text(json.dumps({"bongsu": __version__, "sha256": files}, indent=1))
+    manifest.chmod(0o600)
     return f"backed up {len(files)} files to {target}"
 
 
@@ -57,18 +59,31 @@ def restore(source: Path, data: Path) -> str:
     except (OSError, ValueError, KeyError):
         raise ValueError(f"expected a backup made by 'bongsu backup', came {source} (no readable {MANIFEST})") from None
     for name, digest in files.items():
+        if not _ours(name):
+            raise ValueError(f"the backup is not one of ours: it names the file {name!r}")
         if not (source / name).is_file() or _digest(source / name) != digest:
             raise ValueError(f"the backup is damaged: {name} is missing or not what was backed up")
-    folder = Folder(data).create()
+    beside = data.with_name(f"{data.name}.restoring")
+    shutil.rmtree(beside, ignore_errors=True)  # what an earlier restore left when it was interrupted
+    folder = Folder(beside).create()
     try:
         restore_state(source, f"sqlite:///{folder.state}")
     except StateError as error:
         raise ValueError(str(error)) from error
     for name in files:
         if name != folder.state.name:
-            (folder.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, folder.root / name)
+    if data.exists():
+        data.rmdir()
+    beside.rename(data)
     return f"restored {len(files)} files to {data}"
+
+
+def _ours(name: str) -> bool:
+    """Whether a manifest may name this file: a database, a key or a policy, and nothing outside the folder."""
+    parts = PurePosixPath(name).parts
+    return name in ("state.db", "events.db") or (len(parts) == 2 and parts[0] in ("keys", "policies")
+                                                 and parts[1] not in (".", ".."))
 
 
 def _digest(path: Path) -> str:

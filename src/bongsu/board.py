@@ -25,7 +25,10 @@ class BurnRow:
 
 @dataclass(frozen=True)
 class ObjectiveRow:
-    """``remaining`` is a share of the error budget: 1 untouched, 0 spent, negative overdrawn, None without events."""
+    """``remaining`` is a share of the error budget: 1 untouched, 0 spent, negative overdrawn, None without events.
+
+    ``projected`` is what a calendar budget will have spent at its end if things go on as so far.
+    """
 
     name: str
     target: str
@@ -38,6 +41,7 @@ class ObjectiveRow:
     warming: bool
     coverage: float
     burns: tuple[BurnRow, ...]
+    projected: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class TimelineRow:
 
 @dataclass(frozen=True)
 class ResidualRow:
-    """What is left. ``exposure``: none, contained (bad, but an action is in force) or exposed (bad, and none is)."""
+    """What is left. ``exposure``: none, contained (an action is in force) or exposed (bad, and none is)."""
 
     exposure: Exposure
     value: str

@@ -31,6 +31,28 @@ class Cell(NamedTuple):
     n: int
 
 
+OTHER = "__other__"
+
+
+def capped(cells: Iterable[Cell], known: Cells, most: int) -> list[Cell]:
+    """Label combinations beyond the first ``most`` of a signal are counted together, all labels ``__other__``.
+
+    Labels come from callers; without a cap one that sends a new value with every call would fill the memory. Totals
+    over all labels stay exact; which combinations have a row of their own depends on who came first.
+    """
+    seen: dict[str, set[Labels]] = {}
+    out = []
+    for cell in cells:
+        if cell.signal not in seen:
+            seen[cell.signal] = set(known.labels(cell.signal))
+        mine = seen[cell.signal]
+        if cell.labels not in mine and len(mine) >= most and cell.labels:
+            cell = cell._replace(labels=(OTHER,) * len(cell.labels))
+        mine.add(cell.labels)
+        out.append(cell)
+    return out
+
+
 class _Track:
     """One part over time: sorted starts, counts, and running totals that are valid before ``fresh``."""
 
@@ -157,10 +179,11 @@ class Cells:
         return known[begin]
 
     def drop_before(self, start: int) -> None:
-        """Forget base windows that begin before ``start`` (retention)."""
-        for by_labels in self._series.values():
+        """Forget base windows that begin before ``start`` (retention), and label values that have no others."""
+        for signal, by_labels in self._series.items():
             for series in by_labels.values():
                 series.drop_before(start)
+            self._series[signal] = {labels: series for labels, series in by_labels.items() if series.parts}
         self._slices.clear()
 
     def __iter__(self) -> Iterator[Cell]:

@@ -19,6 +19,8 @@ from bongsu.cli_channel import channel
 from bongsu.client import Client, RefusedError, UnreachableError
 from bongsu.console import AS_JSON, DATA, NO, REASON, TOKEN, UNKNOWN, UNREACHABLE, URL, WRONG, ask, fail
 
+PORT = click.IntRange(1, 65535)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bongsu")
@@ -73,9 +75,9 @@ def schema() -> None:
 @click.option("--policy", "policy_path", required=True, type=click.Path(path_type=Path), help="The policy to live by.")
 @DATA
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback unless you say otherwise.")
-@click.option("--gateway-port", default=8080, show_default=True)
-@click.option("--control-port", default=8081, show_default=True)
-@click.option("--workers", default=1, show_default=True, help="How many gateway processes.")
+@click.option("--gateway-port", default=8080, show_default=True, type=PORT)
+@click.option("--control-port", default=8081, show_default=True, type=PORT)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="How many gateway processes.")
 def up(policy_path: Path, data: Path, host: str, gateway_port: int, control_port: int, workers: int) -> None:
     """Run everything on this machine: N gateways and one control process, started again if they die."""
     from bongsu.app import run_up
@@ -241,7 +243,7 @@ def audit() -> None:
 @AS_JSON
 def audit_verify(data: Path, anchor: Path | None, vkey: str | None, as_json: bool) -> None:
     """Prove the record, or name the first record that is not what it was. Exit 0 proven, 1 not, 2 wrong input."""
-    from bongsu.app import verify_audit
+    from bongsu.proof import verify_audit
 
     report = verify_audit(data, anchor, vkey)
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else report["words"])
@@ -253,7 +255,7 @@ def audit_verify(data: Path, anchor: Path | None, vkey: str | None, as_json: boo
 @DATA
 def audit_prove(seq: int, data: Path) -> None:
     """A self-contained proof that record SEQ is in the log: JSON for an auditor."""
-    from bongsu.app import prove_audit
+    from bongsu.proof import prove_audit
 
     proof = prove_audit(data, seq)
     if proof is None:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any
 
 DEFAULT_URL = "http://127.0.0.1:8081"
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the token to wherever it points."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+# Straight to control: a proxy of the environment must never see the token.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay())
+
+
+class WrongUrlError(Exception):
+    """The control port's address is no address."""
 
 
 class UnreachableError(Exception):
@@ -26,8 +43,13 @@ class Client:
     """``url`` as in ``BONGSU_URL``, ``token`` as in ``BONGSU_TOKEN``."""
 
     def __init__(self, url: str, token: str = "", timeout: float = 10.0) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise UnreachableError(f"expected a URL such as {DEFAULT_URL}, came {url!r}")
+        try:
+            parts = urllib.parse.urlsplit(url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in url
+        except ValueError:
+            usable = False
+        if not usable:
+            raise WrongUrlError(f"expected a URL such as {DEFAULT_URL}, came {url!r} (--url or BONGSU_URL)")
         self.url, self.token, self.timeout = url.rstrip("/"), token, timeout
 
     def get(self, path: str) -> Any:
@@ -45,12 +67,12 @@ class Client:
             headers["authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310 (checked above)
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout) as reply:  # noqa: S310
+            with _OPENER.open(request, timeout=self.timeout) as reply:
                 return _decode(reply.read(), path)
         except urllib.error.HTTPError as error:
             with error:
                 raise RefusedError(error.code, _message(error)) from None
-        except (urllib.error.URLError, OSError) as error:
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             reason = getattr(error, "reason", error)
             hint = "is it running? (--url or BONGSU_URL)"
             raise UnreachableError(f"no answer from {self.url}: {reason}; {hint}") from None

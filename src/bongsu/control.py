@@ -36,6 +36,7 @@ from bongsu.verdicts import judge_now
 
 REPUBLISH = 2 * SECOND
 COMMIT_EVERY = 5 * SECOND
+MOST_LABELS = 1000
 LAKE_EVERY = 30 * SECOND
 EXPIRE_EVERY = SECOND
 SWEEP_EVERY = HOUR
@@ -164,7 +165,7 @@ class Control:
                        if name in rules)
         with self.lock:
             judged = standings(self.plan, self.cells, self.engine, self.now)
-        return View(self.now, self.engine.watermark, tuple(judged), alerts, tuple(self.troubles.values()),
+        return View(self.now, self.engine.watermark, tuple(judged), alerts, (*self.troubles.values(), *self.remarks()),
                     self.store.changes(), self.store.automation())
 
     def verdict(self, stage: str) -> gate.Verdict:
@@ -238,9 +239,12 @@ class Control:
             self._full.add(signal)
             self.store.record("labels.full", "bongsu", signal, f"more than {MOST_LABELS} combinations of label values: "
                               f"the others are counted as {OTHER}", {}, self.now, self.policy.hash)
-            names = ", ".join(sorted(s.partition("@")[0] for s in self._full))
-            self.trouble("labels", OverflowError(names))
         return kept
+
+    def remarks(self) -> tuple[str, ...]:
+        """What people should know though nothing is broken."""
+        names = ", ".join(sorted(signal.partition("@")[0] for signal in self._full))
+        return (f"too many label values: those beyond {MOST_LABELS} are counted as {OTHER} ({names})",) if names else ()
 
     def _count(self, table: pa.Table) -> list[Cell]:
         """Count a table. An event that cannot be counted (a sum would overflow) is left out, and that is recorded."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import OperationalError
 
-from bongsu import gate, keys
+from bongsu import keys
 from bongsu.alert import TIERS, Burn, Rule, State
 from bongsu.allow import finds_alone, grant
 from bongsu.board import (
@@ -26,6 +23,8 @@ from bongsu.board import (
 )
 from bongsu.control import CALLS, Control, View
 from bongsu.event import OTEL, Event
+from bongsu.gate import Verdict
+from bongsu.gatedesk import GateDesk, instant
 from bongsu.incident import Incident, limit, residual, show
 from bongsu.quantity import HOUR, SECOND, show_duration, show_share
 from bongsu.slo import Standing, pairs, reachable_factor
@@ -39,16 +38,11 @@ NOT_ALONE = ("the guard, shown this text by itself, does not find exactly this t
              "it finds in a call is equal to it, so give the words that it found and no others")
 
 
-def instant(at: int) -> str:
-    """RFC 3339, in UTC."""
-    return datetime.fromtimestamp(at / 10**6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 class ControlDesk:
     """Reads the control process's memory and stores; changes only through the store's audited methods."""
 
     def __init__(self, control: Control) -> None:
-        self.control, self.store = control, control.store
+        self.control, self.store, self.gates = control, control.store, GateDesk(control)
 
     def board(self) -> Board:
         control, view = self.control, self.control.view()
@@ -59,7 +53,7 @@ class ControlDesk:
         return Board(
             now=view.now, service=control.plan.service, environment=control.policy.service.environment,
             policy=control.policy.hash, watermark=view.watermark, automation=view.automation, gate=verdict.decision,
-            gate_reasons=tuple(r.text for r in verdict.reasons), routes=routes, troubles=view.troubles,
+            gate_reasons=gate_reasons(verdict), routes=routes, troubles=view.troubles,
             objectives=tuple(map(objective_row, view.standings)),
             alerts=tuple(alert_row(*alert) for alert in view.alerts), incidents=incidents,
             audit_size=self._audit_size(), calls_total=self._calls(0), allowed=self.allowed(),
@@ -67,18 +61,7 @@ class ControlDesk:
 
     def verdict(self, stage: str) -> Mapping[str, Any]:
         """The gate's answer, on the record; one that cannot be recorded allows nothing."""
-        verdict = self.control.verdict(stage)
-        document = gate.document(verdict, instant(verdict.at))
-        try:
-            self.store.keep_verdict(verdict.id, verdict.service, stage, verdict.decision, document, verdict.at,
-                                    policy=self.control.policy.hash)
-        except OperationalError as error:
-            why = f"this verdict cannot be recorded: {error.orig}"
-            reason = gate.Reason("not_recorded", "stores", "inconclusive", why)
-            decision: gate.Decision = "deny" if verdict.decision == "deny" else "inconclusive"
-            verdict = replace(verdict, decision=decision, reasons=(*verdict.reasons, reason))
-            return gate.document(verdict, instant(verdict.at))
-        return document
+        return self.gates.verdict(stage)
 
     def verdict_for(self, service: str, stage: str) -> Mapping[str, Any]:
         if service != self.control.plan.service:
@@ -123,6 +106,7 @@ class ControlDesk:
         playbooks = {s.step.run.partition("/")[2] for s in self.store.steps(incident)}
         now, policy = self.control.clock(), self.control.policy.hash
         asked = sum(self.store.take_back(incident, name, actor, reason, now, policy) for name in sorted(playbooks))
+        self.control.release(incident)
         self.control.revision += 1
         self.control.decided()
         return asked > 0
@@ -196,6 +180,14 @@ class ControlDesk:
             return sum(self.control.cells.vector(CALLS.key, since, end).values())
 
 
+def gate_reasons(verdict: Verdict) -> tuple[str, ...]:
+    """Why the gate says what it says; first the override that lets deploys go on in spite of the rest."""
+    excuse = verdict.excuse
+    said = () if excuse is None else (f"override {excuse.id} by {excuse.author}, approved by {excuse.approver}, "
+                                      f"until {instant(excuse.expires)}: {excuse.reason}",)
+    return (*said, *(reason.text for reason in verdict.reasons))
+
+
 def action_row(shown: Shown) -> ActionRow:
     step = shown.step
     state: Any = step.state
@@ -227,6 +219,7 @@ def objective_row(standing: Standing) -> ObjectiveRow:
         current="no data" if standing.current is None else show_share(standing.current, 3),
         remaining=None if budget.remaining is None else float(budget.remaining), bad=budget.bad, total=budget.total,
         exhausted=budget.exhausted, warming=standing.warming, coverage=float(standing.coverage), burns=tuple(burns),
+        projected=None if standing.projected is None else float(standing.projected),
     )
 
 

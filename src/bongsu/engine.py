@@ -176,7 +176,7 @@ def _patience(plan: Plan, alert: str, state: State) -> int:
     it came back soon after. A fail-over makes its own signal look well; only taking it back shows whether it is.
     """
     slowest = max((p.undo_after or 0 for p in plan.playbooks if p.alert == alert), default=0)
-    return slowest * 2 ** min(state.rebounds, MOST_DOUBLINGS)
+    return slowest << min(state.rebounds, MOST_DOUBLINGS)
 
 
 def _undo_what_is_due(plan: Plan, alerts: dict[Instance, State], incidents: dict[Instance, Incident], now: int,

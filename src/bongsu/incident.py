@@ -85,8 +85,8 @@ Exposure = Literal["none", "contained", "exposed"]
 class Residual:
     """What is left: the signal now against its threshold, the budget, and whether users are still exposed.
 
-    ``contained`` means that the signal is still bad but an action that changes traffic is in force; ``exposed`` that
-    it is bad and none is.
+    ``contained`` means that an action that changes traffic is in force, so that the signal may look well only because
+    of it; ``exposed`` that the signal is bad and no action is in force.
     """
 
     exposure: Exposure
@@ -109,7 +109,7 @@ def residual(rule: Rule, value: Fraction | None, in_force: tuple[str, ...], stan
     shown = show(value, unit) if isinstance(rule.when, Threshold) or value is None else f"{show_number(value, 1)}x"
     left = {s.objective.name: s.budget.remaining for s in related}
     budget = ", ".join(f"{name}: {'no data' if share is None else show_share(share)}" for name, share in left.items())
-    exposure: Exposure = "none" if not bad else "contained" if in_force else "exposed"
+    exposure: Exposure = "contained" if in_force else "exposed" if bad else "none"
     return Residual(exposure, shown, against, budget, in_force)
 
 

@@ -39,6 +39,15 @@ def audit_key(folder: Path) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(_kept(folder / AUDIT))
 
 
+def existing_audit_key(folder: Path) -> Ed25519PrivateKey:
+    """The key that signed what is there. To look at a log must never make a key."""
+    try:
+        return Ed25519PrivateKey.from_private_bytes(_read(folder / AUDIT))
+    except FileNotFoundError:
+        raise KeyFault(f"{AUDIT}: expected the key that signed this audit log, came no file; restore it from a backup, "
+                       "or verify with the key that was shown at first start (--vkey)") from None
+
+
 def token_key(folder: Path) -> bytes:
     """The key of the HMAC that turns personal data into stable tokens; made if there is none."""
     return _kept(folder / TOKENS)
