@@ -4,6 +4,8 @@ Every fact has the same shape, whether a model call, a guard's verdict or an act
 pipeline. The field names are the short SQL names that policies use; ``OTEL`` maps those that OpenTelemetry's GenAI
 conventions (v1.41) name, the rest live in our own ``bongsu.*`` namespace.
 
+``time`` is when the fact was known: a call is known when it has ended, so it began at ``time`` - ``latency_ms``.
+
 Units: times are microseconds since 1970 (UTC), durations are milliseconds, money is whole nano-units of ``currency``.
 ``input_tokens`` includes cached ones, as in the conventions.
 """

@@ -122,7 +122,7 @@ class Gateway:
     # ---- chat ----
 
     async def _chat(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = Call(self._ids(), self._clock(), self._timer, Masking(self._tokens))
+        call = Call(self._ids(), self._clock, self._timer, Masking(self._tokens))
         watch: asyncio.Future[Any] | None = None
         task = asyncio.current_task()
         left = False

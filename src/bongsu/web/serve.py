@@ -35,7 +35,7 @@ class Served:
         self.call, self.request, self.plan, self.policy = call, request, plan, policy
         self.ledger, self.send, self.timer = ledger, send, timer
         self.asking = Asking(transport, timer, call, plan, request, extra)
-        self.allowing = Allowing(plan.allowed, call.facts["time"], call.masking.token) if plan.allowed else None
+        self.allowing = Allowing(plan.allowed, call.at, call.masking.token) if plan.allowed else None
         self.noted = False
         self.ready: list[bytes] = []
 
@@ -113,7 +113,7 @@ class Served:
 
     def _refusal(self, outcome: Outcome, on: str, usage: Usage) -> bytes:
         call = self.call
-        return encode(refusal(call.id, call.facts["time"] // 1_000_000, self.request.model, self.sentence(outcome),
+        return encode(refusal(call.id, call.at // 1_000_000, self.request.model, self.sentence(outcome),
                               outcome.by, on, self.choices(), usage.reply()))
 
     def choices(self) -> int:

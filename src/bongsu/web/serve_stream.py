@@ -24,7 +24,7 @@ class Streamed(Served):
         blocked = self.check_request()
         out = self._replies()
         if blocked is not None:
-            out.head(self.call.facts["time"] // 1_000_000, self.request.model)
+            out.head(self.call.at // 1_000_000, self.request.model)
             self.call.blocked(blocked.by)
             self.call.used(NOTHING, self._first_meter())
             await self._last([*out.blocked(self.sentence(blocked), blocked.by), *out.usage_chunk(NOTHING)])
