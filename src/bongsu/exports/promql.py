@@ -1,0 +1,131 @@
+"""The questions bongsu asks of its cells, asked of Prometheus instead. Numbers are exact decimals, never floats' text.
+
+A window of cells is ``increase`` over the same time; whole counts are rounded back to whole numbers, since
+``increase`` stretches what it saw to the edges of the window. A ratio divides two rates stretched alike, so it needs
+no rounding. Without events a ratio is absent, neither 0 nor NaN.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from fractions import Fraction
+
+from bongsu.alert import Signal, Threshold
+from bongsu.exports.names import SERVICE, ExportError, buckets, decimal, metric, unit_scale
+from bongsu.quantity import Duration, show_duration
+from bongsu.slis.quantile import Quantile
+from bongsu.slo import tail
+
+MILLISECOND = 1000
+SURE = 100
+"""From so many events on, bad luck is no longer asked about (``slo.significant``)."""
+
+
+def span(window: int) -> str:
+    """A window as PromQL writes it: whole milliseconds.
+
+    >>> span(90 * 60 * 10**6)
+    '1h30m'
+    """
+    if window % MILLISECOND:
+        raise ExportError(f"a window of {show_duration(window)}: expected whole milliseconds, which is all Prometheus "
+                          "knows; use a base_window of whole milliseconds")
+    return show_duration(window)
+
+
+def text(value: str) -> str:
+    """A text as a PromQL string.
+
+    >>> text('a "b"')
+    '"a \\\\"b\\\\""'
+    """
+    return json.dumps(value, ensure_ascii=False)
+
+
+def where(**labels: str) -> str:
+    return "{" + ", ".join(f"{name}={text(value)}" for name, value in labels.items()) + "}"
+
+
+def by(labels: Iterable[str]) -> str:
+    """An aggregation's ``by`` clause; nothing where there are no labels."""
+    named = ", ".join(labels)
+    return f" by ({named})" if named else ""
+
+
+def over(service: str, signal: str, part: str, window: int, function: str = "increase",
+         labels: Iterable[str] = ()) -> str:
+    """One part of a signal over a window, summed but for ``labels``."""
+    return f"sum{by(labels)}({function}({metric(signal, part)}{where(**{SERVICE: service})}[{span(window)}]))"
+
+
+def error_ratio(service: str, signal: str, window: int, function: str = "rate", labels: Iterable[str] = ()) -> str:
+    """Share of bad events over a window; absent without events."""
+    bad, total = (over(service, signal, part, window, function, labels) for part in ("bad", "total"))
+    return f"{bad}\n/\n({total} > 0)"
+
+
+def counted(service: str, signal: str, part: str, window: int, labels: Iterable[str] = ()) -> str:
+    """A whole number of events over a window."""
+    return f"round({over(service, signal, part, window, 'increase', labels)})"
+
+
+def lived(service: str, signal: str, window: Duration) -> str:
+    """Present once half the window has been lived through: a window younger than that does not vote."""
+    half = span(window // 2 // MILLISECOND * MILLISECOND)
+    return f"count(count_over_time({metric(signal, 'total')}{where(**{SERVICE: service})}[{half}] offset {half}))"
+
+
+def needed(total: str, target: Fraction, least: int) -> str:
+    """How many bad events are more than bad luck, given how many events there were (``slo.significant``, exactly).
+
+    The binomial limit is a staircase in the number of events, so it is written as its steps.
+
+    >>> needed("n", Fraction(99, 100), 2)
+    '2 + (n >= bool 6) + (n >= bool 20) + (n >= bool 45) + (n >= bool 76) - 4 * (n >= bool 100)'
+    """
+    steps = staircase(target, least)
+    climbed = "".join(f" + ({total} >= bool {n})" for n in steps)
+    return f"{least}{climbed} - {len(steps)} * ({total} >= bool {SURE})" if steps else str(least)
+
+
+def staircase(target: Fraction, least: int) -> list[int]:
+    """The totals below ``SURE`` at which one more bad event is needed than before."""
+    found, k = [], least
+    for n in range(least, SURE):
+        while tail(k, n, 1 - target) >= Fraction(1, 1000):
+            k += 1
+            found.append(n)
+    return found
+
+
+def value(service: str, when: Threshold, labels: tuple[str, ...] = ()) -> str:
+    """What a threshold alert looks at: absent where bongsu has no value either."""
+    signal, window = when.signal, when.over
+    kind = signal.sli.kind
+    if kind == "ratio":
+        found = error_ratio(service, signal.name, window, "increase", labels)
+    elif kind == "count":
+        found = counted(service, signal.name, "n", window, labels)
+    elif kind == "mean":
+        found = _mean(service, signal, window, labels)
+    elif isinstance(signal.sli, Quantile):
+        series = f"{buckets(signal.name)}{where(**{SERVICE: service})}[{span(window)}]"
+        summed = f"sum{by(('le', *labels))}(increase({series}))"
+        found = f"histogram_quantile({decimal(signal.sli.q)}, {summed}) >= 0"
+    else:
+        raise ExportError(f"signal '{signal.name}': expected a kind that Prometheus can count (ratio, count, mean, "
+                          f"quantile), came '{kind}'")
+    part = {"ratio": "total", "count": "n", "mean": "n"}.get(kind)
+    if when.min_events and part:
+        enough = counted(service, signal.name, part, window, labels)
+        found = f"(\n{found}\n)\nand\n{enough} >= {when.min_events}"
+    return found
+
+
+def _mean(service: str, signal: Signal, window: int, labels: tuple[str, ...]) -> str:
+    total, per = (over(service, signal.name, part, window, "increase", labels) for part in ("sum", "per"))
+    parts = signal.sli.parts()
+    scale = Fraction(unit_scale(parts["per"]), unit_scale(parts["sum"]))
+    found = f"{total}\n/\n({per} > 0)"
+    return found if scale == 1 else f"{decimal(scale)} * {found}"
