@@ -29,7 +29,8 @@ from bongsu.folder import Folder
 from servers import serving
 
 T = TypeVar("T")
-PATIENCE = 30.0
+PATIENCE = 60.0
+"""Of a condition, on a machine that does ten other things; a quiet one needs a tenth of it."""
 POLICY = """
 bongsu: 1
 service: {name: shop, environment: test}

@@ -15,6 +15,7 @@ from bongsu.stores.log import EventLog
 from ledger import call_ids
 from machine import POLICY, Machine, machine, messages, until
 
+pytestmark = pytest.mark.timeout(300)
 SHORT = POLICY.replace("timeout: 5s", "timeout: 1s")
 
 

@@ -17,6 +17,7 @@ from bongsu.client import Client, RefusedError
 from ledger import assert_cells_are_the_log, assert_each_once, call_ids
 from machine import POLICY, Machine, machine, until
 
+pytestmark = pytest.mark.timeout(300)
 OPEN = POLICY.replace("fail: closed", "fail: open")
 QUICK_STALE = POLICY.replace("base_window: 1s,", "base_window: 1s, stale_after: 2s,")
 UNLIMITED = resource.RLIM_INFINITY

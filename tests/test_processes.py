@@ -19,6 +19,7 @@ from bongsu.folder import Folder
 from ledger import assert_cells_are_the_log, assert_each_once, call_ids, count
 from machine import DEAR, POLICY, Machine, alive, free_port, machine, send_signal, until
 
+pytestmark = pytest.mark.timeout(300)
 KEPT = POLICY.replace("undo_when: clear for 1s", "undo_when: never")
 QUICK_STALE = POLICY.replace("base_window: 1s,", "base_window: 1s, stale_after: 2s,")
 
