@@ -16,8 +16,9 @@ import click
 from bongsu import __version__
 from bongsu.cli_allow import allow
 from bongsu.cli_channel import channel
-from bongsu.client import Client, RefusedError, UnreachableError
-from bongsu.console import AS_JSON, DATA, NO, REASON, TOKEN, UNKNOWN, UNREACHABLE, URL, WRONG, ask, fail
+from bongsu.cli_gate import gate
+from bongsu.client import Client
+from bongsu.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail
 
 PORT = click.IntRange(1, 65535)
 
@@ -29,6 +30,7 @@ def cli() -> None:
 
 
 cli.add_command(allow)
+cli.add_command(gate)
 cli.add_command(channel)
 
 
@@ -156,34 +158,6 @@ def replay(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constan
 
 
 # ---- asking a running bongsu ----
-
-
-@cli.group()
-def gate() -> None:
-    """The deploy gate."""
-
-
-@gate.command("check")
-@click.argument("service")
-@click.option("--stage", default="", help="For the record, e.g. canary.")
-@click.option("--on-inconclusive", type=click.Choice(["deny", "allow"]), default="deny", show_default=True)
-@URL
-@TOKEN
-def gate_check(service: str, stage: str, on_inconclusive: str, url: str, token: str) -> None:
-    """May SERVICE be deployed? Exit 0 allow, 1 deny, 2 wrong input, 3 inconclusive, 4 unreachable. JSON on stdout."""
-    from urllib.parse import quote
-
-    try:
-        answer = Client(url, token).get(f"/v1/gate/{quote(service, safe='')}?stage={quote(stage, safe='')}")
-    except UnreachableError as error:
-        fail(UNREACHABLE, str(error))
-    except RefusedError as error:
-        fail(WRONG if error.status < 500 else UNREACHABLE, str(error))
-    click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
-    decision = answer["data"]["decision"]
-    if decision == "inconclusive":
-        sys.exit(0 if on_inconclusive == "allow" else UNKNOWN)
-    sys.exit(0 if decision == "allow" else NO)
 
 
 @cli.command()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from bongsu.client import Client, UnreachableError
+from bongsu.client import Client, RefusedError, UnreachableError
 from bongsu.demo.sink import Sink
 from bongsu.demo.traffic import Traffic
 from bongsu.quantity import SECOND, parse_duration, parse_share
@@ -32,6 +34,9 @@ class World:
     data: Path
     service: str
     speed: float = 1.0
+    told: Counter[str] = field(default_factory=Counter)
+    """How many notices had arrived at each place when the present chapter (the last ``say``) began."""
+    last_call: str = ""
 
     async def board(self) -> Any:
         return await asyncio.to_thread(self.control.get, "/v1/board")
@@ -52,6 +57,7 @@ async def play(steps: list[Mapping[str, Any]], world: World, tell: Callable[[str
         (verb, value), = step.items()
         stamp = f"{time.monotonic() - began:6.1f}s"
         if verb == "say":
+            world.told = Counter(kind for kind, _ in world.sink.got)
             tell(f"\n{stamp}  {value}")
         elif verb == "expect":
             words, took = await expect(dict(value), world)
@@ -93,6 +99,7 @@ async def _wait(value: Any, world: World) -> str:
 
 async def _chat(value: Any, world: World) -> str:
     reply = await world.traffic.chat(value["prompt"])
+    world.last_call = world.traffic.seen.last_call
     return f"a caller writes: {value['prompt']}\n              and reads:  {reply[:160]}"
 
 
@@ -107,8 +114,13 @@ async def _attack(value: Any, world: World) -> str:
     return f"{value['count']} injection attempts sent"
 
 
+async def _clear(value: Any, world: World) -> str:
+    done = await asyncio.to_thread(world.control.post, f"/v1/gate/{world.service}/clear", {"reason": value})
+    return f"a person clears the deploy gate after {', '.join(done['cleared'])}: {value}"
+
+
 DO: dict[str, Callable[[Any, World], Awaitable[str]]] = {
-    "traffic": _traffic, "wait": _wait, "chat": _chat, "knobs": _knobs, "attack": _attack,
+    "traffic": _traffic, "wait": _wait, "chat": _chat, "knobs": _knobs, "attack": _attack, "clear": _clear,
 }
 
 # ---- what a story expects ----
@@ -140,8 +152,8 @@ async def _blocked(what: dict[str, Any], world: World) -> tuple[bool, str]:
 
 
 async def _told(what: dict[str, Any], world: World) -> tuple[bool, str]:
-    n = world.sink.count(what["told"])
-    return n > 0, f"{n} notices arrived at {what['told']}"
+    n = world.sink.count(what["told"]) - world.told[what["told"]]
+    return n > 0, f"{n} notices arrived at {what['told']} in this chapter"
 
 
 async def _gate(what: dict[str, Any], world: World) -> tuple[bool, str]:
@@ -157,14 +169,23 @@ async def _audit(what: dict[str, Any], world: World) -> tuple[bool, str]:
 
 
 async def _stored_without(what: dict[str, Any], world: World) -> tuple[bool, str]:
-    """Look through every byte bongsu stored. Only meaningful once the call itself has been stored."""
+    """Look through every byte bongsu stored, once the very call that held the identifiers has been stored."""
     texts = list(what["stored_without"])
-    board = await world.board()
+    try:
+        known = await asyncio.to_thread(world.control.get, f"/v1/calls/{world.last_call}")
+    except RefusedError:
+        return False, f"call {world.last_call} is not stored yet"
     found = await asyncio.to_thread(_search, world.data, [t.encode() for t in texts])
-    stored = board["calls_total"] > 0
-    if found:
-        return False, f"raw personal data in {', '.join(found)}"
-    return stored, f"{board['calls_total']} calls stored; none of {len(texts)} raw identifiers anywhere on disk"
+    if found or any(text in json.dumps(known, ensure_ascii=False) for text in texts):
+        return False, f"raw personal data in {', '.join(found) or 'what is told of the call'}"
+    masked = known["content"]["prompt"].splitlines()[-1] if isinstance(known["content"], dict) else known["content"]
+    return True, f"stored as {masked!r}: none of {len(texts)} raw identifiers anywhere on disk"
+
+
+async def _incidents(what: dict[str, Any], world: World) -> tuple[bool, str]:
+    board = await world.board()
+    n = sum(i["alert"] == what["of"] for i in board["incidents"])
+    return n == what["incidents"], f"{n} incident of {what['of']}"
 
 
 def _search(folder: Path, needles: list[bytes]) -> list[str]:
@@ -173,5 +194,5 @@ def _search(folder: Path, needles: list[bytes]) -> list[str]:
 
 PROBES: dict[str, Callable[[dict[str, Any], World], Awaitable[tuple[bool, str]]]] = {
     "alert": _alert, "objective": _objective, "upstream": _upstream, "blocked": _blocked, "told": _told, "gate": _gate,
-    "audit": _audit, "stored_without": _stored_without,
+    "audit": _audit, "incidents": _incidents, "stored_without": _stored_without,
 }

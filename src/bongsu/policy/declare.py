@@ -63,7 +63,7 @@ class ObjectiveDecl:
     """A promise: ``target`` is the share that must be good over ``window``, rolling (30d) or calendar (month).
 
     Of a ratio, the good events count; of any other signal, the good time slices: each ``slice`` whose value is
-    ``good``. ``nodata`` says what a slice without a value is.
+    ``good``. ``nodata`` says what a slice without a value is. Without ``gate`` it does not decide about deploys.
     """
 
     signal: str = field(metadata={"ref": "signals"})
@@ -73,6 +73,7 @@ class ObjectiveDecl:
     good: str = ""
     slice: Duration | None = None
     nodata: Literal["exclude", "bad", "good"] = "exclude"
+    gate: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.target < 1:
@@ -129,6 +130,36 @@ class PlaybookDecl:
     @property
     def undo_after(self) -> Duration | None:
         return None if self.undo_when == NEVER else Duration(self.undo_when)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """At which share of an error budget left it says so, and at which a person must approve; at none it denies."""
+
+    notice: Fraction = Fraction(1, 2)
+    approval: Fraction = Fraction(1, 4)
+
+    def __post_init__(self) -> None:
+        for name, share in (("notice", self.notice), ("approval", self.approval)):
+            if not 0 <= share <= 1:
+                raise Misfit("a share from 0% to 100%", show_share(share), field=name)
+        if self.approval > self.notice:
+            raise Misfit(f"a share no larger than that of notice ({show_share(self.notice)})",
+                         show_share(self.approval), "less of the budget is left when a person must approve", "approval")
+
+
+@dataclass(frozen=True)
+class GateDecl:
+    """When deploys may go on. ``latch`` names alerts that, as severe ones do, hold the gate until it is cleared."""
+
+    ladder: Ladder = field(default_factory=Ladder)
+    stale_after: Duration | None = None
+    min_coverage: Fraction = Fraction(9, 10)
+    latch: tuple[str, ...] = field(default=(), metadata={"ref": "alerts"})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_coverage <= 1:
+            raise Misfit("a share from 0% to 100%", show_share(self.min_coverage), field="min_coverage")
 
 
 @dataclass(frozen=True)
@@ -211,6 +242,7 @@ class Document:
     playbooks: Mapping[str, PlaybookDecl] = _named()
     channels: Mapping[str, ports.Channel] = _named()
     roles: Mapping[str, tuple[str, ...]] = _named()
+    gate: GateDecl | None = None
     heartbeat: Heartbeat | None = None
     tests: tuple[TestDecl, ...] = ()
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from bongsu import registry
 from bongsu.alert import Burn, Rule, Threshold
+from bongsu.engine import latching
 from bongsu.guard import Guard
 from bongsu.incident import show
 from bongsu.policy.model import Policy, Route
@@ -38,6 +39,7 @@ class _Words:
         yield from map(self.objective, plan.objectives)
         yield from map(self.guard, self.policy.guards)
         yield from map(self.route, self.policy.routes.values())
+        yield self.gate()
 
     # ---- alerts ----
 
@@ -151,6 +153,18 @@ class _Words:
     def upstream(self, name: str) -> str:
         found = self.policy.upstreams[name]
         return f"{name} ({', '.join(filter(None, (found.model, found.region)))})"
+
+    def gate(self) -> str:
+        """When deploys may go on, and who decides where they may not."""
+        plan, who = self.policy.plan, self.policy.roles.get("approver", ())
+        terms, stop = plan.gate, [r.name for r in plan.rules if r.name in latching(plan)]
+        out = [o.name for o in plan.objectives if not o.gate]
+        return self.say(
+            "gate", notice=show_share(terms.notice), approval=show_share(terms.approval),
+            who=self.say("approvers", names=", ".join(who)) if who else "",
+            coverage=show_share(terms.min_coverage), stale=self.duration(terms.stale_after or plan.stale_after),
+            latch=self.say("latch", alerts=", ".join(stop)) if stop else "",
+            out=self.say("left out", names=", ".join(out)) if out else "")
 
     def listed(self, words: list[str]) -> str:
         if self.language == "ko" or len(words) < 2:

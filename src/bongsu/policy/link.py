@@ -16,9 +16,10 @@ from bongsu import registry
 from bongsu.alert import Burn, Rule, Signal, Threshold
 from bongsu.engine import Plan
 from bongsu.event import LABELS
+from bongsu.gate import Terms
 from bongsu.period import Calendar
 from bongsu.policy.condition import read_clear, read_good, read_when, unit_of
-from bongsu.policy.declare import AlertDecl, Document, ObjectiveDecl, SignalDecl
+from bongsu.policy.declare import AlertDecl, Document, GateDecl, ObjectiveDecl, SignalDecl
 from bongsu.policy.fault import Misfit, closest, did_you_mean, listed, quoted
 from bongsu.policy.model import Note, Policy
 from bongsu.policy.node import Items, Table, Text
@@ -29,6 +30,8 @@ from bongsu.quantity import Duration, Rate, show_duration, show_number, show_sha
 from bongsu.response import Playbook
 from bongsu.slo import Objective, Pair, Severity, Slices, pairs, reachable, reachable_factor
 
+APPROVER = "approver"
+"""The role whose members may approve an override of the gate."""
 ROLES = ("primary", "light", "conservative")
 _NOUNS = {"upstreams": "an upstream", "routes": "a route", "guards": "a guard", "signals": "a signal",
           "objectives": "an objective", "alerts": "an alert", "channels": "a channel", "playbooks": "a playbook",
@@ -155,7 +158,8 @@ class Linker:
                 continue
             unit = decl.window.unit
             calendar = Calendar(unit, str(decl.time_zone or "UTC")) if unit else None
-            yield Objective(name, signal.key, decl.target, decl.window.length, calendar=calendar, slices=slices)
+            yield Objective(name, signal.key, decl.target, decl.window.length, calendar=calendar, slices=slices,
+                            gate=decl.gate)
 
     def slices(self, name: str, decl: ObjectiveDecl, every: Duration, signal: Signal) -> Slices | None:
         """How a gauge is budgeted; the slice must fit the base window, and the window must be made of slices."""
@@ -253,6 +257,17 @@ class Linker:
         never = getattr(channel, "on_unknown", "retry") == "never"
         return cast(Action, replace(cast(Any, step), once=True)) if never else step
 
+    def gate(self) -> Terms:
+        """What the gate goes by; worth a note where a person must approve and nobody may."""
+        given, doc = self.document.gate, self.document
+        decl = given or GateDecl()
+        if decl.stale_after is not None and decl.stale_after < self.base:
+            self.reader.fault(("gate", "stale_after"), f"a duration no shorter than base_window "
+                              f"({show_duration(self.base)})", quoted(show_duration(decl.stale_after)))
+        if given is not None and not doc.roles.get(APPROVER) and "roles" not in self.names.broken:
+            self.note(("gate",), f"gate: nobody may approve an override; name who may under roles.{APPROVER}")
+        return Terms(decl.ladder.notice, decl.ladder.approval, decl.min_coverage, decl.stale_after, decl.latch)
+
     def policy(self, digest: str) -> Policy:
         """Check and build; the result counts only if there are no faults."""
         doc = self.document
@@ -262,7 +277,8 @@ class Linker:
         objectives = {o.name: o for o in self.objectives(signals)}
         rules = [self.rule(name, decl, signals, objectives) for name, decl in doc.alerts.items()]
         plan = Plan(doc.service.name, self.base, tuple(signals.values()), tuple(objectives.values()),
-                    tuple(r for r in rules if r is not None), tuple(self.playbooks()), doc.settings.stale_after)
+                    tuple(r for r in rules if r is not None), tuple(self.playbooks()), doc.settings.stale_after,
+                    self.gate())
         s = doc.settings
         return Policy(self.reader.path, digest, doc.service, plan, doc.upstreams, doc.routes,
                       tuple(doc.guards.values()), doc.channels, doc.roles, s.retention, doc.heartbeat, s.currency,

@@ -54,6 +54,12 @@ PHRASES: dict[Language, dict[str, str]] = {
         "path": "route {name}: calls go to {primary}{fallback}{roles}",
         "fallback": "; if that fails, to {names}",
         "role": "; {role} means {name}",
+        "gate": "deploy gate: with {notice} or less of an error budget left it says so, with {approval} or less a "
+                "person must approve{who}, with none it denies; it cannot say if the last events are older than "
+                "{stale} or less than {coverage} of the time has been seen{latch}{out}",
+        "approvers": " ({names})",
+        "latch": "; after {alerts} it stays shut until a person clears it",
+        "left out": "; it does not look at {names}",
     },
     "ko": {
         "alert": "알림 {name}({tier}): {condition}, {actions}; {clear}",
@@ -96,6 +102,12 @@ PHRASES: dict[Language, dict[str, str]] = {
         "path": "경로 {name}: {primary} 쪽으로 보냄{fallback}{roles}",
         "fallback": "; 실패하면 {names} 쪽으로",
         "role": "; {role} = {name}",
+        "gate": "배포 게이트: 오류 예산이 {notice} 이하로 남으면 표시, {approval} 이하이면 담당자 승인 필요{who}, "
+                "모두 쓰면 거부; 마지막 이벤트 이후 {stale} 초과 또는 관측된 시간 {coverage} 미만이면 "
+                "판단 보류{latch}{out}",
+        "approvers": "({names})",
+        "latch": "; {alerts} 발생 뒤에는 담당자가 해제할 때까지 거부 유지",
+        "left out": "; 제외한 목표: {names}",
     },
 }
 

@@ -7,6 +7,7 @@ since it is unclear who is asking.
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -58,13 +59,18 @@ Handler = Callable[[Visit], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Way:
-    """One row of the table. ``query`` and ``body`` name the inputs, for the API's description."""
+    """One row of the table. ``query`` and ``body`` name the inputs, for the API's description.
+
+    A ``hook`` also takes the token as the password of its URL (basic authentication): for senders of webhooks that can
+    be given a URL but no header.
+    """
 
     method: str
     path: str
     handler: Handler
     access: str = ""
     page: bool = False
+    hook: bool = False
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] = field(default_factory=dict)
 
@@ -97,8 +103,13 @@ def refusal(wrong: Wrong) -> Response:
     return answer({"error": {"code": wrong.code, "message": wrong.message}}, wrong.status, wrong.headers)
 
 
-def _bearer(request: Request) -> str | None:
+def _bearer(request: Request, hook: bool) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if hook and scheme.lower() == "basic":
+        try:
+            return base64.b64decode(token.strip(), validate=True).decode().partition(":")[2]
+        except ValueError:
+            return ""
     return token.strip() if scheme.lower() == "bearer" else None
 
 
@@ -155,7 +166,7 @@ def _may_write(site: Site, request: Request, session: Session, form: Mapping[str
 
 async def _admit(site: Site, way: Way, request: Request) -> Visit:
     """Check the visitor against the way's access; raises ``Wrong`` when it may not be taken."""
-    token, session = _bearer(request), _by_cookie(site, request)
+    token, session = _bearer(request, way.hook), _by_cookie(site, request)
     writes = way.method != "GET"
     if writes and token is not None and request.cookies.get(site.cookie):
         raise Wrong(400, "two_identities", "came with a token and a session cookie; send one of them")

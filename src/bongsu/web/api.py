@@ -14,11 +14,16 @@ MOST_REASON = 500
 _STAGE = re.compile(r"[\w.:-]{0,64}")
 
 
+def stage_of(text: str) -> str:
+    """A stage of a rollout, as it was named."""
+    if not _STAGE.fullmatch(text):
+        raise Wrong(400, "bad_stage", "stage is a short name such as canary: letters, digits and .:-_, 64 at most")
+    return text
+
+
 async def gate(visit: Visit) -> Response:
     """May this service be deployed now? 200 for allow, deny and inconclusive: read `data.decision`."""
-    service, stage = visit.request.path_params["service"], visit.request.query_params.get("stage", "")
-    if not _STAGE.fullmatch(stage):
-        raise Wrong(400, "bad_stage", "stage is a short name such as canary: letters, digits and .:-_, 64 at most")
+    service, stage = visit.request.path_params["service"], stage_of(visit.request.query_params.get("stage", ""))
     try:
         return answer(visit.site.desk.verdict_for(service, stage))
     except KeyError:

@@ -8,8 +8,50 @@ from typing import Any, Protocol
 from bongsu.board import AllowedRow, Board, Storyboard
 
 
+class Gates(Protocol):
+    """What people and pipelines ask of the gate. KeyError: no such service or override; ``OverrideFault``: not so."""
+
+    def kept(self, id: str) -> Mapping[str, Any] | None:  # noqa: A002
+        """A verdict as it was given; None when it is not known."""
+        ...
+
+    def replay(self, id: str) -> Mapping[str, Any] | None:  # noqa: A002
+        """A verdict recomputed as of its time. This one may take a while."""
+        ...
+
+    def ask(self, service: str, stage: str, author: str, reason: str, lasting: str, including_stale: bool,
+            actor: str) -> Mapping[str, Any]:
+        """Ask for an override. Audited, as all that follows."""
+        ...
+
+    def approve(self, id: str, approver: str, actor: str) -> Mapping[str, Any]:  # noqa: A002
+        """Put an override in force, signed."""
+        ...
+
+    def revoke(self, id: str, reason: str, actor: str) -> Mapping[str, Any]:  # noqa: A002
+        """Take the force from an override."""
+        ...
+
+    def overrides(self, service: str) -> list[Mapping[str, Any]]:
+        """The latest, newest first."""
+        ...
+
+    def clear(self, service: str, reason: str, actor: str) -> Mapping[str, Any]:
+        """Let deploys go on after severe alerts that are over: which were cleared, which fire still."""
+        ...
+
+    def mark(self, service: str, source: str, kind: str, text: str, detail: Mapping[str, str], actor: str) -> None:
+        """Keep what a deployment's tool says of it."""
+        ...
+
+
 class Desk(Protocol):
     """The person at the desk sees the board, asks for verdicts, and may stop the machines."""
+
+    @property
+    def gates(self) -> Gates:
+        """All about the gate but the verdict itself."""
+        ...
 
     def board(self) -> Board:
         """Everything the first page shows, judged now."""
