@@ -71,7 +71,8 @@ def trial(channel: str, service: str, now: int, site: str = "", language: Langua
     return Notice(
         key=f"bongsu/{service}/test/{channel}", delivery=f"test/{channel}/{now}",
         title=texts["test"].format(service=service, channel=channel), text=texts["test text"], state="test",
-        tier="info", service=service, at=now, url=site and f"{site}/", facts={"channel": channel}, language=language)
+        tier="info", service=service, at=now, url=site and f"{site}/", language=language,
+        facts={"alert": "test", "incident": "test", "tier": f"P3 {TIER_WORDS[language]['info']}", "channel": channel})
 
 
 def _text(one: Incident, labels: tuple[str, ...], state: str, language: Language) -> str:

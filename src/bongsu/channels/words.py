@@ -27,6 +27,7 @@ def fit(text: str, length: int) -> str:
 
 
 def plain(notice: Notice) -> str:
-    """The whole notice as lines of text."""
+    """The whole notice as lines of text, without control characters."""
     facts = [f"{label(notice, name)}: {value}" for name, value in notice.facts.items()]
-    return "\n".join(line for line in (notice.title, notice.text, *facts, notice.url) if line)
+    text = "\n".join(line for line in (notice.title, notice.text, *facts, notice.url) if line)
+    return "".join(c for c in text if c.isprintable() or c == "\n")
