@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 
 from bongsu.demo.model import DemoModel
-from gatewaykit import PII, Script, chunk, now, sse, standing
+from bongsu.event import Event
+from bongsu.sources.spool import SpoolReader, SpoolWriter
+from bongsu.web.ledger import Ledger
+from bongsu.web.masking import KEPT
+from gatewaykit import PII, Memory, Script, chunk, now, reply, sse, standing
 
 
 def test_a_call_is_dated_when_it_ended(tmp_path: Path) -> None:
@@ -36,3 +42,73 @@ def test_a_stream_and_its_texts_are_dated_when_it_ended(tmp_path: Path) -> None:
     assert content.time == call.time
 
 
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_numbers_no_call_can_have_are_taken_as_not_reported(tmp_path: Path, stream: bool) -> None:
+    """10^25 tokens would go into no log; the call is served, estimated, and recorded."""
+    found = reply("fine", 10**25, 10**25)
+    usage = {"id": "r1", "choices": [], "usage": found["usage"]}
+    model = Script(sse(chunk("fine"), chunk("", 0, "stop"), usage, "[DONE]"), plain=found)
+    spool = SpoolWriter(tmp_path / "spool", "gateway-0")
+    try:
+        with standing(tmp_path, model=model, spool=spool) as stand:
+            stand.ask(stream=stream)
+        [event] = SpoolReader(tmp_path / "spool").read({}).events
+    finally:
+        spool.close()
+    assert (event.outcome, event.usage_estimated, event.output_tokens) == ("ok", True, 1)
+
+
+def fact(**more: Any) -> Event:
+    return Event(id="C1", time=7, outcome="ok", status=200, route="r", policy="h", **more)
+
+
+@pytest.mark.parametrize("bad", [{"input_tokens": 10**25}, {"model": "\ud800"}, {"model": "x" * (17 << 20)}])
+def test_a_fact_that_cannot_be_encoded_is_kept_short(tmp_path: Path, bad: dict[str, Any], caplog: Any) -> None:
+    """Whatever a model reports, the call leaves a fact: what we ourselves know of it."""
+    content = Event(id="C1-content", time=7, kind="content", call="C1", prompt="p")
+    with SpoolWriter(tmp_path, "g") as spool:
+        ledger = Ledger(spool)
+        assert ledger.write([fact(**bad), content])
+        kept = SpoolReader(tmp_path).read({}).events
+    assert kept == [fact(error="unrecordable")]
+    assert (ledger.lost, ledger.broken) == (1, False)
+    assert "C1" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["x" * (17 << 20), "\ud800"])
+def test_texts_that_cannot_be_kept_do_not_take_the_fact_with_them(tmp_path: Path, text: str) -> None:
+    content = Event(id="C1-content", time=7, kind="content", call="C1", prompt=text)
+    with SpoolWriter(tmp_path, "g") as spool:
+        ledger = Ledger(spool)
+        assert ledger.write([fact(input_tokens=3), content])
+        kept = SpoolReader(tmp_path).read({}).events
+    assert kept == [fact(input_tokens=3)]
+    assert (ledger.lost, ledger.broken) == (1, False)
+
+
+def test_a_disk_that_has_room_for_the_fact_only_keeps_the_fact() -> None:
+    class Nearly(Memory):
+        def append(self, events: Iterable[Event]) -> None:
+            events = list(events)
+            if any(e.kind == "content" for e in events):
+                raise OSError(28, "No space left on device")
+            super().append(events)
+
+    spool = Nearly()
+    ledger = Ledger(spool)
+    assert ledger.write([fact(), Event(id="C1-content", time=7, kind="content", call="C1", reply="r")])
+    assert spool.events == [fact()]
+    assert (ledger.lost, ledger.broken) == (1, False)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_kept_of_a_reply_has_a_limit(tmp_path: Path, stream: bool) -> None:
+    part = "a@b.co " * 1000
+    model = Script(sse(*[chunk(part)] * 20, chunk("", 0, "stop"), "[DONE]"), plain=reply(part * 20))
+    with standing(tmp_path, [PII], model=model) as stand:
+        stand.ask(stream=stream)
+        kept = stand.spool.content()[0].reply
+    assert kept is not None
+    assert len(kept) == KEPT

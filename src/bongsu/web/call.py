@@ -10,7 +10,7 @@ from bongsu.event import Event, Origin, Verdict
 from bongsu.guard import RANK
 from bongsu.ports import Finding
 from bongsu.web.errors import Header, wrong
-from bongsu.web.masking import Masking
+from bongsu.web.masking import KEPT, Masking
 from bongsu.web.meter import Meter, Usage, decimal
 from bongsu.web.plan import RoutePlan, Target
 
@@ -26,8 +26,6 @@ _NOT_TOLD = frozenset((
 """Headers of an upstream that are about its connection or its account."""
 TAG = 128
 """Longest tag kept."""
-KEPT = 256 << 10
-"""Most characters kept of a prompt or a reply."""
 
 
 class Call:

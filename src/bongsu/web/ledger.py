@@ -2,6 +2,9 @@
 
 After a failed write a closed policy tries the log again with the refusal itself: if that is kept, the log is back and
 the next call is served; no money is spent at a model in between.
+
+What a fact says comes in part from callers and models. Should some of it not go into the log, a shorter fact does:
+there is never none. The texts kept of a call are worth less than its fact, and are left out before it is lost.
 """
 
 from __future__ import annotations
@@ -28,13 +31,32 @@ class Ledger:
         self.lost = 0
 
     def write(self, events: Sequence[Event]) -> bool:
-        """Whether a ``kill -9`` can no longer lose them."""
+        """Whether a ``kill -9`` can no longer lose the fact that comes first; what follows it are its texts."""
+        error = self._append(events)
+        if error is not None and len(events) > 1:  # one write is the usual case; only now are they parted
+            error, texts = self._append(events[:1]), len(events) - 1
+            self.lost += texts
+            if error is None:
+                log.error("call %s: its texts could not be kept", events[0].id)
+        if error is not None and not isinstance(error, OSError):
+            log.error("call %s: its fact cannot be encoded (%s); a short one is kept", events[0].id,
+                      type(error).__name__)
+            error = self._append([short(events[0])])
+        return self._noted(error)
+
+    def _append(self, events: Sequence[Event]) -> Exception | None:
         try:
             self._spool.append(events)
-        except OSError as error:
-            self.lost += len(events)
+        except (OSError, ValueError, OverflowError, TypeError) as error:
+            return error
+        return None
+
+    def _noted(self, error: Exception | None) -> bool:
+        if error is not None:
+            self.lost += 1
             if not self.broken:
-                log.error("the event log cannot be written: %s", error.strerror or type(error).__name__)
+                why = error.strerror if isinstance(error, OSError) else None
+                log.error("the event log cannot be written: %s", why or type(error).__name__)
             self.broken = True
             return False
         if self.broken:
@@ -52,3 +74,14 @@ class Ledger:
 
     def refuses(self, policy: Policy) -> bool:
         return self.broken and policy.fail == "closed"
+
+
+def short(event: Event) -> Event:
+    """What a fact says in words of our own and the policy's, which always can be written."""
+    return Event(id=event.id, time=event.time, kind=event.kind, origin=event.origin, service=event.service,
+                 route=event.route, upstream=event.upstream, provider=event.provider, operation=event.operation,
+                 environment=event.environment, upstream_region=event.upstream_region, stream=event.stream,
+                 outcome=event.outcome, status=event.status, error=event.error or "unrecordable",
+                 attempts=event.attempts, fallback=event.fallback, latency_ms=event.latency_ms, ttft_ms=event.ttft_ms,
+                 overhead_ms=event.overhead_ms, blocked=event.blocked, blocked_by=event.blocked_by,
+                 policy=event.policy)

@@ -8,6 +8,9 @@ from bongsu.ports import Finding
 from bongsu.tokens import Aliases, Restorer, Tokeniser, in_json
 from bongsu.web.screen import Gate
 
+KEPT = 256 << 10
+"""Most characters kept of a prompt or a reply."""
+
 
 def _plain(value: str) -> str:
     return value
@@ -60,15 +63,18 @@ class Masking:
 class Text:
     """One text of a streamed reply: checked, then restored for the caller; a masked copy is kept."""
 
-    __slots__ = ("_gate", "_kept", "_masking", "_restorer")
+    __slots__ = ("_gate", "_kept", "_masking", "_restorer", "_room")
 
     def __init__(self, gate: Gate, masking: Masking, *, json: bool = False) -> None:
         self._gate, self._masking, self._restorer = gate, masking, masking.restorer(json=json)
         self._kept: list[str] = []
+        self._room = KEPT
 
     def feed(self, text: str, *, last: bool = False) -> str:
         freed = self._gate.feed(text, last=last)
-        self._kept.append(self._masking.for_store(freed.text, freed.hidden))
+        if self._room > 0:  # a reply without end must not fill the memory
+            self._kept.append(self._masking.for_store(freed.text, freed.hidden))
+            self._room -= len(self._kept[-1])
         out = self._masking.for_store(freed.text, freed.spans)
         if self._restorer is not None:
             out = self._restorer.feed(out) + (self._restorer.close() if last else "")

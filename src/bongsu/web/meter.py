@@ -32,10 +32,12 @@ class Usage:
 
 
 NOTHING = Usage(0, 0)
+MOST = 10**12
+"""More tokens than any call can have: a number above it is a fault of the model, and no store could add it up."""
 
 
 def _whole(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= MOST else None
 
 
 def read_usage(found: Any) -> Usage | None:
@@ -44,6 +46,8 @@ def read_usage(found: Any) -> Usage | None:
     >>> read_usage({"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 5}})
     Usage(input=9, output=4, cache_read=5, cache_write=None, reasoning=None, estimated=False)
     >>> read_usage({"prompt_tokens": -9, "completion_tokens": 4}) is None
+    True
+    >>> read_usage({"prompt_tokens": 10**25, "completion_tokens": 4}) is None
     True
     """
     if not isinstance(found, dict):

@@ -15,7 +15,7 @@ import msgspec
 from bongsu.allow import Allowing
 from bongsu.guard import Guard, Outcome
 from bongsu.web.chat import annotation, encode
-from bongsu.web.masking import Masking, Text
+from bongsu.web.masking import KEPT, Masking, Text
 from bongsu.web.meter import Usage, read_usage
 from bongsu.web.screen import Gate, Timer, Track, counts, decide, keepable
 
@@ -239,7 +239,7 @@ class ChatStream:
         """The reply as it may be stored, or None where nobody masked it."""
         if not keepable(self.tracks):
             return None
-        return "\n".join(t.kept() for _, t in sorted(self._texts.items()) if t.kept())
+        return "\n".join(t.kept() for _, t in sorted(self._texts.items()) if t.kept())[:KEPT]
 
 
 def _number(found: dict[str, Any]) -> int:
