@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 
 from bongsu.demo.model import DemoModel
 from bongsu.event import Event
+from bongsu.quantity import SECOND
 from bongsu.sources.spool import SpoolReader, SpoolWriter
+from bongsu.web.call import TAG
 from bongsu.web.ledger import Ledger
 from bongsu.web.masking import KEPT
-from gatewaykit import PII, Memory, Script, chunk, now, reply, sse, standing
+from gatewaykit import PII, TOKENS, Memory, Script, chunk, now, reply, sse, standing
 
 
 def test_a_call_is_dated_when_it_ended(tmp_path: Path) -> None:
@@ -107,8 +110,43 @@ def test_a_disk_that_has_room_for_the_fact_only_keeps_the_fact() -> None:
 def test_what_is_kept_of_a_reply_has_a_limit(tmp_path: Path, stream: bool) -> None:
     part = "a@b.co " * 1000
     model = Script(sse(*[chunk(part)] * 20, chunk("", 0, "stop"), "[DONE]"), plain=reply(part * 20))
-    with standing(tmp_path, [PII], model=model) as stand:
+    with standing(tmp_path, [replace(PII, timeout=SECOND)], model=model) as stand:
         stand.ask(stream=stream)
         kept = stand.spool.content()[0].reply
     assert kept is not None
     assert len(kept) == KEPT
+
+
+@pytest.mark.parametrize(("value", "kind"), [
+    ("010-1234-5678", "phone"), ("kim@example.com", "email"), ("900101-1234568", "kr_rrn"),
+    ("4111 1111 1111 1111", "card")])
+@pytest.mark.parametrize("tag", ["tier", "group", "environment", "prompt_version", "region"])
+def test_personal_data_in_a_tag_becomes_a_token(tmp_path: Path, tag: str, value: str, kind: str) -> None:
+    """Whatever its form, and without any guard on the route; the rest of the tag stays."""
+    with standing(tmp_path) as stand:
+        stand.ask(extra_headers={f"x-bongsu-{tag.replace('_', '-')}": f"of {value}"})
+    assert getattr(stand.spool.last(), tag) == f"of {TOKENS.token(kind, value)}"
+
+
+def test_a_conversation_is_always_a_token_that_stays_the_same(tmp_path: Path) -> None:
+    """Callers put names and numbers of accounts into it; it is only ever compared."""
+    with standing(tmp_path) as stand:
+        for name in ("Kim of Seoul", "Kim of Seoul", "c-8"):
+            stand.ask(extra_headers={"x-bongsu-conversation": name})
+    one, same, other = (e.conversation for e in stand.spool.calls())
+    assert one == same != other
+    assert "Kim" not in one
+
+
+def test_a_tag_has_a_limit(tmp_path: Path) -> None:
+    with standing(tmp_path) as stand:
+        stand.ask(extra_headers={"x-bongsu-group": "x" * 5000})
+    assert stand.spool.last().group == "x" * TAG
+
+
+@pytest.mark.parametrize("field", ["user", "safety_identifier"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_asks_is_a_token_to_the_model_also_where_no_guard_looks(tmp_path: Path, field: str, stream: bool) -> None:
+    with standing(tmp_path) as stand:
+        stand.ask(stream=stream, extra_body={field: "kim@example.com"})
+    assert stand.model.seen[0][field] == stand.spool.last().user == TOKENS.token("USER", "kim@example.com")

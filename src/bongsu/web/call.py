@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
-from bongsu.event import Event, Origin, Verdict
+from bongsu.event import Event, Verdict
 from bongsu.guard import RANK
 from bongsu.ports import Finding
-from bongsu.web.errors import Header, wrong
+from bongsu.web.errors import Header
 from bongsu.web.masking import KEPT, Masking
 from bongsu.web.meter import Meter, Usage, decimal
 from bongsu.web.plan import RoutePlan, Target
 
 _TAGS = {b"x-bongsu-tier": "tier", b"x-bongsu-group": "group", b"x-bongsu-environment": "environment",
          b"x-bongsu-prompt-version": "prompt_version", b"x-bongsu-conversation": "conversation",
-         b"x-bongsu-region": "region", b"x-bongsu-origin": "origin"}
-_ORIGINS = get_args(Origin)
+         b"x-bongsu-region": "region"}
+# An event's origin is not among them: signals count what is live, so a caller that could say otherwise could hide from
+# every alert. Red teams and evaluations will be told apart by the virtual key they call with.
 _TRACE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _NOT_TOLD = frozenset((
     b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"content-type", b"content-encoding",
@@ -51,16 +52,14 @@ class Call:
     # ---- what is known before the model is asked ----
 
     def tags(self, headers: Mapping[bytes, bytes]) -> None:
-        """Tags and ids from headers. An address in a tag becomes a token."""
+        """Tags and ids from headers. Personal data in a tag becomes a token; a conversation always does."""
         facts = self.facts
         for name, value in headers.items():
             column = _TAGS.get(name)
             if column:
-                text = value.decode("utf-8", "replace")[:TAG]
-                facts[column] = self.masking.token("TAG", text) if "@" in text else text
-        if facts.get("origin", "live") not in _ORIGINS:
-            del facts["origin"]
-            raise wrong("x-bongsu-origin", " or ".join(_ORIGINS), "another value")
+                text = value[: 4 * TAG].decode("utf-8", "replace")
+                facts[column] = (self.masking.token("CONVERSATION", text) if column == "conversation"
+                                 else self.masking.tag(text)[:TAG])
         trace = _TRACE.fullmatch(headers.get(b"traceparent", b""))
         if trace:
             facts["trace"] = trace[1].decode()
@@ -128,7 +127,7 @@ class Call:
         facts.update(latency_ms=took / 1e6, overhead_ms=max(0, took - self._waited) / 1e6, verdicts=self.verdicts)
         out = [Event(**facts)]
         if self.prompt is not None or self.reply is not None:
-            same = {name: facts[name] for name in ("time", "origin", "service", "route", "policy") if name in facts}
+            same = {name: facts[name] for name in ("time", "service", "route", "policy") if name in facts}
             out.append(Event(id=f"{self.id}-content", kind="content", call=self.id, prompt=self.prompt,
                              reply=self.reply, **same))
         return out

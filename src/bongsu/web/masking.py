@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
-from bongsu.ports import Finding
+from bongsu import registry
+from bongsu.ports import Check, Finding
 from bongsu.tokens import Aliases, Restorer, Tokeniser, in_json
 from bongsu.web.screen import Gate
 
@@ -14,6 +16,13 @@ KEPT = 256 << 10
 
 def _plain(value: str) -> str:
     return value
+
+
+@cache
+def _forms() -> Check:
+    """Every form of personal data, whatever the policy's guards look for."""
+    check: Check = registry.part("checks", "pii")()
+    return check
 
 
 class Masking:
@@ -33,6 +42,10 @@ class Masking:
 
     def token(self, kind: str, value: str) -> str:
         return self._tokens.token(kind, value)
+
+    def tag(self, text: str) -> str:
+        """A tag as it may be stored."""
+        return self._tokens.mask(text, _forms().look(text))
 
     def for_model(self, texts: Sequence[str], spans: Sequence[Sequence[Finding]]) -> list[str]:
         """Every text of a request, with aliases for what is personal."""

@@ -44,6 +44,8 @@ class Served:
     def check_request(self) -> Outcome | None:
         """The input guards; the outcome if the call ends here. What is to be tokenised goes on as aliases."""
         call, request, plan = self.call, self.request, self.plan
+        if request.user:  # on every route: what names a person is no business of the model's
+            request.name_user(call.facts["user"])
         if not plan.before:
             return None
         slots = request.slots()
@@ -51,8 +53,6 @@ class Served:
         seen = screen(plan.before, "input", texts, allowing=self.allowing)
         call.found(seen.outcome.verdicts, seen.personal, seen.injections)
         call.prompt = call.keep(texts, seen.hidden)
-        if request.user:
-            request.name_user(call.facts["user"])
         if seen.outcome.failed:
             raise errors.guard_unavailable(seen.outcome.failed, call.id)
         if seen.outcome.act == "block":
