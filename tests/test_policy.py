@@ -69,12 +69,14 @@ def test_the_policy_of_the_demo_loads_without_a_fault() -> None:
     assert policy.roles == {"admin": ("ops@example.com",)}
 
 
-def test_a_channel_is_told_through_a_playbook_of_its_own_that_is_undone_as_soon_as_the_alert_clears() -> None:
-    books = {p.name: p for p in load(DEMO, ENVIRON).plan.playbooks}
-    assert [getattr(s, "channel", "") for s in books["tell-injection"].steps] == ["ops", "security"]
-    assert books["tell-injection"].undo_after == 0
+def test_channels_are_told_by_notices_and_playbooks_hold_what_was_declared() -> None:
+    policy = load(DEMO, ENVIRON)
+    books = {p.name: p for p in policy.plan.playbooks}
+    assert list(books) == ["cost", "injection"]
+    assert {r.name: r.to for r in policy.plan.rules}["injection"] == ("ops", "security")
+    assert policy.plan.notices.environment == "demo"
     assert books["cost"].undo_after == 5 * SECOND
-    assert [s.words() for s in books["injection"].steps] == ["guard injection is enforced", "deploys are frozen"]
+    assert [s.words() for s in books["injection"].steps] == ["guard strict is enforced", "deploys are frozen"]
 
 
 # ---- values ----

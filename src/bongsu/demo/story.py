@@ -98,8 +98,7 @@ async def _wait(value: Any, world: World) -> str:
 
 
 async def _chat(value: Any, world: World) -> str:
-    reply = await world.traffic.chat(value["prompt"])
-    world.last_call = world.traffic.seen.last_call
+    reply, world.last_call = await world.traffic.chat(value["prompt"])
     return f"a caller writes: {value['prompt']}\n              and reads:  {reply[:160]}"
 
 
@@ -182,6 +181,12 @@ async def _stored_without(what: dict[str, Any], world: World) -> tuple[bool, str
     return True, f"stored as {masked!r}: none of {len(texts)} raw identifiers anywhere on disk"
 
 
+async def _undone(what: dict[str, Any], world: World) -> tuple[bool, str]:
+    mine = [i for i in (await world.board())["incidents"] if i["alert"] == what["undone"]]
+    states = {a["state"] for i in mine for a in i["actions"]}
+    return bool(mine) and states == {"undone"}, f"actions of {what['undone']}: {', '.join(sorted(states)) or 'none'}"
+
+
 async def _incidents(what: dict[str, Any], world: World) -> tuple[bool, str]:
     board = await world.board()
     n = sum(i["alert"] == what["of"] for i in board["incidents"])
@@ -194,5 +199,5 @@ def _search(folder: Path, needles: list[bytes]) -> list[str]:
 
 PROBES: dict[str, Callable[[dict[str, Any], World], Awaitable[tuple[bool, str]]]] = {
     "alert": _alert, "objective": _objective, "upstream": _upstream, "blocked": _blocked, "told": _told, "gate": _gate,
-    "audit": _audit, "incidents": _incidents, "stored_without": _stored_without,
+    "audit": _audit, "incidents": _incidents, "undone": _undone, "stored_without": _stored_without,
 }

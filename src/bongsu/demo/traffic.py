@@ -42,7 +42,7 @@ class Traffic:
     def __init__(self, base_url: str, route: str) -> None:
         self.client = AsyncOpenAI(base_url=base_url, api_key="demo-caller", max_retries=0, timeout=20)
         self.route, self.seen = route, Seen()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._steady: asyncio.Task[None] | None = None
         self._numbers = itertools.count()
 
@@ -70,8 +70,8 @@ class Traffic:
         task.add_done_callback(self._tasks.discard)
 
     async def chat(self, prompt: str, *, stream: bool = False, user: str = "user-0", max_tokens: int | None = None,
-                   system: bool = True) -> str:
-        """One call; returns what the caller reads."""
+                   system: bool = True) -> tuple[str, str]:
+        """One call; returns what the caller reads, and the call's id."""
         messages: Any = [{"role": "user", "content": prompt}]
         if system:
             messages.insert(0, {"role": "system", "content": SYSTEM})
@@ -81,6 +81,7 @@ class Traffic:
             raw = await self.client.chat.completions.with_raw_response.create(
                 model=self.route, messages=messages, stream=stream, user=user, **extra)
             upstream = raw.headers.get("x-bongsu-upstream", "")
+            call = raw.headers.get("x-bongsu-call-id", "")
             parsed: Any = raw.parse()
             text, finish = "", ""
             if stream:
@@ -92,13 +93,13 @@ class Traffic:
                 text, finish = parsed.choices[0].message.content or "", parsed.choices[0].finish_reason
         except APIError as error:
             self.seen.errors.append(f"{type(error).__name__}: {error}")
-            return ""
+            return "", ""
         if finish == "content_filter":
             self.seen.blocked.append(text)
         elif upstream:
             self.seen.last_upstream = upstream
             self.seen.upstreams[upstream] += 1
-        return text
+        return text, call
 
     async def close(self) -> None:
         self.steady(0)
