@@ -84,7 +84,8 @@ class Smtp:
         except smtplib.SMTPNotSupportedError:
             raise Refused("the mail server does not offer what 'security' and 'user' ask for") from None
         except smtplib.SMTPException as error:
-            raise Retry(f"the mail server broke off, or did not answer in time ({type(error).__name__})", unclear=True) from None
+            why = f"the mail server broke off, or did not answer in time ({type(error).__name__})"
+            raise Retry(why, unclear=True) from None
         except OSError as error:  # TLS, and names and timeouts
             raise Retry(f"no connection to the mail server ({type(error).__name__})", unclear=True) from None
         left_out = f"; {len(refused)} of {len(self.to)} addresses refused" if refused else ""
