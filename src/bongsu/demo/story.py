@@ -183,7 +183,7 @@ async def _stored_without(what: dict[str, Any], world: World) -> tuple[bool, str
 
 async def _undone(what: dict[str, Any], world: World) -> tuple[bool, str]:
     mine = [i for i in (await world.board())["incidents"] if i["alert"] == what["undone"]]
-    states = {a["state"] for i in mine for a in i["actions"]}
+    states = {a["state"] for i in mine for a in i["actions"] if a["kind"] != "notify"}
     return bool(mine) and states == {"undone"}, f"actions of {what['undone']}: {', '.join(sorted(states)) or 'none'}"
 
 
