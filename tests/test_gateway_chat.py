@@ -29,8 +29,12 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
         yield stand
 
 
-def get(url: str, data: bytes | None = None, method: str | None = None) -> tuple[int, Any]:
-    request = urllib.request.Request(url, data=data, method=method)
+JSON = {"Content-Type": "application/json"}
+
+
+def get(url: str, data: bytes | None = None, method: str | None = None,
+        headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    request = urllib.request.Request(url, data=data, method=method, headers=JSON | (headers or {}))
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.status, json.loads(response.read())

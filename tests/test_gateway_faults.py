@@ -15,7 +15,7 @@ from bongsu.demo.model import DemoModel
 from bongsu.sources.spool import SpoolReader, SpoolWriter
 from bongsu.tokens import Tokeniser
 from gatewaykit import INJECTION, PII, SECRET, Script, Stand, chunk, reply, sse, standing, text_of, with_fallback
-from test_gateway_chat import get
+from test_gateway_chat import JSON, get
 
 
 class ByModel:
@@ -147,7 +147,7 @@ def raw_stream(stand: Stand, text: str = "hello") -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", stand.server.port, timeout=20)
     try:
         connection.request("POST", "/v1/chat/completions", json.dumps({
-            "model": "support-bot", "stream": True, "messages": [{"role": "user", "content": text}]}))
+            "model": "support-bot", "stream": True, "messages": [{"role": "user", "content": text}]}), JSON)
         return connection.getresponse().read()
     finally:
         connection.close()
@@ -160,7 +160,7 @@ def test_a_client_that_leaves_is_recorded_and_the_model_is_stopped(tmp_path: Pat
     with standing(tmp_path, model=model) as stand:
         connection = http.client.HTTPConnection("127.0.0.1", stand.server.port, timeout=20)
         connection.request("POST", "/v1/chat/completions", json.dumps({
-            "model": "support-bot", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}))
+            "model": "support-bot", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}), JSON)
         if stream:
             answer = connection.getresponse()
             answer.read(10)

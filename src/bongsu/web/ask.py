@@ -16,7 +16,7 @@ from bongsu.web.chat import Request, decode_reply
 from bongsu.web.errors import Fault, Header
 from bongsu.web.plan import RoutePlan, Target
 from bongsu.web.sse import Events, Overlong
-from bongsu.web.upstream import Flow, Reply, TimedOut, Transport, UpstreamError
+from bongsu.web.upstream import MOST, Flow, Overlarge, Reply, TimedOut, Transport, UpstreamError, whole
 
 
 class Answer(NamedTuple):
@@ -37,6 +37,8 @@ class Open(NamedTuple):
 
 
 def fault_of(error: UpstreamError, call: Call) -> Fault:
+    if isinstance(error, Overlarge):
+        return errors.reply_too_large(MOST, call.id)
     return errors.timed_out(call.id) if isinstance(error, TimedOut) else errors.unreachable(call.id)
 
 
@@ -101,7 +103,7 @@ class Asking:
             if bad is not None:
                 raise bad
             if flow.status >= 400:
-                return Answer(target, Reply(flow.status, flow.headers, await _rest(flow)), None)
+                return Answer(target, Reply(flow.status, flow.headers, await whole(flow.piece)), None)
             events = Events()
             first = await self._first(events, flow)
             handed_on = True
@@ -124,13 +126,6 @@ class Asking:
         if not found or is_error(found[0]):
             raise errors.not_a_reply(self._call.id)
         return found
-
-
-async def _rest(flow: Flow) -> bytes:
-    pieces = []
-    while data := await flow.piece():
-        pieces.append(data)
-    return b"".join(pieces)
 
 
 def is_error(data: bytes) -> bool:

@@ -55,6 +55,16 @@ def too_large(limit: int) -> ApiError:
     return ApiError(413, "request_too_large", f"expected a body of at most {limit} bytes; send less", retry=False)
 
 
+def not_json() -> ApiError:
+    return ApiError(415, "unsupported_media_type", "expected the header 'content-type: application/json', came another "
+                    "or none; send it, with a JSON object as the body", retry=False)
+
+
+def cross_origin() -> ApiError:
+    return ApiError(403, "cross_origin", "expected a call from a program, or from a page of this very host; came one "
+                    "from a page of another site; call from your server instead", retry=False)
+
+
 def unknown_model() -> ApiError:
     return ApiError(404, "model_not_found", "expected 'model' to name a route, it names none; see GET /v1/models",
                     param="model")
@@ -95,6 +105,11 @@ def timed_out(call: str) -> Fault:
 
 def unreachable(call: str) -> Fault:
     return Fault(502, "upstream_unreachable", f"the model cannot be reached, or broke off; call {call}", retry=True)
+
+
+def reply_too_large(limit: int, call: str) -> Fault:
+    return Fault(502, "upstream_reply_too_large", f"the model's reply is longer than {limit} bytes; call {call}",
+                 retry=False)
 
 
 def no_upstream(call: str) -> Fault:

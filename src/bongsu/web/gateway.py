@@ -25,7 +25,7 @@ from bongsu.web.plan import Plans, Secrets, compile_plans, models
 from bongsu.web.serve import log_fault, outcome_of, refuse
 from bongsu.web.serve_stream import Streamed
 from bongsu.web.upstream import Transport
-from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of
+from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, not_by_a_page
 
 log = logging.getLogger("bongsu.gateway")
 MAX_BODY = 10 << 20
@@ -92,7 +92,10 @@ class Gateway:
             except Exception:
                 log.exception("policy %s cannot be loaded; %s stays", snapshot.policy[:12], policy.hash[:12])
                 self._refused = snapshot.policy
-        self._plans = compile_plans(policy, snapshot.changes, self._secrets)
+        # control publishes every few seconds to show that it lives; only news is worth compiling. What had a problem is
+        # tried again all the same: a key that could not be read may be there now.
+        if policy is not self._plans.policy or snapshot.changes != self._snapshot.changes or self._plans.problems:
+            self._plans = compile_plans(policy, snapshot.changes, self._secrets, self._plans.noted)
         self._snapshot = snapshot
 
     # ---- everything but chat ----
@@ -134,6 +137,7 @@ class Gateway:
 
         try:
             headers = dict(scope["headers"])
+            not_by_a_page(headers)
             call.facts |= {"service": self._plans.policy.service.name, "policy": self._plans.policy.hash}
             call.tags(headers)
             body = await body_of(receive, self._max_body)

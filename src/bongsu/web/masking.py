@@ -68,6 +68,15 @@ class Masking:
         text = self.for_store(text, spans)
         return text if self._aliases is None else self._aliases.restore(text, in_json if json else _plain)
 
+    def restored(self, body: bytes) -> bytes:
+        """Words of an upstream about the request, with the caller's own values in them again."""
+        if self._aliases is None:
+            return body
+        try:
+            return self._aliases.restore(body.decode(), in_json).encode()
+        except UnicodeError:  # no text, so no alias
+            return body
+
     def restorer(self, *, json: bool) -> Restorer | None:
         """The way back for a streamed text."""
         return None if self._aliases is None else Restorer(self._aliases, in_json if json else _plain)

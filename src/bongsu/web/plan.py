@@ -1,6 +1,6 @@
 """A policy and its live changes, made ready for requests: for each route where to go, what it costs, who looks.
 
-Made once per generation of live policy, never per request.
+Made once per policy and set of live changes, never per request.
 """
 
 from __future__ import annotations
@@ -50,15 +50,20 @@ class RoutePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """All routes of one policy. ``problems`` are said by readiness."""
+    """All routes of one policy. ``problems`` are said by readiness, ``noted`` is all that was logged."""
 
     policy: Policy
     routes: Mapping[str, RoutePlan] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    noted: frozenset[str] = frozenset()
 
 
-def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets) -> Plans:
-    """Never raises for a part that does not work: what is left serves, and readiness says what is missing."""
+def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
+                  known: frozenset[str] = frozenset()) -> Plans:
+    """Never raises for a part that does not work: what is left serves, and readiness says what is missing.
+
+    What is ``known`` has been logged before.
+    """
     problems: list[str] = []
     targets = {}
     for name, upstream in policy.upstreams.items():
@@ -67,7 +72,8 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets) 
         except Exception as error:  # noqa: BLE001 (a secret store is outside; one missing key must not stop the others)
             problems.append(f"upstream {name}: its key cannot be read ({type(error).__name__})")
     guards = [_live(guard, changes.get(f"guard/{guard.name}")) for guard in policy.guards]
-    problems += [f"guard {g.name} cannot look" for g in guards if g.enabled and not _warm(g) and g.fails == "closed"]
+    unable = {g.name: why for g in guards if g.enabled and (why := _warm(g))}
+    problems += [f"guard {g.name} cannot look" for g in guards if g.name in unable and g.fails == "closed"]
     routes, allowed = {}, by_guard(changes, guards)
     for name, route in policy.routes.items():
         chain = _chain(route, changes.get(f"route/{name}"), targets, problems)
@@ -75,9 +81,16 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets) 
             problems.append(f"route {name} has no upstream that can be called")
         routes[name] = RoutePlan(route, chain, tuple(g for g in guards if g.applies("input", name)),
                                  tuple(g for g in guards if g.applies("output", name)), _facts(policy, route), allowed)
-    for problem in problems:
-        log.error("policy %s: %s", policy.hash[:12], problem)
-    return Plans(policy, routes, tuple(problems))
+    noted = _noted(policy, [*problems, *(f"guard {name} failed: {why}" for name, why in unable.items())], known)
+    return Plans(policy, routes, tuple(problems), noted)
+
+
+def _noted(policy: Policy, problems: Sequence[str], known: frozenset[str]) -> frozenset[str]:
+    lines = dict.fromkeys(f"policy {policy.hash[:12]}: {problem}" for problem in problems)
+    for line in lines:
+        if line not in known:
+            log.error("%s", line)
+    return frozenset(lines)
 
 
 def _target(upstream: Upstream, secrets: Secrets) -> Target:
@@ -102,15 +115,14 @@ def _live(guard: Guard, change: Any) -> Guard:
     return replace(guard, enabled=True, shadow=False) if change == "enforce" else guard
 
 
-def _warm(guard: Guard) -> bool:
-    """Let it load what it loads at its first look, so that no caller pays for it."""
+def _warm(guard: Guard) -> str:
+    """Let it load what it loads at its first look, so that no caller pays for it; why it cannot, if so."""
     try:
         guard.check.look(_WARM)
         guard.check.hold(_WARM)
     except Exception as error:  # noqa: BLE001 (any fault of a part; said by readiness)
-        log.error("guard %s cannot look: %s", guard.name, type(error).__name__)
-        return False
-    return True
+        return type(error).__name__
+    return ""
 
 
 def _facts(policy: Policy, route: Route) -> dict[str, Any]:

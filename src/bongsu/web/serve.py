@@ -123,10 +123,10 @@ class Served:
         return self.plan.chain[0].meter if self.plan.chain else None
 
     async def passed_on(self, got: Answer) -> None:
-        """An upstream's 4xx is about the caller's request: it is answered as it came."""
+        """An upstream's 4xx is about the caller's request: it is answered as it came, but for aliases."""
         status = got.reply.status
         self.call.ended("error" if status == 404 else "refused", status, f"upstream_{status}")
-        await self.finish(status, got.reply.body, got.reply.headers)
+        await self.finish(status, self.call.masking.restored(got.reply.body), got.reply.headers)
 
     # ---- the end ----
 

@@ -6,7 +6,7 @@ texts name no address.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
@@ -18,7 +18,7 @@ from bongsu.web.errors import Header
 
 
 class UpstreamError(Exception):
-    """The upstream did not answer. ``Unreachable``: not at all, or it broke off; ``TimedOut``: not in time."""
+    """The upstream did not answer: ``Unreachable`` (not at all, or it broke off), ``TimedOut``, ``Overlarge``."""
 
 
 class Unreachable(UpstreamError):
@@ -27,6 +27,14 @@ class Unreachable(UpstreamError):
 
 class TimedOut(UpstreamError):
     pass
+
+
+class Overlarge(UpstreamError):
+    pass
+
+
+MOST = 32 << 20
+"""Bytes of a whole reply: more than any model writes, little enough for many at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,9 @@ class Flow(Protocol):
 
 
 class Transport(Protocol):
-    async def send(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Reply: ...
+    async def send(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Reply:
+        """Raises ``UpstreamError``; never reads more than ``MOST`` bytes."""
+        ...
 
     async def stream(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Flow: ...
 
@@ -72,6 +82,17 @@ def _limits(timeout_s: float) -> tuple[aiohttp.ClientTimeout, aiohttp.ClientTime
     """Of a whole reply, and of the silences of a stream."""
     return (aiohttp.ClientTimeout(total=timeout_s),
             aiohttp.ClientTimeout(total=None, sock_connect=timeout_s, sock_read=timeout_s))
+
+
+async def whole(piece: Callable[[], Awaitable[bytes]]) -> bytes:
+    """All pieces of a reply, unless they are too much."""
+    pieces, size = [], 0
+    while data := await piece():
+        size += len(data)
+        if size > MOST:
+            raise Overlarge("its reply is too large")
+        pieces.append(data)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 class _AiohttpFlow:
@@ -121,15 +142,11 @@ class AiohttpTransport:
             raise Unreachable("it cannot be reached") from error
 
     async def send(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Reply:
-        response = await self._post(to, body, extra, _limits(to.timeout_s)[0])
+        flow = _AiohttpFlow(await self._post(to, body, extra, _limits(to.timeout_s)[0]))
         try:
-            return Reply(response.status, response.raw_headers, await response.read())
-        except TimeoutError as error:
-            raise TimedOut("its reply did not end in time") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable("its reply broke off") from error
+            return Reply(flow.status, flow.headers, await whole(flow.piece))
         finally:
-            response.release()
+            flow.close()
 
     async def stream(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Flow:
         return _AiohttpFlow(await self._post(to, body, extra, _limits(to.timeout_s)[1]))

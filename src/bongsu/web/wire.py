@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from bongsu.web.errors import Header, too_large
+from bongsu.web.errors import Header, cross_origin, not_json, too_large
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -19,6 +19,19 @@ DONE = b"data: [DONE]\n\n"
 
 class Gone(Exception):
     """The client went away before its request was complete."""
+
+
+def not_by_a_page(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse what a web page of another site can make a browser send; each call costs money.
+
+    A page may post a form's content types anywhere without asking; for JSON its browser asks first, and is told no.
+    """
+    sent = headers.get(b"content-type", b"")
+    if sent != b"application/json" and sent.partition(b";")[0].strip().lower() != b"application/json":
+        raise not_json()
+    origin = headers.get(b"origin")
+    if origin is not None and origin.partition(b"://")[2] != headers.get(b"host"):
+        raise cross_origin()
 
 
 async def body_of(receive: Receive, limit: int) -> bytes:

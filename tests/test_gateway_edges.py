@@ -1,0 +1,130 @@
+"""What callers, pages and models may not do to the gateway: who may post, how much may come back, what is compiled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from bongsu.guard import Guard
+from bongsu.policy.model import Policy
+from bongsu.web import plan
+from bongsu.web.upstream import MOST
+from gatewaykit import PII, Broken, Script, reply, standing
+from test_gateway_chat import get
+
+ASKED = json.dumps({"model": "support-bot", "messages": [{"role": "user", "content": "hi"}]}).encode()
+
+
+@pytest.mark.parametrize("sent", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "",
+                                  "text/plain;application/json", "application/jsonp"])
+def test_what_a_page_may_post_anywhere_is_415_and_spends_nothing(tmp_path: Path, sent: str) -> None:
+    """A form's content types need no leave of ours; those of a program do."""
+    with standing(tmp_path) as stand:
+        status, found = get(f"{stand.server.url}/v1/chat/completions", ASKED, headers={"Content-Type": sent})
+        assert stand.model.seen == []
+        event = stand.spool.last()
+    assert (status, found["error"]["code"]) == (415, "unsupported_media_type")
+    assert "application/json" in found["error"]["message"]
+    assert (event.outcome, event.status) == ("refused", 415)
+
+
+@pytest.mark.parametrize("sent", ["application/json", "application/json; charset=utf-8", "Application/JSON ;x=y"])
+def test_json_by_any_spelling_of_its_name_is_served(tmp_path: Path, sent: str) -> None:
+    with standing(tmp_path) as stand:
+        assert get(f"{stand.server.url}/v1/chat/completions", ASKED, headers={"Content-Type": sent})[0] == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", ""])
+def test_a_page_of_another_site_is_403_and_spends_nothing(tmp_path: Path, origin: str) -> None:
+    with standing(tmp_path) as stand:
+        status, found = get(f"{stand.server.url}/v1/chat/completions", ASKED, headers={"Origin": origin})
+        assert (status, found["error"]["code"]) == (403, "cross_origin")
+        assert stand.model.seen == []
+        assert get(f"{stand.server.url}/v1/chat/completions", ASKED, headers={"Origin": stand.server.url})[0] == 200
+
+
+@pytest.mark.parametrize(("status", "stream"), [(200, False), (400, False), (400, True)])
+def test_a_reply_without_end_is_a_502_with_its_fact(tmp_path: Path, status: int, stream: bool) -> None:
+    """The gateway stops reading; it does not take a reply of any size into its memory. (A stream passes through.)"""
+    model = Script(plain=b" " * (MOST + 1), status=status)
+    with standing(tmp_path, model=model) as stand:
+        with pytest.raises(openai.InternalServerError) as caught:
+            stand.ask(stream=stream)
+        event = stand.spool.last()
+    assert (caught.value.status_code, caught.value.code) == (502, "upstream_reply_too_large")
+    assert (event.outcome, event.status, event.error) == ("error", 502, "upstream_reply_too_large")
+
+
+def test_a_reply_of_some_megabytes_passes(tmp_path: Path) -> None:
+    with standing(tmp_path, model=Script(plain=reply("x" * (4 << 20)))) as stand:
+        assert len(stand.ask().choices[0].message.content) == 4 << 20
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_upstreams_words_about_a_request_name_the_callers_own_values(tmp_path: Path, stream: bool) -> None:
+    """An alias means something inside the gateway only."""
+    body = {"error": {"message": "cannot mail [[EMAIL_1]] or [[EMAIL_2]]", "code": "x", "type": "t", "param": None}}
+    model = Script(plain=body, status=400)
+    with standing(tmp_path, [PII], model=model) as stand, pytest.raises(openai.BadRequestError) as caught:
+        stand.ask("write to kim@example.com", stream=stream)
+    assert "cannot mail kim@example.com or [[EMAIL_2]]" in str(caught.value)
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was compiled, in order."""
+    seen: list[Any] = []
+    real = plan.compile_plans
+
+    def counted(policy: Policy, changes: Any, *rest: Any) -> Any:
+        seen.append(changes)
+        return real(policy, changes, *rest)
+
+    monkeypatch.setattr("bongsu.web.gateway.compile_plans", counted)
+    return seen
+
+
+def test_plans_are_compiled_for_news_and_not_for_every_sign_of_life(tmp_path: Path, compiled: list[Any]) -> None:
+    with standing(tmp_path) as stand:
+        for n in range(1, 6):
+            stand.publisher.publish({}, "hash-1", n)
+            stand.ask()
+        assert compiled == [{}]
+        assert get(f"{stand.server.url}/readyz")[1]["generation"] == 5
+        stand.publisher.publish({"route/support-bot": "light"}, "hash-1", 6)
+        stand.ask()
+        stand.publisher.publish({"route/support-bot": "light"}, "hash-1", 7)
+        assert stand.ask().model == "demo-small"
+    assert compiled == [{}, {"route/support-bot": "light"}]
+
+
+def test_a_problem_is_logged_once_and_said_by_readiness_as_long_as_it_lasts(tmp_path: Path, caplog: Any) -> None:
+    with standing(tmp_path, [Guard("broken", Broken())]) as stand:
+        for n in range(1, 5):
+            stand.publisher.publish({}, "hash-1", n)
+            assert get(f"{stand.server.url}/readyz")[1]["problems"] == ["guard broken cannot look"]
+    assert caplog.text.count("guard broken cannot look") == 1
+    assert caplog.text.count("guard broken failed: ValueError") == 1
+
+
+def test_a_key_that_could_not_be_read_is_tried_again(tmp_path: Path) -> None:
+    with standing(tmp_path) as stand:
+        keys: list[Any] = []
+        real = stand.gateway._secrets
+
+        def later(reference: str) -> Any:
+            keys.append(reference)
+            if len(keys) <= 2:
+                raise OSError("not there yet")
+            return real(reference)
+
+        stand.gateway._secrets = later
+        stand.publisher.publish({"route/support-bot": "primary"}, "hash-1", 1)
+        assert get(f"{stand.server.url}/readyz")[0] == 503
+        stand.publisher.publish({"route/support-bot": "primary"}, "hash-1", 2)
+        assert get(f"{stand.server.url}/readyz")[0] == 200
+        assert stand.ask().model == "demo-large"
