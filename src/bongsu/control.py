@@ -139,8 +139,9 @@ class Control:
 
     def judge(self) -> None:
         """One tick at ``now``; what it decided is durable before anybody acts on it."""
+        asked = self.store.asked()
         with self.lock:
-            state, decisions = tick(self.plan, self.cells, self.engine, self.now, self._released)
+            state, decisions = tick(self.plan, self.cells, self.engine, self.now, self._released, asked)
         # Phases change only with a decision; values and the watermark alone can wait for the next commit.
         if decisions or self.now - self._committed >= COMMIT_EVERY:
             self.store.commit(state, decisions, self.plan, self.policy.hash, self.now)
@@ -297,6 +298,7 @@ class Control:
 
     def _expire(self) -> None:
         self.revision += self.store.expire_allowed(self.now, self.policy.hash) > 0
+        self.revision += self.store.expire_silences(self.now, self.policy.hash) > 0
 
     def _fill_lake(self) -> None:
         """Whole batches go to the lake; files are named by position, so doing it again writes the same file."""
@@ -328,4 +330,6 @@ def came_back(state: EngineState, clock: int) -> tuple[EngineState, int]:
     alerts = {key: replace(alert, since=min(alert.since, clock)) for key, alert in state.alerts.items()}
     incidents = {key: replace(one, cleared=None if one.cleared is None else min(one.cleared, clock))
                  for key, one in state.incidents.items()}
-    return EngineState(min(state.watermark, clock), alerts, incidents), clock
+    book = {place: replace(told, at=min(told.at, clock), look_at=told.look_at and min(told.look_at, clock))
+            for place, told in state.book.items()}
+    return EngineState(min(state.watermark, clock), alerts, incidents, book), clock

@@ -29,6 +29,7 @@ from bongsu.incident import Incident, limit, residual, show
 from bongsu.quantity import HOUR, SECOND, show_duration, show_share
 from bongsu.slo import Standing, pairs, reachable_factor
 from bongsu.stores.log import EventLog
+from bongsu.stores.runs import TELL
 from bongsu.stores.steps import Shown
 from bongsu.tokens import Tokeniser
 
@@ -103,7 +104,8 @@ class ControlDesk:
         self.control.decided()
 
     def undo(self, incident: str, actor: str, reason: str) -> bool:
-        playbooks = {s.step.run.partition("/")[2] for s in self.store.steps(incident)}
+        runs = {s.step.run.partition("/")[2] for s in self.store.steps(incident)}
+        playbooks = {run for run in runs if not run.startswith(TELL)}
         now, policy = self.control.clock(), self.control.policy.hash
         asked = sum(self.store.take_back(incident, name, actor, reason, now, policy) for name in sorted(playbooks))
         self.control.release(incident)
@@ -193,7 +195,7 @@ def action_row(shown: Shown) -> ActionRow:
     state: Any = step.state
     if shown.held:
         state = "undo_held" if step.state.startswith("undo_") else "held"
-    return ActionRow(step.run.partition("/")[2], step.kind, shown.words, state, step.attempts, step.begun, shown.why)
+    return ActionRow(step.run.split("/")[1], step.kind, shown.words, state, step.attempts, step.begun, shown.why)
 
 
 def alert_row(rule: Rule, labels: tuple[str, ...], state: State) -> AlertRow:

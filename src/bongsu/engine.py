@@ -13,6 +13,8 @@ from bongsu.alert import TIERS, Burn, Phase, Reading, Rule, Signal, State, Thres
 from bongsu.cell import Cells, Labels
 from bongsu.gate import Terms
 from bongsu.incident import Incident, cause, identify
+from bongsu.notice import Alarm, Asked, Book, Manners, Tell
+from bongsu.notice import plan as who_is_told
 from bongsu.quantity import MINUTE, Duration
 from bongsu.response import Playbook
 from bongsu.slo import Objective, Standing, standing
@@ -30,6 +32,7 @@ class Plan:
     playbooks: tuple[Playbook, ...] = ()
     stale_after: Duration = Duration(5 * MINUTE)
     gate: Terms = Terms()
+    notices: Manners = field(default_factory=Manners)
 
     def longest_window(self) -> Duration:
         """How far back cells are needed."""
@@ -51,6 +54,7 @@ def born(plan: Plan, created: Mapping[str, int]) -> Plan:
 
 
 MOST_DOUBLINGS = 6
+NOTHING = Asked()
 
 Instance = tuple[str, Labels]
 """An alert and the label values it is about."""
@@ -63,6 +67,7 @@ class EngineState:
     watermark: int = 0
     alerts: Mapping[Instance, State] = field(default_factory=dict)
     incidents: Mapping[Instance, Incident] = field(default_factory=dict)
+    book: Book = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,14 +106,15 @@ class Undo:
     playbook: str = ""
 
 
-Decision = Moved | Opened | Changed | Undo
+Decision = Moved | Opened | Changed | Undo | Tell
 
 
 def tick(plan: Plan, cells: Cells, state: EngineState, now: int,
-         released: frozenset[str] = frozenset()) -> tuple[EngineState, tuple[Decision, ...]]:
+         released: frozenset[str] = frozenset(), asked: Asked = NOTHING) -> tuple[EngineState, tuple[Decision, ...]]:
     """Judge every alert of the plan at ``now``. Decisions are in the order of the plan, each with its reason.
 
     ``released`` are incidents whose actions a person took back: nothing keeps them from closing once they are clear.
+    ``asked`` is what people asked for: silences and acknowledgements.
     """
     alerts, incidents = dict(state.alerts), dict(state.incidents)
     decisions: list[Decision] = list(_forget_what_is_gone(plan, alerts, incidents, now))
@@ -123,7 +129,23 @@ def tick(plan: Plan, cells: Cells, state: EngineState, now: int,
             decisions.append(Moved(rule.name, labels, before.phase, after.phase, after.value, now, why))
             decisions += _storyboard(plan, rule, key, before, alerts, incidents, why, now)
     decisions += _undo_what_is_due(plan, alerts, incidents, now, released)
-    return replace(state, alerts=alerts, incidents=incidents), tuple(decisions)
+    book, tells = who_is_told(plan.notices, plan.service, _alarms(plan, incidents), state.book, asked, now)
+    return replace(state, alerts=alerts, incidents=incidents, book=book), (*decisions, *tells)
+
+
+def _alarms(plan: Plan, incidents: Mapping[Instance, Incident]) -> list[Alarm]:
+    """Every alert whose incident is not closed: people hear that it is over when what was done is taken back too."""
+    rules = {rule.name: rule for rule in plan.rules}
+    return [Alarm(one.alert, one.labels, rule.tier, rule.to, one.id, one.opened, one.cause, rule.by,
+                  _subject(plan, rule)) for one in incidents.values() for rule in [rules[one.alert]]]
+
+
+def _subject(plan: Plan, rule: Rule) -> str:
+    """The objective that an alert is about, or the signal where no objective is made of it."""
+    if isinstance(rule.when, Burn):
+        return rule.when.objective.name
+    signal = rule.when.signal
+    return next((o.name for o in plan.objectives if o.signal == signal.key), signal.name)
 
 
 def _readings(rule: Rule, cells: Cells, state: EngineState, now: int) -> Iterator[tuple[Labels, Reading]]:

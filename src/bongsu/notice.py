@@ -50,6 +50,8 @@ class Manners:
     inhibit: Literal["none", "objective", "service"] = "none"
     escalate: Escalate | None = None
     immutable: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
+    """Channels that are not told again where it is not known whether they were told."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class Tell:
     resolved: tuple[Known, ...]
     at: int
     escalated: bool = False
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -234,14 +237,14 @@ class _Tick:
         began = not told.firing
         after = replace(told, firing=tuple(kept.values()), at=self.now, episode=told.episode + began,
                         sent=1 if began else told.sent + 1,
-                        acknowledged=why == "acknowledged" or (told.acknowledged and why not in ("first", "new", "repeat")))
+                        acknowledged=why == "acknowledged" or (told.acknowledged and why in ("over", "partly")))
         firing = after.firing
         lead = min(firing or ended, key=lambda one: (TIERS[one.tier], one.told, one.instance))
         state: Literal["firing", "acknowledged", "resolved"] = (
             "resolved" if not firing else "acknowledged" if after.acknowledged else "firing")
         escalated = bool(self.manners.escalate and told.channel in self.manners.escalate.to and why in ("first", "new"))
         return after, Tell(told.channel, told.key, f"{told.key}/{after.episode}/{after.sent}", why, state, lead.tier,
-                           lead.incident, firing, ended, self.now, escalated)
+                           lead.incident, firing, ended, self.now, escalated, self.who(firing))
 
     def ended(self, told: Told) -> tuple[Known, ...]:
         """What the channel believes to be so, and is not so any more."""
@@ -266,6 +269,10 @@ class _Tick:
 
     def all_acknowledged(self, open_: Iterable[Alarm]) -> bool:
         return all(alarm.incident in self.asked.acks for alarm in open_)
+
+    def who(self, firing: Iterable[Known]) -> tuple[str, ...]:
+        """Who acknowledged what fires."""
+        return tuple(dict.fromkeys(self.asked.acks[k.incident] for k in firing if k.incident in self.asked.acks))
 
     def newly_acknowledged(self, told: Told, open_: Sequence[Alarm]) -> bool:
         """Somebody took charge of all that the channel was told of, and the channel does not know it yet."""

@@ -16,6 +16,7 @@ from bongsu.cell import Cell, Cells
 from bongsu.engine import Changed, Decision, EngineState, Moved, Opened, Plan, Undo, born, standings, tick
 from bongsu.event import Event
 from bongsu.incident import show
+from bongsu.notice import Tell
 from bongsu.quantity import show_duration, show_share
 from bongsu.runners.duckdb import Counter
 from bongsu.stores.arrow import table
@@ -89,6 +90,9 @@ def words(decision: Decision) -> str:
             return f"incident {decision.incident.id} is {decision.incident.phase}"
         case Undo():
             return f"playbook {decision.playbook} is taken back"
+        case Tell():
+            about = ", ".join(k.incident for k in decision.firing or decision.resolved)
+            return f"{decision.channel} is told ({decision.why}): {about} {decision.state}"
 
 
 def report(out: Replay) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from bongsu.alert import Tier
 from bongsu.event import COLUMNS, Origin
 from bongsu.guard import Guard
 from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
+from bongsu.policy.manners import TIER_NAMES, NotifyDecl
 from bongsu.policy.model import Heartbeat, Retention, Route, Service, Upstream
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
 from bongsu.quantity import MINUTE, Duration, show_duration, show_share
 
 NAME = r"\w[\w.-]*"
 ROUTE_NAME = r"\w[\w./:-]*"
-TIER_NAMES = {"P0": "severe", "P1": "major", "P2": "minor", "P3": "info"}
 SHORTEST_BASE = Duration(100_000)
 MOST_EVENTS = 1_000_000
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -243,6 +243,7 @@ class Document:
     channels: Mapping[str, ports.Channel] = _named()
     roles: Mapping[str, tuple[str, ...]] = _named()
     gate: GateDecl | None = None
+    notify: NotifyDecl | None = None
     heartbeat: Heartbeat | None = None
     tests: tuple[TestDecl, ...] = ()
 

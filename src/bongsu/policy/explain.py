@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 from bongsu import registry
@@ -11,6 +12,7 @@ from bongsu.alert import Burn, Rule, Threshold
 from bongsu.engine import latching
 from bongsu.guard import Guard
 from bongsu.incident import show
+from bongsu.notice import Manners
 from bongsu.policy.model import Policy, Route
 from bongsu.policy.phrases import PHRASES, TIERS, UNITS, Language
 from bongsu.ports import Action
@@ -39,14 +41,16 @@ class _Words:
         yield from map(self.objective, plan.objectives)
         yield from map(self.guard, self.policy.guards)
         yield from map(self.route, self.policy.routes.values())
+        yield from self.manners()
         yield self.gate()
 
     # ---- alerts ----
 
     def alert(self, rule: Rule) -> str:
         books = [p for p in self.policy.plan.playbooks if p.alert == rule.name]
-        actions = [words for p in books for step in p.steps for words in self.action(step)]
-        clear = self.clear(rule) + self.undo([p for p in books if p.undo_after is not None])
+        actions = [self.say("notify", channel=self.channel(name)) for name in rule.to]
+        actions += [words for p in books for step in p.steps for words in self.action(step)]
+        clear = self.clear(rule) + self.undo([p for p in books if p.undo_after is not None], rule.to)
         if stay := [p.name for p in books if p.undo_after is None]:
             clear += self.say("never", names=", ".join(stay))
         return self.say("alert", name=rule.name, tier=TIERS[self.language][rule.tier], condition=self.condition(rule),
@@ -72,9 +76,9 @@ class _Words:
         return self.say("clears after" if rule.clear_hold else "clears", op=self.phrases[rule.when.leave_op],
                         limit=self.value(rule.when.exit, rule.when), **held)
 
-    def undo(self, books: list[Playbook]) -> str:
+    def undo(self, books: list[Playbook], to: tuple[str, ...]) -> str:
         """What happens when it is over; the slowest playbook decides when."""
-        kinds = {step.kind for p in books for step in p.steps}
+        kinds = {step.kind for p in books for step in p.steps} | ({"notify"} if to else set())
         words = ["back"] * bool(kinds - {"notify"}) + ["told"] * ("notify" in kinds)
         done = self.listed([self.phrases[word] for word in words])
         after = max((p.undo_after or 0 for p in books), default=0)
@@ -153,6 +157,25 @@ class _Words:
     def upstream(self, name: str) -> str:
         found = self.policy.upstreams[name]
         return f"{name} ({', '.join(filter(None, (found.model, found.region)))})"
+
+    def manners(self) -> Iterator[str]:
+        """How channels are told, where the policy says anything of it."""
+        how = self.policy.plan.notices
+        if replace(how, once=(), environment="") == Manners():
+            return
+        grouped = self.say("grouped", names=", ".join(how.group_by)) if how.group_by else self.phrases["each"]
+        if how.group_wait or how.group_interval:
+            grouped += self.say("waits", wait=self.duration(how.group_wait), interval=self.duration(how.group_interval))
+        late = how.escalate
+        yield self.say(
+            "notify how", grouped=grouped,
+            again=self.say("again", repeat=self.duration(how.repeat)) if how.repeat else "",
+            inhibit="" if how.inhibit == "none" else self.phrases[f"inhibit {how.inhibit}"],
+            escalate="" if late is None else self.say(
+                "escalate", after=self.duration(late.after), channels=self.listed(list(map(self.channel, late.to))),
+                tiers=", ".join(TIERS[self.language][tier] for tier in late.tiers)),
+            muted=self.say("muted", names=", ".join(m.name for m in how.mutes)) if how.mutes else "",
+            immutable=self.say("immutable", names=", ".join(how.immutable)) if how.immutable else "")
 
     def gate(self) -> str:
         """When deploys may go on, and who decides where they may not."""

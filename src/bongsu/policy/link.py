@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
-from bongsu import registry
 from bongsu.alert import Burn, Rule, Signal, Threshold
 from bongsu.engine import Plan
 from bongsu.event import LABELS
@@ -21,6 +20,7 @@ from bongsu.period import Calendar
 from bongsu.policy.condition import read_clear, read_good, read_when, unit_of
 from bongsu.policy.declare import AlertDecl, Document, GateDecl, ObjectiveDecl, SignalDecl
 from bongsu.policy.fault import Misfit, closest, did_you_mean, listed, quoted
+from bongsu.policy.manners import manners
 from bongsu.policy.model import Note, Policy
 from bongsu.policy.node import Items, Table, Text
 from bongsu.policy.read import Reader, Reference, Trail
@@ -36,11 +36,6 @@ ROLES = ("primary", "light", "conservative")
 _NOUNS = {"upstreams": "an upstream", "routes": "a route", "guards": "a guard", "signals": "a signal",
           "objectives": "an objective", "alerts": "an alert", "channels": "a channel", "playbooks": "a playbook",
           "labels": "a column to split by"}
-
-
-def tell(alert: str) -> str:
-    """The name of the playbook that an alert's ``to`` stands for."""
-    return f"tell-{alert}"
 
 
 @dataclass(frozen=True)
@@ -76,11 +71,6 @@ class Linker:
     # ---- names ----
 
     def references(self) -> None:
-        tells = {tell(name): alert for name, alert in self.document.alerts.items() if alert.to}
-        for name in self.document.playbooks:
-            if name in tells:
-                self.reader.fault(("playbooks", name), "a name of its own", quoted(name),
-                                  "the alert's 'to' makes a playbook of this name")
         for reference in self.reader.references:
             if reference.section == "targets":
                 self.target(reference)
@@ -88,7 +78,6 @@ class Linker:
             if reference.section in self.names.broken:
                 continue
             known = self.names[reference.section]
-            known = (*known, *tells) if reference.section == "playbooks" else known
             if reference.name not in known:
                 self.unknown(reference.trail, reference.section, reference.name, known, reference.offset)
 
@@ -239,10 +228,6 @@ class Linker:
         self.notes.append(Note(self.reader.path, place.line, place.column, text))
 
     def playbooks(self) -> Iterator[Playbook]:
-        notify = registry.part("actions", "notify")
-        for name, alert in self.document.alerts.items():
-            if alert.to:
-                yield Playbook(tell(name), name, tuple(self.careful(notify(channel)) for channel in alert.to))
         for name, decl in self.document.playbooks.items():
             steps = self.reader.nodes["playbooks", name, "do"]
             if isinstance(steps, Items) and not steps.items:
@@ -253,9 +238,13 @@ class Linker:
         """A notice to a channel that must not be told twice is one that is not repeated."""
         if step.kind != "notify":
             return step
-        channel = self.document.channels.get(getattr(step, "channel", ""))
-        never = getattr(channel, "on_unknown", "retry") == "never"
+        never = getattr(step, "channel", "") in self.once()
         return cast(Action, replace(cast(Any, step), once=True)) if never else step
+
+    def once(self) -> tuple[str, ...]:
+        """Channels that must not be told twice."""
+        return tuple(name for name, channel in self.document.channels.items()
+                     if getattr(channel, "on_unknown", "retry") == "never")
 
     def gate(self) -> Terms:
         """What the gate goes by; worth a note where a person must approve and nobody may."""
@@ -278,7 +267,7 @@ class Linker:
         rules = [self.rule(name, decl, signals, objectives) for name, decl in doc.alerts.items()]
         plan = Plan(doc.service.name, self.base, tuple(signals.values()), tuple(objectives.values()),
                     tuple(r for r in rules if r is not None), tuple(self.playbooks()), doc.settings.stale_after,
-                    self.gate())
+                    self.gate(), manners(self))
         s = doc.settings
         return Policy(self.reader.path, digest, doc.service, plan, doc.upstreams, doc.routes,
                       tuple(doc.guards.values()), doc.channels, doc.roles, s.retention, doc.heartbeat, s.currency,

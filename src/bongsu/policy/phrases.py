@@ -54,6 +54,13 @@ PHRASES: dict[Language, dict[str, str]] = {
         "path": "route {name}: calls go to {primary}{fallback}{roles}",
         "fallback": "; if that fails, to {names}",
         "role": "; {role} means {name}",
+        "notify how": "notices: {grouped}{again}{inhibit}{escalate}{muted}{immutable}",
+        "each": "each alert is told by itself", "grouped": "alerts of the same {names} are told together",
+        "waits": ", {wait} after the first and then every {interval} at most", "again": ", again every {repeat}",
+        "inhibit objective": "; a page keeps back tickets about the same objective",
+        "inhibit service": "; a page keeps back all tickets",
+        "escalate": "; if nobody acknowledges a {tiers} alert within {after}, {channels} is told",
+        "muted": "; windows without notices: {names}", "immutable": "; {names} cannot be muted",
         "gate": "deploy gate: with {notice} or less of an error budget left it says so, with {approval} or less a "
                 "person must approve{who}, with none it denies; it cannot say if the last events are older than "
                 "{stale} or less than {coverage} of the time has been seen{latch}{out}",
@@ -102,6 +109,13 @@ PHRASES: dict[Language, dict[str, str]] = {
         "path": "경로 {name}: {primary} 쪽으로 보냄{fallback}{roles}",
         "fallback": "; 실패하면 {names} 쪽으로",
         "role": "; {role} = {name}",
+        "notify how": "통보: {grouped}{again}{inhibit}{escalate}{muted}{immutable}",
+        "each": "알림마다 따로 통보", "grouped": "{names} 기준으로 묶어 통보",
+        "waits": "(첫 통보까지 {wait}, 이후 최소 간격 {interval})", "again": ", {repeat}마다 다시 통보",
+        "inhibit objective": "; 호출 알림이 있으면 같은 목표의 티켓 알림 보류",
+        "inhibit service": "; 호출 알림이 있으면 모든 티켓 알림 보류",
+        "escalate": "; {tiers} 알림을 {after} 안에 아무도 확인하지 않으면 {channels} 통보",
+        "muted": "; 통보하지 않는 시간대: {names}", "immutable": "; 무음 불가: {names}",
         "gate": "배포 게이트: 오류 예산이 {notice} 이하로 남으면 표시, {approval} 이하이면 담당자 승인 필요{who}, "
                 "모두 쓰면 거부; 마지막 이벤트 이후 {stale} 초과 또는 관측된 시간 {coverage} 미만이면 "
                 "판단 보류{latch}{out}",

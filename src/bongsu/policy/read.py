@@ -14,7 +14,7 @@ from bongsu.policy.declare import EVENT_COLUMNS, NAME
 from bongsu.policy.fault import Fault, Misfit, Place, closest, did_you_mean, listed, quoted
 from bongsu.policy.node import Items, Node, Table, Text, kind
 from bongsu.policy.scalar import SCALARS
-from bongsu.policy.setting import INLINE, KEYED, Setting, place_of, settings
+from bongsu.policy.setting import INLINE, KEYED, Setting, place_of, settings, shared
 
 _ABOUT = re.compile(r"(\w+)(?:\[(\d+)\])?: (.*)", re.DOTALL)
 _EXPECTED = re.compile(r"expected (.*?), came (.*?)(?:; (.*))?", re.DOTALL)
@@ -41,7 +41,8 @@ class Reference:
 
 
 class Reader:
-    """Reads one file. ``faults``, ``references``, ``nodes`` (by trail) and ``lame`` (records with a fault) grow."""
+    """Reads one file. ``faults``, ``references``, ``nodes`` (by trail) ``lame`` (records with a
+    fault) and ``immutable`` (channels) grow."""
 
     def __init__(self, path: str, environ: Mapping[str, str]) -> None:
         self.path, self.environ = path, environ
@@ -49,6 +50,7 @@ class Reader:
         self.references: list[Reference] = []
         self.nodes: dict[Trail, Node] = {}
         self.lame: set[Trail] = set()
+        self.immutable: list[str] = []
 
     def fault(self, where: Node | Trail, expected: str, came: str, hint: str = "", offset: int = 0) -> _Broken:
         """Note a fault at a node, or at the nearest node to a trail; ``offset`` counts characters into a text."""
@@ -269,7 +271,9 @@ class Reader:
             return self.build(cls, {}, node, trail)
         first, *others = declared
         own = (Setting(chosen.text, first.attribute, first.type, True, first.meta), *others)
-        values = self.settings(node, own, trail)
+        values = self.settings(node, (*own, *(s for s in shared(family) if s.key not in {o.key for o in own})), trail)
+        if values is not BROKEN and family == "channels" and not values.pop("mutable", True):
+            self.immutable.append(str(trail[-1]))
         return BROKEN if values is BROKEN else self.build(cls, values, node, trail)
 
     def columns(self, node: Table, known: Mapping[str, Setting], trail: Trail) -> Any:

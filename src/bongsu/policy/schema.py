@@ -11,7 +11,7 @@ from bongsu import registry
 from bongsu.expression import Expression
 from bongsu.policy.declare import EVENT_COLUMNS, Document
 from bongsu.policy.scalar import SCALARS
-from bongsu.policy.setting import INLINE, KEYED, Setting, settings
+from bongsu.policy.setting import INLINE, KEYED, Setting, settings, shared
 
 Schema = dict[str, Any]
 _FORMS = {"secret": r"^secret://[a-z][a-z0-9_]*/\S+$", "url": r"^(?:https?://|\$\{)\S+$",
@@ -106,7 +106,7 @@ def _keyed(family: str, defs: dict[str, Schema]) -> Schema:
         one = _of(first.type, first.meta, first.form, defs)
         several = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]} if family == "actions" else one
         shapes.append({"type": "object", "description": _summary(part), "additionalProperties": False,
-                       "properties": {kind: several, **_properties(others, defs)},
+                       "properties": {kind: several, **_properties((*others, *shared(family)), defs)},
                        "required": [kind, *(s.key for s in others if s.required)]})
     return {"oneOf": shapes}
 

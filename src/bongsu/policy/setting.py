@@ -51,6 +51,14 @@ class Setting:
         return str(self.meta.get("form") or _FORMS.get(self.attribute, ""))
 
 
+def shared(family: str) -> tuple[Setting, ...]:
+    """What every part of a family may be set to beside its own settings.
+
+    A channel that is not ``mutable`` (legal, CISO) is told whatever is muted or silenced.
+    """
+    return (Setting("mutable", "mutable", bool, False, {}),) if family == "channels" else ()
+
+
 @cache
 def settings(cls: Any, named: bool = False) -> tuple[Setting, ...]:
     """The settings of a dataclass. Its ``name`` is none where it is ``named`` by the key it stands under."""

@@ -11,14 +11,17 @@ from sqlalchemy import Connection, desc, select
 
 from bongsu.engine import Changed, Decision, EngineState, Moved, Opened, Plan, Undo, latching
 from bongsu.incident import Incident
+from bongsu.notice import Tell
 from bongsu.response import run_id
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction, upsert
 from bongsu.stores.gates import GateStore, latch_fired
-from bongsu.stores.runs import begin_run, take_back_run
+from bongsu.stores.runs import TELL, begin_run, begin_tell, take_back_run
 from bongsu.stores.saved import dump, dump_engine, load, load_engine
 
 ENGINE = "engine"
+ACK = "ack/"
+"""Notes that say who acknowledged an incident."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,9 @@ def _keep(transaction: Transaction, decision: Decision, plan: Plan, policy: str,
     if isinstance(decision, Moved):
         _keep_move(transaction, decision, policy)
         return
+    if isinstance(decision, Tell):
+        begin_tell(transaction, decision, decision.channel in plan.notices.once, policy, now)
+        return
     incident = decision.incident
     if isinstance(decision, Undo):
         named = decision.playbook
@@ -133,6 +139,8 @@ def _keep(transaction: Transaction, decision: Decision, plan: Plan, policy: str,
     row = {**asdict(incident), "labels": dump(incident.labels), "policy": policy}
     upsert(transaction.connection, schema.incident, [row])
     if isinstance(decision, Changed):
+        if incident.phase == "closed":
+            transaction.execute(schema.note.delete().where(schema.note.c.key == ACK + incident.id))
         reopened = incident.phase == "open"
         transaction.audit("engine", "incident.reopened" if reopened else f"incident.{incident.phase}", incident.id,
                           incident.cause, {"alert": incident.alert, "reopened": incident.reopened}, now, policy)
@@ -141,7 +149,8 @@ def _keep(transaction: Transaction, decision: Decision, plan: Plan, policy: str,
 
 
 def _runs(transaction: Transaction, incident: str) -> list[str]:
-    query = select(schema.run.c.id).where(schema.run.c.incident == incident).order_by(schema.run.c.id)
+    query = select(schema.run.c.id).where(schema.run.c.incident == incident,
+                                        ~schema.run.c.playbook.startswith(TELL)).order_by(schema.run.c.id)
     return list(transaction.execute(query).scalars())
 
 

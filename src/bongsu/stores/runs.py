@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Update, bindparam, select
 
+from bongsu import registry
 from bongsu.incident import Incident, dedup_key
+from bongsu.notice import Tell
 from bongsu.response import Playbook, Step, begin, run_id, undo
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction
 from bongsu.stores.saved import Spec, dump, spec_of
+
+TELL = "tell:"
+"""What the names of runs that tell somebody begin with; no playbook can be called so."""
 
 
 def begin_run(transaction: Transaction, playbook: Playbook, incident: Incident, policy: str, now: int) -> bool:
@@ -31,6 +37,29 @@ def begin_run(transaction: Transaction, playbook: Playbook, incident: Incident, 
     if rows:
         transaction.execute(schema.step.insert(), rows)
     return True
+
+
+def begin_tell(transaction: Transaction, tell: Tell, once: bool, policy: str, now: int) -> None:
+    """Write down that a channel is to be told: a run of one step under the incident the notice is about first.
+
+    It is not taken back: that it is over is a notice of its own, and waits behind this one.
+    """
+    action = registry.part("actions", "notify")(tell.channel, once)
+    name = f"{TELL}{tell.channel}"
+    key = f"{tell.channel}/{tell.delivery}"
+    run = f"{run_id(tell.incident, name)}/{sha256(key.encode()).hexdigest()[:16]}"
+    specs = [replace(spec_of(action), tell=tell)]
+    transaction.execute(schema.run.insert(), {"id": run, "incident": tell.incident, "playbook": name,
+                                              "version": policy, "steps": dump(specs), "begun": now})
+    step = Step(key, run, tell.incident, 0, action.kind, next_at=now, begun=now)
+    lane = sha256("\0".join((tell.key, action.kind, tell.channel)).encode()).hexdigest()[:32]
+    transaction.execute(schema.step.insert(), {
+        **columns_of(step), "key": key, "run": run, "incident": tell.incident, "n": 0, "kind": action.kind,
+        "undo_wanted": False, "traffic": False, "on_unknown": action.on_unknown, "owner": "", "why": "", "lane": lane,
+        "words": action.words()})
+    transaction.audit("engine", f"notice.{tell.state}", key, tell.why, {
+        "channel": tell.channel, "firing": [k.incident for k in tell.firing],
+        "resolved": [k.incident for k in tell.resolved], "escalated": tell.escalated}, now, policy)
 
 
 def _lane(incident: Incident, spec: Spec) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ import msgspec
 from bongsu.alert import State as AlertState
 from bongsu.engine import EngineState
 from bongsu.incident import Incident
+from bongsu.notice import Tell, Told
 from bongsu.ports import Action
 
 T = TypeVar("T")
@@ -52,12 +53,14 @@ class _Engine:
     watermark: int
     alerts: list[tuple[str, tuple[str, ...], AlertState]]
     incidents: list[tuple[str, tuple[str, ...], Incident]]
+    book: list[Told] = field(default_factory=list)
 
 
 def dump_engine(state: EngineState) -> str:
     """The engine's memory as text; equal states give equal texts, whatever order they were filled in."""
     return dump(_Engine(state.watermark, [(*key, alert) for key, alert in sorted(state.alerts.items(), key=_instance)],
-                        [(*key, incident) for key, incident in sorted(state.incidents.items(), key=_instance)]))
+                        [(*key, incident) for key, incident in sorted(state.incidents.items(), key=_instance)],
+                        [told for _, told in sorted(state.book.items(), key=_instance)]))
 
 
 def _instance(item: tuple[Any, Any]) -> Any:
@@ -67,7 +70,8 @@ def _instance(item: tuple[Any, Any]) -> Any:
 def load_engine(text: str) -> EngineState:
     saved: _Engine = load(text, _Engine)
     return EngineState(saved.watermark, {(name, labels): alert for name, labels, alert in saved.alerts},
-                       {(name, labels): incident for name, labels, incident in saved.incidents})
+                       {(name, labels): incident for name, labels, incident in saved.incidents},
+                       {told.place: told for told in saved.book})
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Spec:
 
     kind: str
     settings: dict[str, Any]
+    tell: Tell | None = None
 
 
 def spec_of(action: Action) -> Spec:

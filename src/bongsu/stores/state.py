@@ -6,6 +6,7 @@
     gates       denials that stay, overrides, markers of deployments
     steps       durable steps, outcomes, live changes
     allowed     the allow-list: live changes that a person owns
+    asked       silences and acknowledgements
 
 Every method is one transaction and may be called from any thread. What a method wrote is fsynced when it returns.
 """
@@ -19,6 +20,7 @@ from typing import Any, cast
 from sqlalchemy import make_url
 
 from bongsu.stores.allowed import AllowStore
+from bongsu.stores.asked import AskedStore
 from bongsu.stores.cells import CellStore
 from bongsu.stores.database import StateError, Store, fsync
 from bongsu.stores.steps import StepStore
@@ -26,7 +28,7 @@ from bongsu.stores.steps import StepStore
 FILE = "state.db"
 
 
-class State(StepStore, CellStore, AllowStore):
+class State(StepStore, CellStore, AllowStore, AskedStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def backup(self, folder: Path) -> Path:

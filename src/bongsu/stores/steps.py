@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import BindParameter, Select, and_, bindparam, case, exists, func, or_, select
 
 from bongsu.incident import Incident
+from bongsu.notice import Tell
 from bongsu.ports import Action, Change, Done
 from bongsu.response import Step, claim, refuse, retry, succeed, undo
 from bongsu.stores import schema
@@ -43,6 +44,7 @@ class Claimed:
     words: str
     incident: Incident
     policy: str
+    tell: Tell | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def _claimed(row: Any) -> Claimed:
     spec = load(row.steps, list[Spec])[row.n]
     way: Way = "undo" if row.state.startswith("undo_") else "do"
     return Claimed(step_of(row), way, spec.settings, row.traffic, row.on_unknown, row.words, incident_of(_About(row)),
-                   row.version)
+                   row.version, spec.tell)
 
 
 # ---- outcomes ----
