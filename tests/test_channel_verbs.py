@@ -21,13 +21,14 @@ from click.testing import CliRunner
 import bongsu.outlets
 from boards import FakeDesk
 from bongsu.cli import cli
-from bongsu.outlets import Outlets, kind_of
+from bongsu.outlets import Outlets
 from bongsu.policy import parse
 from bongsu.ports import Notice, Receipt, Refused, Retry
-from bongsu.registry import kinds, part
+from bongsu.registry import kind_of, kinds, part
 from bongsu.stores.state import State
 from bongsu.web.channels import channel_ways
 from bongsu.web.site import control_app
+from machine import machine
 from servers import serving
 from stage import T0, opened
 
@@ -165,5 +166,19 @@ def test_the_cockpit_has_a_button_for_each_channel(outcome: Any, words: str, tmp
 def test_every_kind_of_channel_is_found_by_its_word() -> None:
     for word in kinds("channels"):
         cls = part("channels", word)
-        assert kind_of(object.__new__(cls)) == word
-    assert kind_of(object()) == ""
+        assert kind_of("channels", object.__new__(cls)) == word
+    assert kind_of("channels", object()) == ""
+
+
+@pytest.mark.real
+def test_a_channel_of_a_running_bongsu_is_tested_from_the_command_line(tmp_path: Path) -> None:
+    """The real processes: the notice arrives, says that it is a test, and is on the record."""
+    with machine(tmp_path) as one:
+        done = one.run("channel", "test", "hook")
+        assert done.returncode == 0, done.stderr
+        (said,) = [body for path, _, body in one.receiver.got if path == "/webhook"]
+        assert (said["state"], said["title"]) == ("test", "shop: test of channel hook")
+        assert one.run("channel", "list").stdout == "hook  webhook\nslack  slack\n"
+        assert "channel.test" in [r["action"] for r in one.api().get("/v1/audit")["records"]]
+        one.receiver.got.clear()
+        assert one.run("channel", "test", "nobody").returncode == 2

@@ -39,7 +39,8 @@ def typed(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("types", [lambda data: data, typed], ids=["texts", "typed"])
-@pytest.mark.parametrize("path", [DEMO, HERE / "good/small.yaml"], ids=["demo", "small"])
+@pytest.mark.parametrize("path", [DEMO, HERE / "good/small.yaml", HERE / "good/channels.yaml"],
+                         ids=["demo", "small", "channels"])
 def test_sound_policies_are_valid_however_an_editor_types_their_scalars(path: Path, types: Any) -> None:
     data = types(strings(path.read_text(encoding="utf-8")))
     assert [e.message for e in VALIDATOR.iter_errors(data)] == []

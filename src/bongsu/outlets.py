@@ -41,7 +41,7 @@ class Outlets:
         self._policy, self._send, self._record, self._clock, self._site = policy, send, record, clock, site
 
     def kinds(self) -> dict[str, str]:
-        return {name: kind_of(part) for name, part in sorted(self._policy.channels.items())}
+        return {name: registry.kind_of("channels", part) for name, part in sorted(self._policy.channels.items())}
 
     async def test(self, channel: str, actor: str) -> Trial:
         """Send, and put on record what came of it. KeyError where the policy has no such channel."""
@@ -68,14 +68,3 @@ class Outlets:
         except Exception as error:  # noqa: BLE001 a part may raise anything; its words may hold what must not be told
             why = f"unexpected {type(error).__name__}"
         return Trial(channel, False, why=why, took_ms=(self._clock() - begun) // 1000)
-
-
-def kind_of(part: object) -> str:
-    """The word in a policy that makes a channel of this class; empty for none."""
-    for kind in registry.kinds("channels"):
-        try:
-            if type(part) is registry.part("channels", kind):
-                return kind
-        except (ImportError, AttributeError):  # a kind of a package that is not whole
-            continue
-    return ""

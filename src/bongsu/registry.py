@@ -33,3 +33,14 @@ def part(family: str, kind: str) -> type[Any]:
     module, _, name = kinds(family)[kind].partition(":")
     cls: type[Any] = getattr(import_module(module), name)
     return cls
+
+
+def kind_of(family: str, one: object) -> str:
+    """The kind whose class this part is of; empty for none."""
+    for kind in kinds(family):
+        try:
+            if type(one) is part(family, kind):
+                return kind
+        except (ImportError, AttributeError):  # a kind of a package that is not whole
+            continue
+    return ""

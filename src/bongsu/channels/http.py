@@ -193,7 +193,8 @@ def sender(channels: Mapping[str, Channel], outside: Outside) -> Send:
             known = ", ".join(sorted(channels)) or "none"
             raise Refused(f"the policy has no channel '{channel}' any more (it has: {known})")
         breaker = breakers[channel]
-        breaker.admit(outside.now())
+        if notice.state != "test":  # a person who tests a channel wants it tried
+            breaker.admit(outside.now())
         try:
             receipt = await channels[channel].send(notice, Own(outside, channel))
         except Refused:
