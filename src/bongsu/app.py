@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bongsu.worker import Worker
 
 CYCLE = 0.1
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 RETRY = 1.0
 PATIENCE = 15.0
 """How long a new control process waits for the one before it to end, in seconds."""
@@ -158,8 +159,12 @@ def replay_live(*options: Any) -> dict[str, Any]:
 # ---- processes ----
 
 
-def run_up(policy_path: Path, data: Path, host: str, gateway_port: int, control_port: int, workers: int) -> int:
-    """Check the policy, then keep one control process and the gateways alive until told to stop."""
+def run_up(policy_path: Path, data: Path, gateway_at: tuple[str, int], control_at: tuple[str, int], workers: int,
+           public_url: str = "") -> int:
+    """Check the policy, then keep one control process and the gateways alive until told to stop.
+
+    ``public_url`` is how people reach the cockpit, for the links in notices.
+    """
     report = check_policy(policy_path, None)
     if report["faults"]:
         print("\n".join(report["faults"]), file=sys.stderr)
@@ -168,18 +173,26 @@ def run_up(policy_path: Path, data: Path, host: str, gateway_port: int, control_
         folder = Folder(data.resolve()).create()
         alone(folder.lock)()
         pinned = folder.pin(policy_path.read_bytes())
-        gateway, control = listen(host, gateway_port), listen(host, control_port)
+        gateway, control = listen(*gateway_at), listen(*control_at)
     except OSError as error:
         print(error, file=sys.stderr)
         return 2
     supervisor = Supervisor(os.environ)
     options = ("--policy", str(pinned), "--data", str(folder.root), "--parent", str(os.getpid()))
-    supervisor.add("control", "control", control, *options)
+    supervisor.add("control", "control", control, *options, "--site", public_url or _url(control_at))
     for n in range(workers):
         supervisor.add(f"gateway-{n}", "gateway", gateway, *options, "--worker", str(n))
-    print(f"gateway  http://{host}:{gateway_port}/v1\ncockpit  http://{host}:{control_port}/", flush=True)
+    print(f"gateway  {_url(gateway_at)}/v1\ncockpit  {public_url or _url(control_at)}/", flush=True)
+    for name, (host, _) in (("gateway", gateway_at), ("control", control_at)):
+        if host not in LOOPBACK:
+            print(f"the {name} listens on {host} without TLS: put a proxy that speaks TLS in front", file=sys.stderr)
     supervisor.run()
     return 0
+
+
+def _url(at: tuple[str, int]) -> str:
+    host, port = at
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str) -> None:
@@ -213,13 +226,13 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     _run(main())
 
 
-def run_control(fd: int, policy_path: Path, data: Path, parent: int) -> None:
+def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str = "") -> None:
     """The control process on an inherited socket."""
     folder = Folder(data).create()
     release = alone(folder.lock, PATIENCE)
     try:
         policy = load(folder.pin(policy_path.read_bytes()), os.environ)
-        _run(_control(fd, policy, folder, parent))
+        _run(_control(fd, policy, folder, parent, site))
     except Exception as error:
         if "disk is full" not in str(error) and getattr(error, "errno", None) not in (ENOSPC, EDQUOT, EFBIG):
             raise
@@ -229,7 +242,7 @@ def run_control(fd: int, policy_path: Path, data: Path, parent: int) -> None:
         release()
 
 
-async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None:
+async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_url: str) -> None:
     from bongsu.channels.http import Http, sender
     from bongsu.control import Control
     from bongsu.desk import ControlDesk
@@ -244,13 +257,12 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int) -> None
     store = open_store(folder)
     _admin(store)
     async with Http(reveal, clock, memory=store) as outside:
-        site_url = f"http://127.0.0.1:{socket.socket(fileno=os.dup(fd)).getsockname()[1]}"
         crew: list[Worker] = []
         send = sender(policy.channels, outside)
 
         def hire() -> Worker:
             crew[:] = [Worker(store, resolve_action, send, clock, f"control-{os.getpid()}", site=site_url,
-                              language=policy.service.language)]
+                              language=policy.service.language, after=lambda: control.revised())]
             return crew[0]
 
         def poke() -> None:

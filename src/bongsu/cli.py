@@ -76,15 +76,18 @@ def schema() -> None:
 @cli.command()
 @click.option("--policy", "policy_path", required=True, type=click.Path(path_type=Path), help="The policy to live by.")
 @DATA
-@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback unless you say otherwise.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the gateway listens: loopback unless told.")
+@click.option("--control-host", default="127.0.0.1", show_default=True, help="Where API and cockpit listen.")
+@click.option("--public-url", default="", envvar="BONGSU_PUBLIC_URL", help="How people reach the cockpit: for links.")
 @click.option("--gateway-port", default=8080, show_default=True, type=PORT)
 @click.option("--control-port", default=8081, show_default=True, type=PORT)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="How many gateway processes.")
-def up(policy_path: Path, data: Path, host: str, gateway_port: int, control_port: int, workers: int) -> None:
+def up(policy_path: Path, data: Path, host: str, control_host: str, public_url: str, gateway_port: int,
+       control_port: int, workers: int) -> None:
     """Run everything on this machine: N gateways and one control process, started again if they die."""
     from bongsu.app import run_up
 
-    sys.exit(run_up(policy_path, data, host, gateway_port, control_port, workers))
+    sys.exit(run_up(policy_path, data, (host, gateway_port), (control_host, control_port), workers, public_url))
 
 
 @cli.command(hidden=True)
@@ -92,11 +95,12 @@ def up(policy_path: Path, data: Path, host: str, gateway_port: int, control_port
 @click.option("--policy", "policy_path", type=click.Path(path_type=Path), required=True)
 @DATA
 @click.option("--parent", type=int, default=0)
-def control(fd: int, policy_path: Path, data: Path, parent: int) -> None:
+@click.option("--site", default="")
+def control(fd: int, policy_path: Path, data: Path, parent: int, site: str) -> None:
     """The control process (started by `up`)."""
     from bongsu.app import run_control
 
-    run_control(fd, policy_path, data, parent)
+    run_control(fd, policy_path, data, parent, site)
 
 
 @cli.command(hidden=True)

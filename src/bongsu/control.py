@@ -152,6 +152,10 @@ class Control:
             self.revision += 1
             self.decided()
 
+    def revised(self) -> None:
+        """There is something new to show."""
+        self.revision += 1
+
     def release(self, incident: str) -> None:
         """A person took an incident's actions back: it may close once its alert is clear."""
         self._released |= {incident}

@@ -44,8 +44,16 @@ class ControlDesk:
 
     def __init__(self, control: Control) -> None:
         self.control, self.store, self.gates = control, control.store, GateDesk(control)
+        self._made: tuple[tuple[int, int], Board] | None = None
 
     def board(self) -> Board:
+        """The board, made at most once a second and revision: many may be looking."""
+        now = (self.control.revision, self.control.now // SECOND)
+        if self._made is None or self._made[0] != now:
+            self._made = now, self._make()
+        return self._made[1]
+
+    def _make(self) -> Board:
         control, view = self.control, self.control.view()
         verdict = control.verdict("")
         incidents = tuple(self._storyboard(i, view) for i in self.store.incidents(LATEST))

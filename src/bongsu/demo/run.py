@@ -91,7 +91,7 @@ def _stack(policy: Path, data: Path, environ: dict[str, str]) -> Iterator[tuple[
     gateway, control = _listen(8080), _listen(8081)
     supervisor = Supervisor(environ)
     options = ("--policy", str(policy), "--data", str(data), "--parent", str(os.getpid()))
-    supervisor.add("control", "control", control, *options)
+    supervisor.add("control", "control", control, *options, "--site", _url(control))
     supervisor.add("gateway-0", "gateway", gateway, *options, "--worker", "0")
     stop = threading.Event()
 
