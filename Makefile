@@ -1,10 +1,10 @@
-# Seven verbs. `make run` and `make test` are all a newcomer needs.
+# Nine verbs. `make run` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 PY := .venv/bin/python
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help setup run check test test-real bench bench-peers docs browser
+.PHONY: help setup run check test test-real bench bench-peers docs browser servers
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -24,7 +24,7 @@ check: setup     ## ruff, mypy, and the demo policy
 test: setup browser ## fast and complete, without servers (under 6 minutes)
 	@.venv/bin/pytest -m "not real" $(ARGS)
 
-test-real: setup browser ## live servers, kill loops, load (under 15 minutes)
+test-real: setup browser servers ## live servers, kill loops, load (under 15 minutes)
 	@.venv/bin/pytest -m real $(ARGS)
 
 bench: setup     ## every benchmark; prints ratios against floor and peer
@@ -37,9 +37,18 @@ docs: setup      ## rebuild what is generated: schema and coverage
 	@$(PY) -m bongsu schema > docs/bongsu.schema.json
 	@.venv/bin/pytest -q src/bongsu --doctest-modules
 
-# The cockpit's tests want a browser. As root on Debian we may install one; elsewhere they are reported as not run.
+# What tests want of the machine. As root on Debian we install it; elsewhere what is missing is said, and reported as not run.
+define debian
+	@for want in $(1); do command -v $${want%%:*} >/dev/null 2>&1 || missing="$$missing $${want##*:}"; done; \
+	$(if $(2),fc-list 2>/dev/null | grep -qi 'noto.*cjk' || missing="$$missing fonts-noto-cjk fontconfig";) \
+	[ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && \
+	  { apt-get install -y -qq --no-install-recommends $$missing || { apt-get update -qq && \
+	    apt-get install -y -qq --no-install-recommends $$missing; }; } >/dev/null 2>&1; } || \
+	echo "not on this machine:$$missing; the tests that need it will not run"
+endef
+
 browser:
-	@command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || { \
-	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && \
-	  (apt-get install -y -q --no-install-recommends chromium fonts-noto-cjk || (apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-noto-cjk)) >/dev/null 2>&1; } || \
-	  echo "no Chromium: the browser tests will not run"
+	$(call debian,chromium:chromium,fonts)
+
+servers:
+	$(call debian,promtool:prometheus prometheus-alertmanager:prometheus-alertmanager,)
