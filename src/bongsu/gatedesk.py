@@ -66,10 +66,11 @@ class GateDesk:
 
     def ask(self, service: str, stage: str, author: str, reason: str, lasting: str, including_stale: bool,
             actor: str) -> Mapping[str, Any]:
-        """A request for an override; it waits for somebody else."""
+        """A request for an override; it waits for somebody else. The same request at the same moment is one."""
         self._mine(service)
         made = request(service, stage, author, reason, lasting, including_stale, self.control.clock())
-        return self._keep(made, "override.request", actor, reason, "")
+        known = self.store.override(made.id)
+        return self._keep(made, "override.request", actor, reason, "") if known is None else self._shown(known)
 
     def approve(self, id: str, approver: str, actor: str) -> Mapping[str, Any]:  # noqa: A002
         before, approvers = self._found(id), self.control.policy.roles.get(APPROVER, ())
