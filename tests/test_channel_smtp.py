@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -149,3 +151,28 @@ def test_a_mail_server_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> No
 def test_settings_that_cannot_be_are_found_when_the_policy_is_read(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Smtp(**({"server": "h", "sender": "bongsu@example.com", "to": TO} | settings))
+
+
+def test_a_mail_server_that_hangs_keeps_neither_a_worker_nor_the_process_waiting() -> None:
+    """The worker gives it up after its own time; the thread it leaves behind does not hold up the end."""
+    code = """
+import asyncio, socket, sys, time
+from bongsu.channels.http import Http
+from bongsu.channels.smtp import Smtp
+from bongsu.ports import Notice
+from bongsu.secret import reveal
+notice = Notice("k", "d", "t", "x", "firing", "major", "bot", 0)
+async def play(port):
+    async with Http(reveal, lambda: 0) as outside:
+        try:
+            async with asyncio.timeout(0.2):
+                await Smtp(f"127.0.0.1:{port}", "a@b.c", ("d@e.f",), security="none").send(notice, outside)
+        except TimeoutError:
+            print("given up")
+with socket.create_server(("127.0.0.1", 0)) as silent:
+    asyncio.run(play(silent.getsockname()[1]))
+"""
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "given up\n", "")
+    assert time.monotonic() - begun < channel.TIMEOUT - 2
