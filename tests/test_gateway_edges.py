@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bongsu.guard import Guard
+from bongsu.guard import Guard, resolve
 from bongsu.policy.model import Policy
+from bongsu.ports import Finding
+from bongsu.quantity import SECOND
 from bongsu.web import plan
+from bongsu.web.screen import MOST as LIMIT
+from bongsu.web.screen import MOST_TEXTS, screen
 from bongsu.web.upstream import MOST
-from gatewaykit import PII, Broken, Script, reply, standing
+from gatewaykit import INJECTION, PII, SECRET, Broken, Script, chunk, reply, sse, standing, text_of
 from test_gateway_chat import get
 
 ASKED = json.dumps({"model": "support-bot", "messages": [{"role": "user", "content": "hi"}]}).encode()
@@ -128,3 +136,87 @@ def test_a_key_that_could_not_be_read_is_tried_again(tmp_path: Path) -> None:
         stand.publisher.publish({"route/support-bot": "primary"}, "hash-1", 2)
         assert get(f"{stand.server.url}/readyz")[0] == 200
         assert stand.ask().model == "demo-large"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_more_text_than_guards_may_read_is_413_at_once(tmp_path: Path, stream: bool) -> None:
+    """Nine megabytes of digits: every other call would wait while a guard reads them."""
+    with standing(tmp_path, [INJECTION]) as stand:
+        with pytest.raises(openai.APIStatusError) as caught:
+            stand.ask("1" * 9_000_000, stream=stream)
+        event = stand.spool.last()
+        assert stand.model.seen == []
+        assert stand.ask("1" * LIMIT).choices[0].finish_reason == "stop"
+    assert (caught.value.status_code, caught.value.code) == (413, "text_too_long")
+    assert f"{LIMIT} characters" in str(caught.value.body)
+    assert "came 9000000" in str(caught.value.body)
+    assert (event.outcome, event.status, event.error) == ("refused", 413, "text_too_long")
+    assert event.overhead_ms is not None
+    assert event.overhead_ms < 1000
+
+
+def test_more_texts_than_guards_may_read_are_413_however_short(tmp_path: Path) -> None:
+    messages: Any = [{"role": "user", "content": ""}] * (MOST_TEXTS + 1)
+    with standing(tmp_path, [INJECTION]) as stand, pytest.raises(openai.APIStatusError) as caught:
+        stand.shared.chat.completions.create(model="support-bot", messages=messages)
+    assert (caught.value.status_code, caught.value.code) == (413, "text_too_long")
+
+
+@pytest.mark.parametrize("guards", [[], [SECRET]])
+def test_a_long_text_passes_where_no_guard_reads_what_is_asked(tmp_path: Path, guards: list[Guard]) -> None:
+    with standing(tmp_path, guards, model=Script(plain=reply("fine"))) as stand:
+        assert stand.ask("1" * (LIMIT + 1)).choices[0].finish_reason == "stop"
+
+
+LONG = "word " * (LIMIT // 5 + 1)
+MANY = Script(sse(*[chunk(LONG[:10_001])] * 20, chunk("", 0, "stop"), "[DONE]"), plain=reply(LONG))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_reply_longer_than_guards_may_read_is_a_guard_that_failed(tmp_path: Path, stream: bool) -> None:
+    """Closed, it is withheld; open, it passes and the event says that nobody looked."""
+    with standing(tmp_path / "closed", [SECRET], model=MANY) as stand:
+        with pytest.raises(openai.APIError) as caught:
+            stand.ask(stream=stream)
+        assert caught.value.code == "guard_unavailable"
+        assert stand.spool.last().verdicts[0].error == "failed"
+    with standing(tmp_path / "open", [replace(SECRET, fails="open")], model=MANY) as stand:
+        got = stand.ask(stream=stream)
+        said = text_of(got) if stream else got.choices[0].message.content
+        assert len(said) > LIMIT
+        assert (stand.spool.last().outcome, stand.spool.last().verdicts[0].error) == ("ok", "failed")
+
+
+def plainly(findings: list[Finding]) -> tuple[Finding, ...]:
+    """``resolve`` as it reads in its docstring: each against all that were taken."""
+    taken: list[Finding] = []
+    for f in sorted(findings, key=lambda f: (-f.score, f.start - f.end, f.start, f.kind)):
+        if all(f.end <= t.start or f.start >= t.end for t in taken):
+            taken.append(f)
+    return tuple(sorted(taken, key=lambda f: f.start))
+
+
+FINDINGS = st.lists(st.builds(lambda kind, start, length, score: Finding(kind, start, start + length, score),
+                              st.sampled_from("abc"), st.integers(0, 60), st.integers(1, 20),
+                              st.sampled_from([0.5, 0.7, 1.0])), max_size=40)
+
+
+@given(FINDINGS)
+def test_findings_are_resolved_as_if_each_were_held_against_all(findings: list[Finding]) -> None:
+    assert resolve(findings) == plainly(findings)
+
+
+def test_many_findings_are_resolved_in_the_time_of_a_sort() -> None:
+    """A hundred thousand numbers in one text: the plain way takes minutes of a core that serves everybody."""
+    found = [Finding("phone", n * 3, n * 3 + 2) for n in range(100_000)]
+    began = time.process_time()
+    assert len(resolve(found)) == 100_000
+    assert time.process_time() - began < 5
+
+
+def test_findings_of_many_texts_are_told_apart_in_the_time_of_their_number() -> None:
+    texts = ["x@y.zz"] * MOST_TEXTS
+    began = time.process_time()
+    seen = screen([replace(PII, timeout=SECOND)], "input", texts)
+    assert time.process_time() - began < 2
+    assert seen.spans == ((Finding("email", 0, 6),),) * MOST_TEXTS

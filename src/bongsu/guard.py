@@ -8,6 +8,7 @@ have done and changes nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -89,8 +90,11 @@ def resolve(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     >>> [f.kind for f in resolve([Finding("phone", 0, 8, .5), Finding("card", 4, 20, 1.0), Finding("email", 30, 40)])]
     ['card', 'email']
     """
-    taken: list[Finding] = []
+    starts: list[int] = []
+    taken: list[Finding] = []  # in order of place, none overlapping: only the last that begins before an end can
     for f in sorted(findings, key=lambda f: (-f.score, f.start - f.end, f.start, f.kind)):
-        if all(f.end <= t.start or f.start >= t.end for t in taken):
-            taken.append(f)
-    return tuple(sorted(taken, key=lambda f: f.start))
+        at = bisect_left(starts, f.end)
+        if not at or taken[at - 1].end <= f.start:
+            starts.insert(at, f.start)
+            taken.insert(at, f)
+    return tuple(taken)

@@ -55,6 +55,11 @@ def too_large(limit: int) -> ApiError:
     return ApiError(413, "request_too_large", f"expected a body of at most {limit} bytes; send less", retry=False)
 
 
+def text_too_long(most: int, came: int, of: str) -> ApiError:
+    return ApiError(413, "text_too_long", f"expected at most {most} {of} for this route's guards to read, came {came}; "
+                    "send less", retry=False)
+
+
 def not_json() -> ApiError:
     return ApiError(415, "unsupported_media_type", "expected the header 'content-type: application/json', came another "
                     "or none; send it, with a JSON object as the body", retry=False)

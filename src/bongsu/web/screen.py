@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import NamedTuple
 
 from msgspec.structs import replace as changed
@@ -25,6 +25,10 @@ log = logging.getLogger("bongsu.gateway")
 Timer = Callable[[], int]
 
 USUAL = 50_000
+MOST = 200_000
+"""Characters of all texts of one side that guards look at. They look where every other call waits for them."""
+MOST_TEXTS = 10_000
+"""Texts of one side: each costs a look, however short it is."""
 CONTEXT = 128
 """Characters already released that guards still see: a word that announces a number stands before it."""
 LONGEST = 4200
@@ -69,15 +73,15 @@ class Track:
         try:
             found = self.guard.check.look(text)
         except Exception as error:  # noqa: BLE001 (any fault of a part is the guard's; its text could hold the caller's)
-            self._fail(type(error).__name__)
+            self.fail(type(error).__name__)
             return ()
         took = timer() - begun
         self.took_ns += took
         if took > self.guard.timeout * 1000 * (1 + len(text) // USUAL):
-            self._fail("it took too long")
+            self.fail("it took too long")
             return ()
         if any(not 0 <= f.start < f.end <= len(text) for f in found):
-            self._fail("it found a place outside the text")
+            self.fail("it found a place outside the text")
             return ()
         return found
 
@@ -87,7 +91,7 @@ class Track:
         try:
             return self.guard.check.hold(text)
         except Exception as error:  # noqa: BLE001 (as above)
-            self._fail(type(error).__name__)
+            self.fail(type(error).__name__)
             return 0
 
     def sift(self, text: str, found: Sequence[Finding]) -> tuple[Sequence[Finding], Sequence[Finding]]:
@@ -103,7 +107,7 @@ class Track:
                 self.by.add(entry)
         return counted, passed
 
-    def _fail(self, why: str) -> None:
+    def fail(self, why: str) -> None:
         self.failed = True
         log.error("guard %s failed: %s", self.guard.name, why)
 
@@ -143,10 +147,19 @@ def keepable(tracks: Sequence[Track]) -> bool:
     return bool(masking) and not any(t.failed for t in masking)
 
 
+def fail_all(tracks: Sequence[Track]) -> None:
+    """There is more to look at than may be looked at: what that means is each guard's policy."""
+    for track in tracks:
+        if not track.failed:
+            track.fail("there is too much text")
+
+
 def screen(guards: Sequence[Guard], on: On, texts: Sequence[str], timer: Timer = time.thread_time_ns,
            allowing: Allowing | None = None) -> Screened:
     """Let every guard look at every text. Findings are placed as if the texts stood one behind the other."""
     tracks = [Track(guard, on, allowing) for guard in guards]
+    if sum(map(len, texts)) > MOST or len(texts) > MOST_TEXTS:
+        fail_all(tracks)
     starts = [0]
     for text in texts:
         starts.append(starts[-1] + len(text) + 1)
@@ -168,8 +181,11 @@ def screen(guards: Sequence[Guard], on: On, texts: Sequence[str], timer: Timer =
 def _split(found: Sequence[Finding], starts: Sequence[int]) -> tuple[tuple[Finding, ...], ...]:
     if not found:
         return ((),) * (len(starts) - 1)
-    return tuple(tuple(Finding(f.kind, f.start - a, f.end - a, f.score) for f in found if a <= f.start < b)
-                 for a, b in pairwise(starts))
+    out: list[list[Finding]] = [[] for _ in starts[1:]]
+    for f in found:
+        at = bisect_right(starts, f.start) - 1
+        out[at].append(Finding(f.kind, f.start - starts[at], f.end - starts[at], f.score))
+    return tuple(map(tuple, out))
 
 
 class Freed(NamedTuple):

@@ -18,7 +18,7 @@ from bongsu.web.errors import ApiError, Fault, Header
 from bongsu.web.ledger import Ledger
 from bongsu.web.meter import NOTHING, Meter, Usage, estimate, read_usage
 from bongsu.web.plan import RoutePlan
-from bongsu.web.screen import screen
+from bongsu.web.screen import MOST, MOST_TEXTS, screen
 from bongsu.web.upstream import Transport
 from bongsu.web.wire import Send, answer
 
@@ -50,6 +50,10 @@ class Served:
             return None
         slots = request.slots()
         texts = [slot.text for slot in slots]
+        if (came := sum(map(len, texts))) > MOST:
+            raise errors.text_too_long(MOST, came, "characters")
+        if len(texts) > MOST_TEXTS:
+            raise errors.text_too_long(MOST_TEXTS, len(texts), "texts")
         seen = screen(plan.before, "input", texts, allowing=self.allowing)
         call.found(seen.outcome.verdicts, seen.personal, seen.injections)
         call.prompt = call.keep(texts, seen.hidden)

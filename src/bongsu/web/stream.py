@@ -17,7 +17,7 @@ from bongsu.guard import Guard, Outcome
 from bongsu.web.chat import annotation, encode
 from bongsu.web.masking import KEPT, Masking, Text
 from bongsu.web.meter import Usage, read_usage
-from bongsu.web.screen import Gate, Timer, Track, counts, decide, keepable
+from bongsu.web.screen import MOST, Gate, Timer, Track, counts, decide, fail_all, keepable
 
 _any = msgspec.json.Decoder()
 Channel = tuple[int, str, int]
@@ -177,6 +177,8 @@ class ChatStream:
             json = channel[1] in ("tool_calls", "function_call")
             found = self._texts[channel] = Text(Gate(self.tracks, self._timer), self._masking, json=json)
         self.chars += len(text)
+        if self.chars > MOST:
+            fail_all(self.tracks)
         out = found.feed(text, last=last)
         self._spoke = self._spoke or bool(out)
         return out
