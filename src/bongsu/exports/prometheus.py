@@ -33,6 +33,10 @@ SLOTH_WINDOWS = tuple(map(Duration, (5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 6 
 SLOWEST = 30 * SECOND
 
 
+class Exact(str):
+    """A number that is written digit by digit, never through a float."""
+
+
 class _Block(yaml.SafeDumper):
     """Longer texts as blocks, so that a query is read as it was written."""
 
@@ -45,6 +49,8 @@ def _text(dumper: _Block, value: str) -> yaml.ScalarNode:
 
 
 _Block.add_representer(str, _text)
+_Block.add_representer(Exact, lambda dumper, value: dumper.represent_scalar(
+    f"tag:yaml.org,2002:{'float' if '.' in value else 'int'}", value))
 
 
 def dump(document: Any) -> str:
@@ -290,5 +296,5 @@ def _interval(shortest: int) -> str:
     return promql.span(max(SECOND, min(SLOWEST, shortest // 4 // SECOND * SECOND)))
 
 
-__all__ = ["ExportError", "alert_labels", "alert_texts", "dump", "exported", "identity", "left_out", "objective_group",
-           "rules", "signal_of"]
+__all__ = ["Exact", "ExportError", "alert_labels", "alert_texts", "dump", "exported", "identity", "left_out",
+           "objective_group", "rules", "signal_of"]

@@ -48,12 +48,12 @@ class Scene:
         return sum(n for n, _ in self.stages) * self.pace
 
 
-def rules_test(policy: Policy, rule_file: str = "rules.yml") -> str:
+def rules_test(policy: Policy, rule_file: str = "rules.yml", sloth_compat: bool = False) -> str:
     """The promtool test file for ``rules(policy)``, stored as ``rule_file`` beside it."""
     tests, without = [], []
     for rule in exported(policy):
         made = scene(policy, rule)
-        checks = list(_checks(policy, rule, made)) if made else []
+        checks = list(_checks(policy, rule, made, sloth_compat)) if made else []
         if made is None or not checks:
             without.append(rule.name)
             continue
@@ -162,7 +162,7 @@ def _cells(made: Scene, labels: tuple[str, ...]) -> Iterator[Cell]:
             start += made.pace
 
 
-def _checks(policy: Policy, rule: Rule, made: Scene) -> Iterator[dict[str, Any]]:
+def _checks(policy: Policy, rule: Rule, made: Scene, sloth_compat: bool) -> Iterator[dict[str, Any]]:
     """The first and the last settled moment of each spell of firing, and of silence."""
     seen = list(verdicts(policy, rule, made))
     if not any(firing for _, firing in seen):
@@ -173,16 +173,16 @@ def _checks(policy: Policy, rule: Rule, made: Scene) -> Iterator[dict[str, Any]]
         near = [settled[j][1] for j in (i - 1, i + 1) if 0 <= j < len(settled)]
         if len(near) == 1 or near != [firing, firing]:
             yield {"eval_time": promql.span(at), "alertname": rule.name,
-                   "exp_alerts": [_expected(policy, rule)] if firing else []}
+                   "exp_alerts": [_expected(policy, rule, sloth_compat)] if firing else []}
 
 
-def _expected(policy: Policy, rule: Rule) -> dict[str, Any]:
+def _expected(policy: Policy, rule: Rule, sloth_compat: bool) -> dict[str, Any]:
     """The alert as Prometheus shows it; texts are taken from the rules, where they are plain."""
     if isinstance(rule.when, Burn):
         own = {"bongsu_id": identity(policy, rule.when.objective), "bongsu_slo": rule.when.objective.name}
     else:
         own = {"bongsu_alert": rule.name, **dict.fromkeys(rule.by, VALUE)}
-    labels = {**own, "bongsu_service": policy.service.name, **alert_labels(policy, rule)}
+    labels = {**own, "bongsu_service": policy.service.name, **alert_labels(policy, rule, sloth_compat)}
     return {"exp_labels": labels, "exp_annotations": alert_texts(policy, rule)}
 
 
