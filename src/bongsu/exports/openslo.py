@@ -47,6 +47,7 @@ def left_out(policy: Policy) -> list[str]:
     lines = [f"signal {s.name}: no objective promises it" for s in policy.plan.signals if s.key not in promised]
     lines += [f"alert {r.name}: OpenSLO has burn-rate conditions only" for r in policy.plan.rules
               if not isinstance(r.when, Burn)]
+    things: list[tuple[str, Any, tuple[str, ...]]]
     things = [(f"objective {o.name}", o, SAID_OF_OBJECTIVES) for o in policy.plan.objectives]
     things += [(f"alert {r.name}", r, SAID_OF_ALERTS) for r in _burns(policy)]
     for name in dict.fromkeys(n for r in _burns(policy) for n in r.to):
