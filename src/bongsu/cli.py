@@ -16,6 +16,7 @@ import click
 from bongsu import __version__
 from bongsu.cli_allow import allow
 from bongsu.cli_channel import channel
+from bongsu.cli_exchange import export, import_
 from bongsu.cli_gate import gate
 from bongsu.client import Client
 from bongsu.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail
@@ -32,6 +33,8 @@ def cli() -> None:
 cli.add_command(allow)
 cli.add_command(gate)
 cli.add_command(channel)
+cli.add_command(export)
+cli.add_command(import_)
 
 
 # ---- policy ----
