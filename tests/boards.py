@@ -18,6 +18,7 @@ from bongsu.board import (
     Storyboard,
     TimelineRow,
 )
+from bongsu.mute import silence
 from bongsu.quantity import HOUR, MINUTE, SECOND
 
 NOW = 1_790_000_000 * SECOND
@@ -101,12 +102,37 @@ EMPTY = replace(
 BOARDS = {"calm": CALM, "incident": INCIDENT, "severe": SEVERE, "empty": EMPTY}
 
 
+class FakeNotices:
+    """Writes down what it is asked; only silences that alert=cost begins with can be ended."""
+
+    def __init__(self, done: list[tuple[Any, ...]]) -> None:
+        self.done = done
+
+    def silence(self, match: tuple[str, ...], lasting: str, starts: int | None, by: str, reason: str,
+                actor: str) -> dict[str, Any]:
+        made = silence(match, lasting, by or actor, reason, NOW, starts)
+        self.done.append(("silence", match, lasting, made.by, reason, actor))
+        return {"id": made.id, "matchers": list(map(str, made.matchers)), "starts": made.starts, "ends": made.ends}
+
+    def silences(self) -> list[Any]:
+        return [{"id": "SIL-1", "matchers": ["alert=cost"], "starts": NOW, "ends": NOW + HOUR, "by": "anna", "reason": "r"}]
+
+    def unsilence(self, id_: str, actor: str, reason: str) -> bool:
+        self.done.append(("unsilence", id_, actor, reason))
+        return id_ == "SIL-1"
+
+    def acknowledge(self, incident: str, by: str, reason: str, actor: str) -> bool:
+        self.done.append(("ack", incident, by, reason, actor))
+        return incident != PAST.id
+
+
 class FakeDesk:
     """Shows the board it is given and writes down what it is asked to do."""
 
     def __init__(self, board: Board = CALM) -> None:
         self.shown, self.at = board, 1
         self.done: list[tuple[Any, ...]] = []
+        self.notices = FakeNotices(self.done)
         self.document: dict[str, Any] = {"data": {"schema": "bongsu.gate/v1", "decision": "deny", "allow": False}}
 
     def show(self, board: Board) -> None:

@@ -115,6 +115,9 @@ class Storyboard:
     actions: tuple[ActionRow, ...]
     residual: ResidualRow
     timeline: tuple[TimelineRow, ...]
+    acknowledged_by: str = ""
+    muted_by: tuple[str, ...] = ()
+    next_notice: int | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from bongsu.cli_allow import allow
 from bongsu.cli_channel import channel
 from bongsu.cli_exchange import export, import_
 from bongsu.cli_gate import gate
+from bongsu.cli_notice import ack, silence
 from bongsu.client import Client
 from bongsu.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail
 
@@ -31,6 +32,8 @@ def cli() -> None:
 
 
 cli.add_command(allow)
+cli.add_command(ack)
+cli.add_command(silence)
 cli.add_command(gate)
 cli.add_command(channel)
 cli.add_command(export)

@@ -26,6 +26,7 @@ from bongsu.event import OTEL, Event
 from bongsu.gate import Verdict
 from bongsu.gatedesk import GateDesk, instant
 from bongsu.incident import Incident, limit, residual, show
+from bongsu.noticedesk import NoticeDesk
 from bongsu.quantity import HOUR, SECOND, show_duration, show_share
 from bongsu.slo import Standing, pairs, reachable_factor
 from bongsu.stores.log import EventLog
@@ -44,6 +45,7 @@ class ControlDesk:
 
     def __init__(self, control: Control) -> None:
         self.control, self.store, self.gates = control, control.store, GateDesk(control)
+        self.notices = NoticeDesk(control)
         self._made: tuple[tuple[int, int], Board] | None = None
 
     def board(self) -> Board:
@@ -166,6 +168,7 @@ class ControlDesk:
     def _storyboard(self, incident: Incident, view: View) -> Storyboard:
         rules = {rule.name: rule for rule in self.control.plan.rules}
         rule, steps = rules.get(incident.alert), self.store.steps(incident.id)
+        muted_by, next_notice = self.notices.of(incident)
         in_force = tuple(s.words for s in steps if s.traffic and s.step.state in IN_FORCE)
         return Storyboard(
             id=incident.id, alert=incident.alert, labels=_labels(rule, incident.labels), tier=incident.tier,
@@ -173,6 +176,7 @@ class ControlDesk:
             closed=incident.closed, reopened=incident.reopened, cause=incident.cause,
             actions=tuple(map(action_row, steps)), residual=self._residual(rule, incident, in_force, view),
             timeline=tuple(TimelineRow(e.at, e.what, e.text) for e in self.store.timeline(incident.id)),
+            acknowledged_by=self.store.asked().acks.get(incident.id, ""), muted_by=muted_by, next_notice=next_notice,
         )
 
     def _residual(self, rule: Rule | None, incident: Incident, in_force: tuple[str, ...], view: View) -> ResidualRow:

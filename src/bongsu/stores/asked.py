@@ -25,12 +25,12 @@ class AskedStore(TrailStore):
         with self.reading() as connection:
             return _asked(connection)
 
-    def add_silence(self, silence: Silence, now: int, policy: str = "") -> None:
+    def add_silence(self, silence: Silence, now: int, policy: str = "", actor: str = "") -> None:
         """Let it have force; one that was there already is replaced."""
         with self.writing() as transaction:
             write_note(transaction, SILENCE + silence.id, silence)
-            transaction.audit(silence.by, "silence.add", SILENCE + silence.id, silence.reason, _detail(silence), now,
-                              policy)
+            transaction.audit(actor or silence.by, "silence.add", SILENCE + silence.id, silence.reason,
+                              _detail(silence), now, policy)
 
     def remove_silence(self, id_: str, actor: str, reason: str, now: int, policy: str = "") -> bool:
         """Take it back before its time; False where there is none."""
@@ -50,15 +50,15 @@ class AskedStore(TrailStore):
                 _drop(transaction, one, "bongsu", "silence.expire", "its time is over", now, policy)
         return len(over)
 
-    def acknowledge(self, incident: str, actor: str, reason: str, now: int, policy: str = "") -> bool:
+    def acknowledge(self, incident: str, by: str, reason: str, now: int, policy: str = "", actor: str = "") -> bool:
         """Somebody takes charge of an incident; False where it is not open or somebody did before."""
         with self.writing() as transaction:
             table = schema.incident
             phase = transaction.execute(select(table.c.phase).where(table.c.id == incident)).scalar()
             if phase in (None, "closed") or incident in _asked(transaction.connection).acks:
                 return False
-            write_note(transaction, ACK + incident, actor)
-            transaction.audit(actor, "incident.acknowledged", incident, reason, {}, now, policy)
+            write_note(transaction, ACK + incident, by)
+            transaction.audit(actor or by, "incident.acknowledged", incident, reason, {"by": by}, now, policy)
         return True
 
 

@@ -183,6 +183,21 @@ async def undo(visit: Visit) -> Response:
     return RedirectResponse(f"/incidents/{key}", 303)
 
 
+async def confirm_ack(visit: Visit) -> Response:
+    """Ask before somebody takes charge of an incident."""
+    story = visit.site.desk.incident(visit.request.path_params["id"])
+    if story is None:
+        return _page(visit, "missing.html", 404)
+    return _page(visit, "confirm.html", kind="ack", story_id=story.id, hidden={}, back=f"/incidents/{story.id}")
+
+
+async def ack(visit: Visit) -> Response:
+    """Take charge of an incident, with a reason."""
+    key = visit.request.path_params["id"]
+    visit.site.desk.notices.acknowledge(key, "", reason_of(visit), visit.actor)
+    return RedirectResponse(f"/incidents/{key}", 303)
+
+
 async def confirm_disallow(visit: Visit) -> Response:
     """Ask before an allowed false alarm is stopped again."""
     key = visit.request.path_params["id"]
@@ -212,6 +227,8 @@ PAGES: tuple[Way, ...] = (
     Way("POST", "/automation", automation, "admin", page=True),
     Way("GET", "/incidents/{id}/undo", confirm_undo, "admin", page=True),
     Way("POST", "/incidents/{id}/undo", undo, "admin", page=True),
+    Way("GET", "/incidents/{id}/ack", confirm_ack, "admin", page=True),
+    Way("POST", "/incidents/{id}/ack", ack, "admin", page=True),
     Way("GET", "/allow/{id}", confirm_disallow, "admin", page=True),
     Way("POST", "/allow/{id}", disallow, "admin", page=True),
     Way("GET", "/login", login_form, "public", page=True),

@@ -45,12 +45,38 @@ class Gates(Protocol):
         ...
 
 
+class Notices(Protocol):
+    """What people ask about notices: silences, and who takes charge. Audited."""
+
+    def silence(self, match: tuple[str, ...], lasting: str, starts: int | None, by: str, reason: str,
+                actor: str) -> Mapping[str, Any]:
+        """Keep back what matches for a while; ``SilenceFault`` where it cannot be."""
+        ...
+
+    def silences(self) -> list[Mapping[str, Any]]:
+        """Those that are not over, the next to end first."""
+        ...
+
+    def unsilence(self, id_: str, actor: str, reason: str) -> bool:
+        """End one before its time; False when there is none."""
+        ...
+
+    def acknowledge(self, incident: str, by: str, reason: str, actor: str) -> bool:
+        """Take charge of an incident; False when it is closed, or somebody has."""
+        ...
+
+
 class Desk(Protocol):
     """The person at the desk sees the board, asks for verdicts, and may stop the machines."""
 
     @property
     def gates(self) -> Gates:
         """All about the gate but the verdict itself."""
+        ...
+
+    @property
+    def notices(self) -> Notices:
+        """Silences and acknowledgements."""
         ...
 
     def board(self) -> Board:

@@ -19,6 +19,7 @@ from bongsu.web.api import API
 from bongsu.web.cockpit import PAGES, problem_page
 from bongsu.web.desk import Desk
 from bongsu.web.gates import GATES
+from bongsu.web.notices import NOTICES
 from bongsu.web.openapi import describe
 from bongsu.web.session import Clock
 
@@ -87,7 +88,7 @@ def _openapi(more: tuple[Way, ...]) -> Way:
         return answer(document)
 
     way = Way("GET", "/openapi.json", openapi, "public")
-    document: dict[str, Any] = describe((*API, *GATES, *(one for one in more if not one.page), way))
+    document: dict[str, Any] = describe((*API, *GATES, *NOTICES, *(one for one in more if not one.page), way))
     return way
 
 
@@ -99,7 +100,7 @@ def control_app(desk: Desk, token_hash: str, *, secure: bool = False, clock: Clo
     streams end and it can.
     """
     site = Site(desk, token_hash, clock, secure)
-    table = (*API, *GATES, _openapi(ways), *PAGES, *ways)
+    table = (*API, *GATES, *NOTICES, _openapi(ways), *PAGES, *ways)
     app = Starlette(
         routes=routes(site, table),
         middleware=[Middleware(Guarded, secure=secure)],

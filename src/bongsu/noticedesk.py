@@ -1,0 +1,60 @@
+"""The desk of notices: silences, acknowledgements, and what each channel of an incident hears next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from bongsu.control import Control
+from bongsu.incident import Incident
+from bongsu.mute import Silence, silence
+from bongsu.notice import Told
+
+
+class NoticeDesk:
+    """What people ask about notices. Every change is one audited transaction of the store, heeded at the next tick."""
+
+    def __init__(self, control: Control) -> None:
+        self.control, self.store = control, control.store
+
+    def silence(self, match: tuple[str, ...], lasting: str, starts: int | None, by: str, reason: str,
+                actor: str) -> Mapping[str, Any]:
+        """Keep back what matches for a while. ``SilenceFault`` where it cannot be."""
+        now = self.control.clock()
+        made = silence(match, lasting, by or actor, reason, now, starts)
+        self.store.add_silence(made, now, self.control.policy.hash, actor)
+        self.control.revision += 1
+        return shown(made)
+
+    def silences(self) -> list[Mapping[str, Any]]:
+        """Those that are not over, the next to end first."""
+        return [shown(one) for one in self.store.asked().silences]
+
+    def unsilence(self, id_: str, actor: str, reason: str) -> bool:
+        """Take one back before its time; False where there is none."""
+        gone = self.store.remove_silence(id_, actor, reason, self.control.clock(), self.control.policy.hash)
+        self.control.revision += gone
+        return gone
+
+    def acknowledge(self, incident: str, by: str, reason: str, actor: str) -> bool:
+        """Somebody takes charge: no more repeats and no escalation. False where it is closed, or somebody has."""
+        took = self.store.acknowledge(incident, by or actor, reason, self.control.clock(), self.control.policy.hash,
+                                      actor)
+        self.control.revision += took
+        return took
+
+    def of(self, incident: Incident) -> tuple[tuple[str, ...], int | None]:
+        """By what an incident's notices are kept back, and when its channels hear of it next."""
+        if incident.phase == "closed":
+            return (), None
+        told = [one for one in self.control.engine.book.values() if (incident.alert, incident.labels) in one.alarms]
+        return tuple(dict.fromkeys(name for one in told for name in one.muted_by)), _next(told)
+
+
+def _next(told: list[Told]) -> int | None:
+    return min((one.next_at for one in told if one.next_at is not None), default=None)
+
+
+def shown(one: Silence) -> Mapping[str, Any]:
+    return {**asdict(one), "matchers": [str(matcher) for matcher in one.matchers]}
