@@ -1,4 +1,4 @@
-"""The chat completions API: what a request asks, where its texts are, and what a reply says.
+"""The chat completions API: what a request asks, and what a reply says.
 
 Only what must be known is decoded; every other field of a request goes on byte for byte. Messages that a guard has
 read are written again from what it read, so that no second key of the same name can hide from it.
@@ -6,12 +6,13 @@ read are written again from what it read, so that no second key of the same name
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from bongsu.web.errors import malformed, missing, wrong
+from bongsu.web.slots import Slot, content_slots, declared_slots, message_slots
 
 Fields = dict[str, msgspec.Raw]
 _fields = msgspec.json.Decoder(Fields)
@@ -19,25 +20,15 @@ _any = msgspec.json.Decoder()
 encode = msgspec.json.Encoder().encode
 
 
-class Slot(NamedTuple):
-    """A place where a text stands, to be read and, only when needed, written. ``json`` texts hold JSON themselves."""
-
-    box: Any
-    key: Any
-    json: bool = False
-
-    @property
-    def text(self) -> str:
-        return str(self.box[self.key])
-
-    def put(self, text: str) -> None:
-        self.box[self.key] = text
+_DECLARED = ("tools", "functions", "tool_choice", "function_call", "response_format", "metadata")
+"""Fields whose texts the model or its provider reads, too."""
 
 
 class Request:
     """A chat request. ``messages`` is decoded on demand only."""
 
-    __slots__ = ("_fields", "_messages", "_prediction", "asks_usage", "model", "n", "stream", "user")
+    __slots__ = ("_declared", "_fields", "_messages", "_prediction", "asks_usage", "model", "n", "said", "stream",
+                 "user")
 
     def __init__(self, body: bytes) -> None:
         try:
@@ -54,6 +45,8 @@ class Request:
         self.n: int = self._read("n", int, "a whole number") or 1
         self._messages: list[Any] | None = None
         self._prediction: Any = None
+        self._declared: dict[str, Any] = {}
+        self.said = 0
 
     def _read(self, name: str, kind: type, expected: str, *, required: bool = False) -> Any:
         raw = self._fields.get(name)
@@ -81,13 +74,17 @@ class Request:
                     raise wrong(f"messages[{i}]", "an object", type(message).__name__)
             self._messages = found
             self._prediction = self._read("prediction", dict, "an object")
+            self._declared = {name: self._read(name, object, "") for name in _DECLARED if name in self._fields}
         return self._messages
 
     def slots(self) -> list[Slot]:
-        """Every text that a model will read: all roles, strings and parts, tool calls and results."""
+        """Every text that a model will read. The first ``said`` are of the conversation, the others stand beside it."""
         out = [slot for message in self.messages() for slot in message_slots(message)]
         if self._prediction is not None:
-            out += _content(self._prediction, "content")
+            out += content_slots(self._prediction, "content")
+        self.said = len(out)
+        if self._declared:
+            out += declared_slots(self._declared)
         return out
 
     def body(self, model: bytes) -> bytes:
@@ -98,6 +95,7 @@ class Request:
             fields["messages"] = self._messages
             if self._prediction is not None:
                 fields["prediction"] = self._prediction
+            fields |= self._declared
         if self.stream and not self.asks_usage:
             options = self._read("stream_options", dict, "an object") or {}
             fields["stream_options"] = {**options, "include_usage": True}
@@ -113,41 +111,6 @@ class Request:
         """How long the messages are, for an estimate."""
         raw = self._fields["messages"]
         return len(bytes(raw))
-
-
-def message_slots(message: dict[str, Any]) -> Iterator[Slot]:
-    """Texts of one message, asked or answered."""
-    yield from _content(message, "content")
-    for key in ("refusal", "reasoning_content", "reasoning"):
-        if isinstance(message.get(key), str):
-            yield Slot(message, key)
-    calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        if isinstance(call, dict):
-            yield from _call(call.get("function"), "arguments", json=True)
-            yield from _call(call.get("custom"), "input")
-    yield from _call(message.get("function_call"), "arguments", json=True)
-
-
-def _call(box: Any, key: str, *, json: bool = False) -> Iterator[Slot]:
-    if isinstance(box, dict) and isinstance(box.get(key), str):
-        yield Slot(box, key, json)
-
-
-def _content(box: dict[str, Any], key: str) -> Iterator[Slot]:
-    content = box.get(key)
-    if isinstance(content, str):
-        yield Slot(box, key)
-    elif isinstance(content, list):
-        for i, part in enumerate(content):
-            if isinstance(part, str):
-                yield Slot(content, i)
-            elif isinstance(part, dict):
-                for name in ("text", "refusal", "content"):
-                    if name == "content" and isinstance(part.get(name), list):
-                        yield from _content(part, name)
-                    elif isinstance(part.get(name), str):
-                        yield Slot(part, name)
 
 
 def decode_reply(body: bytes) -> dict[str, Any] | None:
@@ -166,7 +129,7 @@ def reply_slots(reply: dict[str, Any]) -> list[Slot] | None:
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(message, dict) or not isinstance(message.get("content"), str | list | None):
             return None
-        out += message_slots(message)
+        out += message_slots(message, spoken=True)
     return out
 
 

@@ -178,6 +178,19 @@ def screen(guards: Sequence[Guard], on: On, texts: Sequence[str], timer: Timer =
     return Screened(outcome, spans, hidden, personal, other)
 
 
+def unwritable(seen: Screened, guards: Sequence[Guard], fixed: Sequence[bool]) -> Screened:
+    """What would be replaced where nothing can be is blocked, by the guard that would have replaced it."""
+    stuck = next((spans[0] for one, spans in zip(fixed, seen.spans, strict=True) if one and spans), None)
+    if stuck is None or seen.outcome.act != "tokenise":
+        return seen
+    verdicts = list(seen.outcome.verdicts)
+    at = next(i for i, v in enumerate(verdicts) if v.act == "tokenise" and stuck.kind in v.kinds)
+    verdicts[at] = changed(verdicts[at], act="block")
+    outcome = replace(seen.outcome, act="block", verdicts=tuple(verdicts), spans=(), by=guards[at].name,
+                      reply=guards[at].reply)
+    return seen._replace(outcome=outcome)
+
+
 def _split(found: Sequence[Finding], starts: Sequence[int]) -> tuple[tuple[Finding, ...], ...]:
     if not found:
         return ((),) * (len(starts) - 1)

@@ -18,7 +18,7 @@ from bongsu.web.errors import ApiError, Fault, Header
 from bongsu.web.ledger import Ledger
 from bongsu.web.meter import NOTHING, Meter, Usage, estimate, read_usage
 from bongsu.web.plan import RoutePlan
-from bongsu.web.screen import MOST, MOST_TEXTS, screen
+from bongsu.web.screen import MOST, MOST_TEXTS, screen, unwritable
 from bongsu.web.upstream import Transport
 from bongsu.web.wire import Send, answer
 
@@ -55,15 +55,18 @@ class Served:
         if len(texts) > MOST_TEXTS:
             raise errors.text_too_long(MOST_TEXTS, len(texts), "texts")
         seen = screen(plan.before, "input", texts, allowing=self.allowing)
+        seen = unwritable(seen, plan.before, [slot.fixed for slot in slots])
         call.found(seen.outcome.verdicts, seen.personal, seen.injections)
-        call.prompt = call.keep(texts, seen.hidden)
+        said = request.said
+        call.prompt = call.keep(texts[:said], None if seen.hidden is None else seen.hidden[:said])
         if seen.outcome.failed:
             raise errors.guard_unavailable(seen.outcome.failed, call.id)
         if seen.outcome.act == "block":
             return seen.outcome
         if any(seen.spans):
             for slot, text in zip(slots, call.masking.for_model(texts, seen.spans), strict=True):
-                slot.put(text)
+                if not slot.fixed:
+                    slot.put(text)
         return None
 
     def sentence(self, outcome: Outcome) -> str:
@@ -100,6 +103,7 @@ class Served:
             raise errors.unreadable(call.id)
         texts = [slot.text for slot in slots]
         seen = screen(self.plan.after, "output", texts, allowing=self.allowing)
+        seen = unwritable(seen, self.plan.after, [slot.fixed for slot in slots])
         call.found(seen.outcome.verdicts, seen.personal, seen.injections)
         call.reply = call.keep(texts, seen.hidden)
         if seen.outcome.failed:
