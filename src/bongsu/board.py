@@ -118,6 +118,7 @@ class Storyboard:
     acknowledged_by: str = ""
     muted_by: tuple[str, ...] = ()
     next_notice: int | None = None
+    proposals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

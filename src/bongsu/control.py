@@ -25,6 +25,7 @@ from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
 from bongsu.runners.duckdb import Counter, CountError
+from bongsu.saving import TOKENS, advised
 from bongsu.slis.count import Count
 from bongsu.slo import Standing
 from bongsu.sources.spool import SpoolReader
@@ -92,7 +93,7 @@ class Control:
         self._full: set[str] = set()
         self._released: frozenset[str] = frozenset()
         self.engine, self.now = came_back(remembered := store.engine_state(), clock())
-        self.plan = self._with_creation(replace(policy.plan, signals=(*policy.plan.signals, CALLS)))
+        self.plan = self._with_creation(replace(policy.plan, signals=(*policy.plan.signals, CALLS, TOKENS)))
         self.counter = Counter(self.plan.signals, self.plan.base)
         self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
         self._due: dict[str, int] = {"allow": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
@@ -142,6 +143,7 @@ class Control:
         asked = self.store.asked()
         with self.lock:
             state, decisions = tick(self.plan, self.cells, self.engine, self.now, self._released, asked)
+            decisions = tuple(advised(self.policy, self.plan.rules, decisions, self.cells, self.now))
         # Phases change only with a decision; values and the watermark alone can wait for the next commit.
         if decisions or self.now - self._committed >= COMMIT_EVERY:
             self.store.commit(state, decisions, self.plan, self.policy.hash, self.now)

@@ -28,6 +28,7 @@ from bongsu.gatedesk import GateDesk, instant
 from bongsu.incident import Incident, limit, residual, show
 from bongsu.noticedesk import NoticeDesk
 from bongsu.quantity import HOUR, SECOND, show_duration, show_share
+from bongsu.saving import savings
 from bongsu.slo import Standing, pairs, reachable_factor
 from bongsu.stores.log import EventLog
 from bongsu.stores.runs import TELL
@@ -177,7 +178,16 @@ class ControlDesk:
             actions=tuple(map(action_row, steps)), residual=self._residual(rule, incident, in_force, view),
             timeline=tuple(TimelineRow(e.at, e.what, e.text) for e in self.store.timeline(incident.id)),
             acknowledged_by=self.store.asked().acks.get(incident.id, ""), muted_by=muted_by, next_notice=next_notice,
+            proposals=self._proposals(rule, incident),
         )
+
+    def _proposals(self, rule: Rule | None, incident: Incident) -> tuple[str, ...]:
+        """What would save how much, as things are now."""
+        if rule is None or incident.phase != "open":
+            return ()
+        control = self.control
+        with control.lock:
+            return tuple(map(str, savings(control.policy, rule, incident.labels, control.cells, control.now)))
 
     def _residual(self, rule: Rule | None, incident: Incident, in_force: tuple[str, ...], view: View) -> ResidualRow:
         calls = self._calls(incident.opened, incident.closed)

@@ -81,6 +81,7 @@ def _told(tell: Tell, claimed: Claimed, site: str, language: Language, steps: Se
     lines = [single.text] if len(tell.firing + tell.resolved) == 1 else [
         *(say(_veil(k), language) for k in tell.firing),
         *(texts["is over"].format(cause=say(_veil(k), language)) for k in tell.resolved)]
+    lines += [say(proposal, language) for proposal in tell.proposals]
     if tell.state == "acknowledged":
         lines.append(texts["by"].format(names=", ".join(tell.by)))
     elif tell.escalated:

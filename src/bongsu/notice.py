@@ -131,6 +131,7 @@ class Tell:
     at: int
     escalated: bool = False
     by: tuple[str, ...] = ()
+    proposals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

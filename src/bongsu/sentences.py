@@ -20,6 +20,7 @@ _SAID: tuple[tuple[str, str], ...] = (
     (r"(?P<a>\S+) is told", "{a} 채널에 알림"),
     (r"guard (?P<a>\S+) is enforced", "가드 {a} 강제 적용"),
     (r"deploys are frozen", "배포 동결"),
+    (r"moving (?P<a>\S+) to (?P<b>\S+) would save (?P<c>.+) an hour", "현재 트래픽 기준으로 {a} 경로를 {b} 쪽으로 옮기면 시간당 {c} 절감"),
     (r"(?P<a>\S+) moves to (?P<b>[^,\s]+)", "{a} 경로를 {b} 쪽으로 전환"),
     (r"only (?P<a>\S+) % of the time of (?P<b>.+) has been seen", "{b} 목표는 전체 시간의 {a}%만 관측되었습니다"),
     (r"the error budget of (?P<a>.+) is spent", "{a} 목표의 오류 예산이 소진되었습니다"),

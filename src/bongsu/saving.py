@@ -1,0 +1,95 @@
+"""What a cheaper model would save: the tokens of an alert's window, priced as they are and as they could be.
+
+Exact, and stated per hour. Nothing is proposed where a price is missing or nothing would be saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import ClassVar
+
+from bongsu.alert import Rule, Signal, Threshold
+from bongsu.cell import Cells, Labels, Vector
+from bongsu.engine import Decision
+from bongsu.expression import read
+from bongsu.incident import show
+from bongsu.notice import Tell
+from bongsu.policy.model import Policy, Price
+from bongsu.ports import Aggregate, Sum
+from bongsu.quantity import HOUR
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens as they are priced: ``input`` includes the cached ones, ``output`` those of reasoning."""
+
+    kind: ClassVar[str] = "tokens"
+    unit: ClassVar[str] = ""
+
+    def parts(self) -> Mapping[str, Aggregate]:
+        return {"input": Sum(read("input_tokens", "number")), "output": Sum(read("output_tokens", "number")),
+                "cached": Sum(read("cache_read_tokens", "number"))}
+
+    def value(self, vector: Vector) -> Fraction | None:
+        return Fraction(vector.get("input", 0) + vector.get("output", 0)) if vector else None
+
+
+TOKENS = Signal("tokens", Tokens(), ("route", "upstream", "model"), "live", "bongsu/tokens")
+"""Always counted: what a proposal is computed from."""
+
+
+@dataclass(frozen=True)
+class Saving:
+    """``hourly`` is in nano-units of the policy's currency."""
+
+    route: str
+    light: str
+    hourly: Fraction
+    currency: str
+
+    def __str__(self) -> str:
+        return f"moving {self.route} to {self.light} would save {show(self.hourly, self.currency)} an hour"
+
+
+def priced(tokens: Vector, price: Price) -> Fraction:
+    """What tokens cost, in nano-units, exactly."""
+    cached = tokens.get("cached", 0)
+    read_at = (price.cache_read or price.input).nano
+    return ((tokens.get("input", 0) - cached) * price.input.nano + cached * read_at
+            + tokens.get("output", 0) * price.output.nano)
+
+
+def savings(policy: Policy, rule: Rule, labels: Labels, cells: Cells, now: int) -> list[Saving]:
+    """What each route's light upstream would save at the traffic that a cost alert is about; the most first."""
+    if not isinstance(rule.when, Threshold) or rule.when.signal.unit != policy.currency:
+        return []
+    about, span = dict(zip(rule.by, labels, strict=False)), cells.window(now, rule.when.over)
+    saved: dict[str, Fraction] = {}
+    for place in cells.labels(TOKENS.key):
+        facts = dict(zip(TOKENS.labels, place, strict=True))
+        route, upstream = policy.routes.get(facts["route"]), policy.upstreams.get(facts["upstream"])
+        light = policy.upstreams.get(route.light) if route else None
+        if any(facts.get(name, value) != value for name, value in about.items()):
+            continue
+        if route is None or upstream is None or light is None or upstream.price is None or light.price is None:
+            continue
+        tokens = cells.vector(TOKENS.key, *span, labels=[place])
+        more = priced(tokens, upstream.price) - priced(tokens, light.price)
+        saved[route.name] = saved.get(route.name, Fraction(0)) + more * HOUR / rule.when.over
+    found = [Saving(name, policy.routes[name].light, hourly, policy.currency) for name, hourly in saved.items()]
+    return sorted((one for one in found if one.hourly > 0), key=lambda one: (-one.hourly, one.route))
+
+
+def advised(policy: Policy, rules: Iterable[Rule], decisions: Iterable[Decision], cells: Cells,
+            now: int) -> Iterator[Decision]:
+    """The decisions; a notice of a cost alert that fires says what would save how much."""
+    named = {rule.name: rule for rule in rules}
+    for decision in decisions:
+        if not isinstance(decision, Tell) or decision.state != "firing":
+            yield decision
+            continue
+        lines = (str(one) for known in decision.firing if known.alert in named
+                 for one in savings(policy, named[known.alert], known.labels, cells, now))
+        yield replace(decision, proposals=tuple(dict.fromkeys(lines)))

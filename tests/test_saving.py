@@ -1,0 +1,82 @@
+"""A cost alarm says what a cheaper model would save, in money, at the traffic that is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from boards import NOW
+from bongsu.app import DEMO_ENVIRON, demo_policy, open_store
+from bongsu.cell import Cell, Cells
+from bongsu.control import Control
+from bongsu.desk import ControlDesk
+from bongsu.event import Event
+from bongsu.folder import Folder
+from bongsu.message import describe
+from bongsu.policy import load
+from bongsu.quantity import SECOND
+from bongsu.saving import TOKENS, savings
+from bongsu.sentences import say
+from bongsu.sources.spool import SpoolWriter
+
+pytestmark = pytest.mark.req("A4")
+DEMO = load(demo_policy(), DEMO_ENVIRON)
+RULES = {rule.name: rule for rule in DEMO.plan.rules}
+
+
+def tokens(route: str = "support-bot", upstream: str = "main", model: str = "demo-large", **parts: int) -> list[Cell]:
+    return [Cell(TOKENS.key, (route, upstream, model), 0, part, n) for part, n in parts.items()]
+
+
+def saved(cells: list[Cell], alert: str = "cost") -> list[tuple[str, Fraction]]:
+    return [(one.light, one.hourly) for one in savings(DEMO, RULES[alert], (), Cells(SECOND, cells), 10 * SECOND)]
+
+
+def test_the_saving_is_the_difference_of_both_prices_on_the_tokens_of_the_window_an_hour() -> None:
+    """1,000 input and 2,000 output tokens in 10 s: 2.50 and 10 USD against 0.15 and 0.60 USD a million, times 360."""
+    nano = 1000 * (2500 - 150) + 2000 * (10_000 - 600)
+    assert saved(tokens(input=1000, output=2000)) == [("light", Fraction(nano * 360))]
+    assert nano * 360 == 7_614_000_000
+
+
+def test_cached_tokens_cost_what_input_costs_where_no_other_price_is_given() -> None:
+    assert saved(tokens(input=1000, cached=400)) == saved(tokens(input=1000))
+
+
+@pytest.mark.parametrize("cells", [
+    [], tokens(upstream="light", input=9), tokens(route="other", input=9), tokens(upstream="gone", input=9)])
+def test_nothing_is_proposed_where_nothing_is_known_or_saved(cells: list[Cell]) -> None:
+    assert saved(cells) == []
+
+
+def test_only_alerts_about_money_propose_and_only_for_what_they_are_about() -> None:
+    assert saved(tokens(input=1000), "slow") == []
+    rule = replace(RULES["cost"], by=("model",))
+    cells = Cells(SECOND, tokens(input=1000))
+    assert [len(savings(DEMO, rule, (model,), cells, 10 * SECOND)) for model in ("demo-large", "other")] == [1, 0]
+
+
+def test_the_notice_and_the_storyboard_say_it_in_either_language(tmp_path: Path) -> None:
+    folder, now = Folder(tmp_path).create(), NOW
+    store = open_store(folder)
+    desk = ControlDesk(Control(DEMO, folder, store, lambda: now))
+    try:
+        with SpoolWriter(folder.spool, "one") as spool:
+            spool.append([Event(id=f"e{i}", time=now - SECOND, route="support-bot", upstream="main", model="demo-large",
+                                input_tokens=60, output_tokens=300, cost=3_150_000, currency="USD") for i in range(10)])
+        for _ in range(4):
+            desk.control.cycle()
+            now += SECOND
+        (line,) = desk.board().incidents[0].proposals
+        # 600 input and 3,000 output tokens in the alert's ten seconds
+        assert line == "moving support-bot to light would save 10.6596 USD an hour"
+        assert say(line, "ko") == "현재 트래픽 기준으로 support-bot 경로를 light 쪽으로 옮기면 시간당 10.6596 USD 절감"
+        told = next(c for c in store.claim_due(now, 10) if c.step.kind == "notify")
+        assert describe(told).text.splitlines()[-1] == line
+        assert describe(told, language="ko").text.splitlines()[-1] == say(line, "ko")
+    finally:
+        desk.control.close()
+        store.close()
