@@ -110,7 +110,7 @@ def test_what_a_person_wrote_adds_no_command_and_no_markup() -> None:
 
 def test_no_input_of_the_action_becomes_a_command(house: Gatehouse, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    for service in (f"$(touch {mark})", f"bot; touch {mark}", "--help"):
+    for service in (f"$(touch {mark})", f"bot; touch {mark}", "--help", ""):
         assert Step(tmp_path, house, GATE_SERVICE=service).code == 2, service
     assert not mark.exists()
 
