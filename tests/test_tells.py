@@ -24,10 +24,11 @@ from bongsu.ports import Notice, Receipt, Retry
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration
 from bongsu.replay import words
 from bongsu.response import LEASE
+from bongsu.sentences import say
 from bongsu.stores.state import State
 from bongsu.worker import Worker, resolve_action
 from stage import actions_of, opened
-from worlds import BLOCKS
+from worlds import BLOCKS, FAILURES
 
 pytestmark = pytest.mark.req("A1", "A3")
 HERE = Path(__file__).parent
@@ -286,3 +287,33 @@ def test_a_channel_that_cannot_be_muted_says_so_and_no_other_setting_is_lost() -
         "ops": "https://a.example.com", "legal": "https://b.example.com"}
 
 
+
+
+# ---- silence is not health ----
+
+
+def test_an_alert_without_data_is_told_of_by_an_alert_of_its_own() -> None:
+    """Nothing is known for 3 minutes: those told of the alert hear of it, and hear when there is data again."""
+    rule = Rule("failing", Threshold(FAILURES, ">", Fraction(1, 10), MINUTE, "<=", Fraction(1, 20)), tier="major", to=("ops",))
+    absent = replace(rule, name="failing/nodata", hold=Duration(3 * MINUTE), tier="minor", nodata=True)
+    cells, state, told = Cells(MINUTE), EngineState(), []
+    for minute in range(1, 20):
+        if minute < 5 or minute > 12:
+            cells.add([Cell("failures", (), (minute - 1) * MINUTE, "total", 10)])
+        state, decisions = tick(Plan("bot", rules=(rule, absent)), cells, replace(state, watermark=minute * MINUTE),
+                                minute * MINUTE)
+        told += [(minute, d.firing[0].cause if d.firing else d.why, d.tier) for d in decisions if isinstance(d, Tell)]
+    assert told == [(8, "failures has no data", "minor"), (13, "over", "minor")]
+    assert state.alerts["failing", ()].phase == "ok"
+
+
+def test_a_policy_asks_for_it_with_nodata_and_says_so_in_words() -> None:
+    policy = small(("clear: < 4s}", "clear: < 4s, tier: severe, to: ops, nodata: 10m}"), notify="group_wait: 0s")
+    rule = {r.name: r for r in policy.plan.rules}["slow/nodata"]
+    assert (rule.tier, rule.to, rule.hold, rule.nodata) == ("minor", ("ops",), 10 * MINUTE, True)
+    assert ("alert slow/nodata (minor): if alert slow has had no data for 10 minutes, ops (webhook) is told; it clears "
+            "when there is data again, and then those told hear that it is over") in explain(policy)
+    assert any("알림 slow 데이터가 10분 동안 없으면" in line for line in explain(policy, "ko"))
+    assert say("failures [model=a] has no data", "ko") == "failures [model=a] 데이터가 없습니다."
+    with pytest.raises(PolicyError, match="leave it out to be told of no silence"):
+        small(("clear: < 4s}", "clear: < 4s, nodata: 0s}"))

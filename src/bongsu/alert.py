@@ -69,7 +69,10 @@ class Burn:
 
 @dataclass(frozen=True)
 class Rule:
-    """One alert of the policy. ``by`` splits a threshold by some of its signal's labels, one state machine each."""
+    """One alert of the policy. ``by`` splits a threshold by some of its signal's labels, one state machine each.
+
+    With ``nodata`` it asks only whether its condition has data at all.
+    """
 
     name: str
     when: Threshold | Burn
@@ -79,6 +82,7 @@ class Rule:
     to: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     text: str = ""
+    nodata: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,14 @@ def read_burn(cells: Cells, rule: Burn, now: int, watermark: int) -> Reading:
         burning = long_burn > factor and short_burn is not None and short_burn > factor
         fire = fire or (burning and significant(bad, total, objective.target, MIN_BAD[pair.severity]))
     return Reading(worst, fire, not fire, warming=voters == 0)
+
+
+def absence(reading: Reading) -> Reading:
+    """Whether there is nothing to judge, as a reading of 1 or 0: silence is not health, so it may be alerted on."""
+    if reading.warming:
+        return reading
+    missing = reading.value is None
+    return Reading(Fraction(missing), missing, not missing)
 
 
 def step(rule: Rule, state: State, reading: Reading, now: int) -> State:

@@ -221,7 +221,9 @@ def action_row(shown: Shown) -> ActionRow:
 
 
 def alert_row(rule: Rule, labels: tuple[str, ...], state: State) -> AlertRow:
-    if isinstance(rule.when, Burn):
+    if rule.nodata:
+        value, against = "no data" if state.value else "data", "no data"
+    elif isinstance(rule.when, Burn):
         factors = [float(p.factor(rule.when.objective.window)) for p in rule.when.pairs]
         value, against = "no data" if state.value is None else f"{float(state.value):.1f}x", f"> {min(factors):g}x"
     else:

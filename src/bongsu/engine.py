@@ -9,7 +9,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from bongsu.alert import TIERS, Burn, Phase, Reading, Rule, Signal, State, Threshold, read_burn, read_threshold, step
+from bongsu.alert import (
+    TIERS,
+    Burn,
+    Phase,
+    Reading,
+    Rule,
+    Signal,
+    State,
+    Threshold,
+    absence,
+    read_burn,
+    read_threshold,
+    step,
+)
 from bongsu.cell import Cells, Labels
 from bongsu.gate import Terms
 from bongsu.incident import Incident, cause, identify
@@ -121,6 +134,7 @@ def tick(plan: Plan, cells: Cells, state: EngineState, now: int,
     for rule in plan.rules:
         for labels, reading in _readings(rule, cells, state, now):
             key = (rule.name, labels)
+            reading = absence(reading) if rule.nodata else reading
             before = alerts.get(key, State(since=now))
             after = alerts[key] = step(rule, before, reading, now)
             if after.phase == before.phase:

@@ -69,6 +69,9 @@ def limit(when: Threshold) -> str:
 def cause(rule: Rule, value: Fraction | None, labels: tuple[str, ...]) -> str:
     """One sentence: what was measured, over how long, against what."""
     where = "".join(f" [{name}={value}]" for name, value in zip(rule.by, labels, strict=False))
+    if rule.nodata:
+        subject = rule.when.signal.name if isinstance(rule.when, Threshold) else rule.when.objective.name
+        return f"{subject}{where} {'has no data' if value else 'has data again'}"
     if isinstance(rule.when, Threshold):
         seen = show(value, rule.when.signal.unit)
         over = show_duration(rule.when.over)
@@ -98,6 +101,8 @@ class Residual:
 
 def residual(rule: Rule, value: Fraction | None, in_force: tuple[str, ...], standings: list[Standing]) -> Residual:
     """Judge what is left of an incident. ``in_force`` are the traffic-changing actions now applied, in words."""
+    if rule.nodata:
+        return Residual("exposed" if value else "none", "no data" if value else "data", "no data", "", in_force)
     if isinstance(rule.when, Threshold):
         unit, against = rule.when.signal.unit, limit(rule.when)
         bad = value is not None and OPERATORS[rule.when.op](value, rule.when.enter)

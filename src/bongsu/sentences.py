@@ -19,6 +19,8 @@ _SAID: tuple[tuple[str, str], ...] = (
      "{a}{where} 목표({target})의 오류 예산이 허용 속도보다 {b} 빠르게 줄고 있습니다."),
     (r"(?P<a>\S+) is told", "{a} 채널에 알림"),
     (r"guard (?P<a>\S+) is enforced", "가드 {a} 강제 적용"),
+    (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) has no data", "{a}{where} 데이터가 없습니다."),
+    (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) has data again", "{a}{where} 데이터가 다시 들어옵니다."),
     (r"deploys are frozen", "배포 동결"),
     (r"moving (?P<a>\S+) to (?P<b>\S+) would save (?P<c>.+) an hour", "현재 트래픽 기준으로 {a} 경로를 {b} 쪽으로 옮기면 시간당 {c} 절감"),
     (r"(?P<a>\S+) moves to (?P<b>[^,\s]+)", "{a} 경로를 {b} 쪽으로 전환"),

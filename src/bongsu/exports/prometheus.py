@@ -83,6 +83,8 @@ def exported(policy: Policy) -> list[Rule]:
 
 
 def _unsayable(rule: Rule) -> str:
+    if rule.nodata:
+        return "it asks for data that is missing; use absent() for it"
     sli = rule.when.signal.sli if isinstance(rule.when, Threshold) else None
     if isinstance(sli, Mean) and next(sli.sum.tree().find_all(exp.Sub, exp.Neg), None) is not None:
         return f"'{sli.sum}' can be negative, and a sum that falls is no counter"
@@ -108,7 +110,7 @@ def objective_group(policy: Policy, objective: Objective, sloth_compat: bool = F
     for entry in entries:
         entry["labels"] = _labels({**labels, **entry.get("labels", {})}, sloth_compat)
     alerts = [_burn_alert(policy, rule, sloth_compat) for rule in policy.plan.rules
-              if isinstance(rule.when, Burn) and rule.when.objective.name == objective.name]
+              if isinstance(rule.when, Burn) and not rule.nodata and rule.when.objective.name == objective.name]
     shortest = min(_windows(policy, objective))
     return {"name": f"bongsu-{identity(policy, objective)}", "interval": _interval(shortest),
             "rules": entries + alerts}

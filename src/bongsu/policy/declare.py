@@ -92,7 +92,10 @@ class ObjectiveDecl:
 
 @dataclass(frozen=True)
 class AlertDecl:
-    """A condition over time: ``when`` a signal crosses a threshold, or an objective's budget ``burn``s too fast."""
+    """A condition over time: ``when`` a signal crosses a threshold, or an objective's budget ``burn``s too fast.
+
+    With ``nodata``, those told also hear when there has been nothing to judge for so long.
+    """
 
     when: str = ""
     burn: str = field(default="", metadata={"ref": "objectives"})
@@ -105,8 +108,11 @@ class AlertDecl:
     by: tuple[str, ...] = field(default=(), metadata={"ref": "labels"})
     min_events: int = 0
     text: str = ""
+    nodata: Duration | None = None
 
     def __post_init__(self) -> None:
+        if self.nodata is not None and self.nodata <= 0:
+            raise Misfit("a duration above zero", "0", "leave it out to be told of no silence", "nodata")
         if bool(self.when) == bool(self.burn):
             both = bool(self.when)
             raise Misfit("either 'when' or 'burn'", "both" if both else "neither", field="burn" if both else "")

@@ -59,6 +59,8 @@ class _Words:
     def condition(self, rule: Rule) -> str:
         held = {"hold": self.duration(rule.hold)}
         when = rule.when
+        if rule.nodata:
+            return self.say("absent", alert=rule.name.partition("/")[0], **held)
         if isinstance(when, Burn):
             period, target = when.objective.window, when.objective.target
             pairs = self.phrases["or"].join(
@@ -71,6 +73,8 @@ class _Words:
 
     def clear(self, rule: Rule) -> str:
         held = {"hold": self.duration(rule.clear_hold)}
+        if rule.nodata:
+            return self.phrases["absent clears"]
         if isinstance(rule.when, Burn):
             return self.say("burn clears after" if rule.clear_hold else "burn clears", **held)
         return self.say("clears after" if rule.clear_hold else "clears", op=self.phrases[rule.when.leave_op],

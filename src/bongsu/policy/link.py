@@ -172,6 +172,16 @@ class Linker:
             return None
         return Rule(name, when, decl.hold, decl.clear_hold, decl.tier, decl.to, decl.by, decl.text)
 
+    def both(self, name: str, decl: AlertDecl, signals: Mapping[str, Signal],
+             objectives: Mapping[str, Objective]) -> Iterator[Rule]:
+        """The rule of an alert, and the one that says that it has had no data for too long."""
+        rule = self.rule(name, decl, signals, objectives)
+        if rule is not None:
+            yield rule
+            if decl.nodata is not None:
+                yield replace(rule, name=f"{name}/nodata", hold=decl.nodata, clear_hold=Duration(0), tier="minor",
+                              nodata=True)
+
     def threshold(self, name: str, decl: AlertDecl, signals: Mapping[str, Signal]) -> Threshold | None:
         at = ("alerts", name)
         over = decl.over or self.base
@@ -264,9 +274,9 @@ class Linker:
         self.prices()
         signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}
         objectives = {o.name: o for o in self.objectives(signals)}
-        rules = [self.rule(name, decl, signals, objectives) for name, decl in doc.alerts.items()]
+        rules = [one for name, decl in doc.alerts.items() for one in self.both(name, decl, signals, objectives)]
         plan = Plan(doc.service.name, self.base, tuple(signals.values()), tuple(objectives.values()),
-                    tuple(r for r in rules if r is not None), tuple(self.playbooks()), doc.settings.stale_after,
+                    tuple(rules), tuple(self.playbooks()), doc.settings.stale_after,
                     self.gate(), manners(self))
         s = doc.settings
         return Policy(self.reader.path, digest, doc.service, plan, doc.upstreams, doc.routes,
