@@ -44,7 +44,7 @@ class Plan:
     rules: tuple[Rule, ...] = ()
     playbooks: tuple[Playbook, ...] = ()
     stale_after: Duration = Duration(5 * MINUTE)
-    gate: Terms = Terms()
+    gate: Terms = field(default_factory=Terms)
     notices: Manners = field(default_factory=Manners)
 
     def longest_window(self) -> Duration:
@@ -246,7 +246,7 @@ def latching(plan: Plan) -> frozenset[str]:
 
 
 def paging(plan: Plan, state: EngineState) -> list[str]:
-    """The alerts that stop a deploy: burn alerts that page (of objectives that the gate looks at), and all that latch."""
+    """The alerts that stop a deploy: all that latch, and burn alerts that page (of objectives the gate looks at)."""
     stopping = latching(plan) | {rule.name for rule in plan.rules if TIERS[rule.tier] == "P1"
                                  and isinstance(rule.when, Burn) and rule.when.objective.gate}
     return sorted({name for (name, _), alert in state.alerts.items()
