@@ -17,6 +17,7 @@ from bongsu.control import CALLS
 from bongsu.folder import Folder
 from bongsu.policy import load
 from bongsu.runners.duckdb import Counter
+from bongsu.saving import TOKENS
 from bongsu.stores.cells import CellStore
 from bongsu.stores.log import EventLog
 
@@ -50,7 +51,7 @@ def assert_each_once(folder: Folder, completed: Iterable[str]) -> Tally[str]:
 def assert_cells_are_the_log(folder: Folder, policy: Path, environ: Mapping[str, str]) -> None:
     """The kept cells equal those counted from the log anew, to the last one; each call is counted once."""
     plan = load(policy, environ).plan
-    plan = replace(plan, signals=(*plan.signals, CALLS))
+    plan = replace(plan, signals=(*plan.signals, CALLS, TOKENS))
     counter, anew, calls = Counter(plan.signals, plan.base), Cells(plan.base), 0
     with EventLog(folder.events) as log:
         for _, table in log.read(0):
