@@ -284,3 +284,29 @@ def test_an_exported_burn_alert_names_a_row_that_its_own_import_takes() -> None:
     text = written(burning("90%"))
     assert "threshold: 9\n" in text
     assert any("a rate that can be reached" in f for f in faults(text.replace("threshold: 9\n", "threshold: 14.4\n")))
+
+
+@pytest.mark.parametrize(("text", "read"), [(SLO, openslo), (ALPHA, openslo), (SLOTH, sloth)])
+def test_a_maimed_file_is_read_or_refused_and_never_crashes(text: str, read: Any) -> None:
+    """Lines lost, doubled or with another value: a sound policy comes out, or faults with places."""
+    lines = text.splitlines()
+    values = ["", "[]", "{}", "-1", "null", "'", "a: b: c", "1e99", "환각", "[{}]", "0", "{a: 1}", "[a, [b]]"]
+
+    @settings(max_examples=150, deadline=None, database=None, derandomize=True,
+              suppress_health_check=list(HealthCheck))
+    @given(st.lists(st.tuples(st.integers(0, len(lines) - 1), st.sampled_from(["lose", "double", *values])),
+                    min_size=1, max_size=3))
+    def survives(changes: list[tuple[int, str]]) -> None:
+        maimed = list(lines)
+        for i, change in changes:
+            key = lines[i].partition(":")[0]
+            maimed[i] = {"lose": "", "double": f"{lines[i]}\n{lines[i]}"}.get(change, f"{key}: {change}")
+        try:
+            made = read("\n".join(maimed), "x.yaml")
+        except PolicyError as error:
+            assert error.faults
+            assert all(f.line <= 2 * len(lines) + 1 for f in error.faults)
+        else:
+            parse(made, "bot.yaml", {})
+
+    survives()

@@ -34,7 +34,7 @@ Minutes = list[dict[str, int]]
 
 segment = st.tuples(st.integers(1, 40), st.sampled_from([0, 1, 3, 20, 137, 600]), st.sampled_from([0, 1, 2, 5, 10]))
 story = st.lists(segment, min_size=2, max_size=6)
-BOUNDED = settings(max_examples=3, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+BOUNDED = settings(max_examples=6, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
                    suppress_health_check=list(HealthCheck))
 
 
@@ -127,6 +127,23 @@ def test_burn_alerts_and_budgets_of_random_traffic_are_judged_alike(target: str)
         for segments in stories:
             minutes = told(segments)
             tests.append(compared(made, made.plan.signals[0], minutes, standing_of(made, minutes)))
+        alike(made, tests)
+
+    judged()
+
+
+def test_little_traffic_is_judged_alike() -> None:
+    """At 50 % ten bad of ten are more than bad luck and nine of nine are not: the staircase decides."""
+    made = burning("50%", "30d")
+
+    @BOUNDED
+    @given(st.lists(st.tuples(st.integers(31, 60), st.integers(1, 7), st.integers(5, 30)), min_size=6, max_size=6))
+    def judged(stories: list[tuple[int, int, int]]) -> None:
+        tests = []
+        for quiet, bad_every, length in stories:
+            trickle = [{"total": n, "bad": n} for i in range(length) for n in [int(i % bad_every == 0)]]
+            minutes = [*told([(quiet, 0, 0)]), *trickle, *told([(8, 0, 0)])]
+            tests.append(compared(made, made.plan.signals[0], minutes, []))
         alike(made, tests)
 
     judged()
