@@ -40,6 +40,9 @@ class Slot(NamedTuple):
 
 def message_slots(message: dict[str, Any], *, spoken: bool = False) -> Iterator[Slot]:
     """Texts of one message, asked or answered; ``spoken`` says that its audio goes with it."""
+    if len(message) == 2 and "role" in message and isinstance(message.get("content"), str):  # nearly every one
+        yield Slot(message, "content")
+        return
     yield from content_slots(message, "content")
     for key in ("refusal", "reasoning_content", "reasoning"):
         yield from _text(message, key)
