@@ -184,7 +184,7 @@ def test_whoever_adds_the_whole_message_is_told_that_it_may_have_no_effect(insid
 
 
 @pytest.mark.parametrize(("change", "status", "said"), [
-    ({"guard": "nobody"}, 404, "injection, pii"), ({"guard": "pii"}, 400, "hides what it finds"),
+    ({"guard": "nobody"}, 404, "injection, strict, pii"), ({"guard": "pii"}, 400, "hides what it finds"),
     ({"text": None}, 400, "'text' is a text, came nothing"), ({"text": 5}, 400, "came int"),
     ({"for": "91d"}, 400, "90d"), ({"for": None}, 400, "'for' is a text"), ({"reason": " "}, 400, "say why"),
     ({"reason": f"people say {CANARY}"}, 400, "repeats the text"),
