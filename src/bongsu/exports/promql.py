@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import cache
 
 from bongsu.alert import Signal, Threshold
 from bongsu.exports.names import SERVICE, ExportError, buckets, decimal, metric, unit_scale
@@ -89,14 +90,16 @@ def needed(total: str, target: Fraction, least: int) -> str:
     return f"{least}{climbed} - {len(steps)} * ({total} >= bool {SURE})" if steps else str(least)
 
 
-def staircase(target: Fraction, least: int) -> list[int]:
+@cache
+def staircase(target: Fraction, least: int) -> tuple[int, ...]:
     """The totals below ``SURE`` at which one more bad event is needed than before."""
-    found, k = [], least
+    found: list[int] = []
+    k = least
     for n in range(least, SURE):
         while tail(k, n, 1 - target) >= Fraction(1, 1000):
             k += 1
             found.append(n)
-    return found
+    return tuple(found)
 
 
 def value(service: str, when: Threshold, labels: tuple[str, ...] = ()) -> str:
