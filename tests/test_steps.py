@@ -263,3 +263,14 @@ class Interleavings(RuleBasedStateMachine):
 
 TestInterleavings = Interleavings.TestCase
 TestInterleavings.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+
+
+def test_a_new_control_waits_for_no_dead_workers_lease(tmp_path: Path) -> None:
+    with opened(tmp_path) as state:
+        fire(state)
+        claimed = state.claim(T0, "dead")
+        assert claimed is not None
+        assert state.free_leases(T0 + 1) == 1
+        again = [c.step.key for c in state.claim_due(T0 + 2, 10, "alive")]
+        assert claimed.step.key in again
+        assert not state.finish(claimed, Done(), T0 + 3), "what the dead one says late changes nothing"

@@ -100,6 +100,7 @@ class Control:
         self._marks = dict(self.log.marks())
         self.counted = 0
         self._backfill()
+        self.attempt("steps", lambda: store.free_leases(self.now))  # a folder has one control: the others are dead
         self.attempt("live", self.publish)
         if (back := remembered.watermark - self.now) > 0:
             self.attempt("clock", lambda: self._record_the_clock(back))

@@ -17,7 +17,7 @@ from sqlalchemy import BindParameter, Select, and_, bindparam, case, exists, fun
 from bongsu.incident import Incident
 from bongsu.notice import Tell
 from bongsu.ports import Action, Change, Done
-from bongsu.response import Step, claim, refuse, retry, succeed, undo
+from bongsu.response import LONGEST_RETRY, Step, claim, refuse, retry, succeed, undo
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction
 from bongsu.stores.incidents import IncidentStore, incident_of
@@ -112,6 +112,18 @@ class StepStore(IncidentStore):
         with self.writing() as transaction:
             on = automation(transaction.connection)
             return [_settle(transaction, _checked(one), on, now) for one in ended]
+
+    def free_leases(self, now: int) -> int:
+        """Whoever held a step before this process began is dead: nobody waits for their leases. How many there were.
+
+        Also brings back what a clock that was ahead had put off into a future that is no longer near.
+        """
+        step = schema.step
+        with self.writing() as transaction:
+            held = transaction.execute(step.update().where(step.c.state.in_(RUNNING)).values(lease_until=now)).rowcount
+            late = step.c.state.in_(WAITING) & (step.c.next_at > now + LONGEST_RETRY)
+            transaction.execute(step.update().where(late).values(next_at=now))
+        return int(held)
 
     def next_due(self) -> int | None:
         """When the next step may be claimed (also in the past); None where nothing waits."""
