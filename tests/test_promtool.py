@@ -132,6 +132,7 @@ def test_burn_alerts_and_budgets_of_random_traffic_are_judged_alike(target: str)
     judged()
 
 
+@pytest.mark.real
 def test_little_traffic_is_judged_alike() -> None:
     """At 50 % ten bad of ten are more than bad luck and nine of nine are not: the staircase decides."""
     made = burning("50%", "30d")
