@@ -117,7 +117,8 @@ def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Lab
     """The value over the window against both thresholds, compared exactly with the operator as written."""
     vector = cells.vector(rule.signal.key, *cells.window(now, rule.over), labels=labels)
     value = rule.signal.sli.value(vector)
-    if value is None or vector.get("total", vector.get("n", rule.min_events)) < rule.min_events:
+    # A histogram has no count beside its buckets: their sum is the count.
+    if value is None or vector.get("total", vector.get("n", sum(vector.values()))) < rule.min_events:
         return Reading(value=None)
     return Reading(value, OPERATORS[rule.op](value, rule.enter), OPERATORS[rule.leave_op](value, rule.exit))
 
