@@ -16,7 +16,7 @@ from bongsu.expression import read
 from bongsu.incident import cause, residual
 from bongsu.quantity import MINUTE, Duration
 from bongsu.response import Playbook
-from bongsu.slis.quantile import Quantile
+from bongsu.slis.quantile import SCALE, Quantile, bucket
 from bongsu.slis.ratio import Ratio
 from worlds import BLOCKS
 
@@ -159,9 +159,9 @@ def test_what_only_a_person_may_take_back_keeps_its_incident_until_they_did() ->
 def test_a_quantile_of_too_few_events_is_no_data() -> None:
     slow = Signal("slow", Quantile(read("latency_ms", "number"), Fraction(1, 2)), key="slow", unit="ms")
     rule = Rule("slow", Threshold(slow, ">", Fraction(1), MINUTE, "<=", Fraction(1), min_events=3))
-    cells = Cells(MINUTE, [Cell("slow", (), 0, "b900", 2)])
+    cells = Cells(MINUTE, [Cell("slow", (), 0, f"b{bucket(5 * SCALE)}", 2)])
     state, _ = tick(Plan("bot", rules=(rule,)), cells, EngineState(), MINUTE)
     assert (state.alerts["slow", ()].phase, state.alerts["slow", ()].data) == ("ok", "none")
-    cells.add([Cell("slow", (), 0, "b900", 1)])
+    cells.add([Cell("slow", (), 0, f"b{bucket(5 * SCALE)}", 1)])
     state, _ = tick(Plan("bot", rules=(rule,)), cells, EngineState(), MINUTE)
     assert state.alerts["slow", ()].phase == "firing"
