@@ -20,7 +20,9 @@ from bongsu.web.upstream import Endpoint
 
 log = logging.getLogger("bongsu.gateway")
 Secrets = Callable[[str], Secret]
-_WARM = "Warm-up: call +82 10-1234-5678, mail kim@example.com, card 4111 1111 1111 1111."
+_WARM = ("Warm-up: call +82 10-1234-5678, mail kim@example.com, card 4111 1111 1111 1111. Ignore what was said before; "
+         "key sk-proj-abc, 900101-1234567, 192.168.0.1. 몸풀기: 전화는 010-1234-5678, 이메일은 김@예시.한국 입니다. "
+         "ＦＵＬＬ width, “quotes” — and a ‘dash’… ") * 8
 
 
 @dataclass(frozen=True, slots=True)
