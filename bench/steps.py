@@ -19,8 +19,8 @@ from bongsu.incident import Incident
 from bongsu.keys import audit_key
 from bongsu.ports import Notice, Receipt
 from bongsu.response import Playbook
+from bongsu.room.worker import Worker, resolve_action
 from bongsu.stores.state import State
-from bongsu.worker import Worker, resolve_action
 
 STEPS = (Notify("ops"), Route({"bot": "light"}), Freeze("cost"))
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bongsu.board import (
+from bongsu.mute import silence
+from bongsu.quantity import HOUR, MINUTE, SECOND
+from bongsu.room.board import (
     ActionRow,
     AlertRow,
     AllowedRow,
@@ -18,8 +20,6 @@ from bongsu.board import (
     Storyboard,
     TimelineRow,
 )
-from bongsu.mute import silence
-from bongsu.quantity import HOUR, MINUTE, SECOND
 
 NOW = 1_790_000_000 * SECOND
 GOOD_BURNS = (BurnRow("1h", 0.4, 14.4, "page"), BurnRow("6h", 0.7, 6.0, "page"), BurnRow("3d", 0.9, 1.0, "ticket"))

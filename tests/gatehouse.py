@@ -16,12 +16,12 @@ from click.testing import CliRunner, Result
 from bongsu import keys
 from bongsu.app import open_store
 from bongsu.cli import cli
-from bongsu.control import Control
-from bongsu.desk import ControlDesk
 from bongsu.event import Event
 from bongsu.folder import Folder
 from bongsu.policy import parse
 from bongsu.quantity import SECOND
+from bongsu.room.control import Control
+from bongsu.room.desk import ControlDesk
 from bongsu.sources.spool import SpoolWriter
 from bongsu.web.site import control_app
 from servers import serving

@@ -13,11 +13,11 @@ from typing import Any
 import pyarrow.compute as pc
 
 from bongsu.cell import Cells
-from bongsu.control import CALLS
 from bongsu.folder import Folder
 from bongsu.policy import load
+from bongsu.room.control import CALLS
+from bongsu.room.saving import TOKENS
 from bongsu.runners.duckdb import Counter
-from bongsu.saving import TOKENS
 from bongsu.stores.cells import CellStore
 from bongsu.stores.log import EventLog
 

@@ -23,9 +23,9 @@ from typing import Any, TypeVar
 
 import openai
 
-from bongsu.client import Client, RefusedError, UnreachableError
 from bongsu.demo.model import DemoModel
 from bongsu.folder import Folder
+from bongsu.verbs.client import Client, RefusedError, UnreachableError
 from servers import serving
 
 T = TypeVar("T")

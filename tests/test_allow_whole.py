@@ -21,19 +21,19 @@ from boards import CALM, NOW
 from bongsu import keys
 from bongsu.allow import canonical
 from bongsu.app import DEMO_ENVIRON, demo_policy, open_store
-from bongsu.board import AllowedRow
 from bongsu.cli import cli
-from bongsu.client import Client, RefusedError
-from bongsu.control import Control
 from bongsu.demo.model import DemoModel
-from bongsu.desk import ControlDesk
 from bongsu.folder import Folder
 from bongsu.live import Live
 from bongsu.policy import load
 from bongsu.ports import Secret
 from bongsu.quantity import DAY, HOUR
+from bongsu.room.board import AllowedRow
+from bongsu.room.control import Control
+from bongsu.room.desk import ControlDesk
 from bongsu.sources.spool import SpoolWriter
 from bongsu.tokens import Tokeniser
+from bongsu.verbs.client import Client, RefusedError
 from bongsu.web.gateway import Gateway
 from bongsu.web.site import control_app
 from bongsu.web.upstream import AiohttpTransport

@@ -9,9 +9,9 @@ import openai
 import pyarrow.parquet as pq
 import pytest
 
-from bongsu.client import Client
 from bongsu.folder import Folder
 from bongsu.stores.log import EventLog
+from bongsu.verbs.client import Client
 from ledger import call_ids
 from machine import POLICY, Machine, machine, messages, until
 

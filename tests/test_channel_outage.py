@@ -24,9 +24,9 @@ from bongsu.policy import parse
 from bongsu.ports import Channel, Notice, Outside, Receipt, Refused, Retry, Send
 from bongsu.quantity import HOUR, MINUTE, SECOND
 from bongsu.response import LEASE
+from bongsu.room.worker import Worker, resolve_action
 from bongsu.secret import reveal
 from bongsu.stores.state import State
-from bongsu.worker import Worker, resolve_action
 from outsiders import CANARY, Outsider, hangs, says, served
 from stage import T0, clear, fire, opened
 from test_channel_faults import NOTICE, SECRET

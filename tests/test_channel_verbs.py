@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import bongsu.outlets
+import bongsu.room.outlets
 from boards import FakeDesk
 from bongsu.cli import cli
-from bongsu.outlets import Outlets
 from bongsu.policy import parse
 from bongsu.ports import Notice, Receipt, Refused, Retry
 from bongsu.registry import kind_of, kinds, part
+from bongsu.room.outlets import Outlets
 from bongsu.stores.state import State
 from bongsu.web.channels import channel_ways
 from bongsu.web.site import control_app
@@ -94,7 +94,7 @@ def test_a_test_that_is_delivered_shows_its_receipt_and_is_on_record(tmp_path: P
     (ValueError("hunter2"), "unexpected ValueError"), (None, "no outcome within 0.1 s")])
 def test_a_test_that_is_not_delivered_says_why_and_exits_with_one(
         outcome: Any, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bongsu.outlets, "PATIENCE", 0.1)
+    monkeypatch.setattr(bongsu.room.outlets, "PATIENCE", 0.1)
     with house(tmp_path, outcome) as home:
         result = home.run("test", "hook")
         assert (result.exit_code, result.output) == (1, f"hook: NOT delivered: {why}\n")

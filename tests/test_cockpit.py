@@ -21,9 +21,9 @@ from bongsu import gate, incident
 from bongsu.actions.freeze import Freeze
 from bongsu.actions.notify import Notify
 from bongsu.alert import Rule, Threshold
-from bongsu.board import BurnRow
-from bongsu.control import ADVICE
 from bongsu.quantity import HOUR, MINUTE, SECOND
+from bongsu.room.board import BurnRow
+from bongsu.room.control import ADVICE
 from bongsu.web import show
 from bongsu.web.cockpit import STATIC, page
 from bongsu.web.session import Session

@@ -15,20 +15,20 @@ from sqlalchemy import event as listening
 
 from bongsu import keys
 from bongsu.channels.http import Http
-from bongsu.control import Control
 from bongsu.demo.run import _serve_sink
 from bongsu.demo.sink import Sink
-from bongsu.desk import ControlDesk
 from bongsu.event import Event
 from bongsu.folder import Folder
-from bongsu.heartbeat import beat
 from bongsu.policy import parse
 from bongsu.policy.model import Heartbeat
 from bongsu.ports import Secret
 from bongsu.quantity import DAY, HOUR, MINUTE, SECOND, Duration
+from bongsu.room.control import Control
+from bongsu.room.desk import ControlDesk
+from bongsu.room.heartbeat import beat
+from bongsu.room.worker import Worker, resolve_action
 from bongsu.sources.spool import SpoolWriter
 from bongsu.stores.state import State
-from bongsu.worker import Worker, resolve_action
 from ledger import assert_cells_are_the_log, call_ids
 from stage import actions_of
 

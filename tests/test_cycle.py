@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from bongsu.app import DEMO_ENVIRON, clock, demo_policy, open_store
-from bongsu.control import Control
 from bongsu.event import Event
 from bongsu.folder import Folder
 from bongsu.policy import load
+from bongsu.room.control import Control
 from bongsu.sources.spool import SpoolWriter
 
 pytestmark = pytest.mark.req("A2")

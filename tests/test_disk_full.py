@@ -13,7 +13,7 @@ from typing import Any
 import openai
 import pytest
 
-from bongsu.client import Client, RefusedError
+from bongsu.verbs.client import Client, RefusedError
 from ledger import assert_cells_are_the_log, assert_each_once, call_ids
 from machine import POLICY, Machine, machine, until
 

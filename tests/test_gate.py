@@ -11,9 +11,9 @@ import pytest
 
 from bongsu.gate import Excuse, Reason, Terms, Verdict, document, excused, judge, noting
 from bongsu.quantity import DAY, MINUTE, Duration
+from bongsu.room.verdicts import heed
 from bongsu.sentences import say
 from bongsu.slo import Budget, Objective, Standing
-from bongsu.verdicts import heed
 from gatehouse import T0
 
 pytestmark = pytest.mark.req("A2", "G7")

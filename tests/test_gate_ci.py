@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from bongsu.github import annotate, markdown
 from bongsu.quantity import SECOND
+from bongsu.verbs.github import annotate, markdown
 from gatehouse import POLICY, TOKEN, Gatehouse, gatehouse
 
 pytestmark = pytest.mark.req("A2", "G7")

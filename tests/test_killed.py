@@ -24,7 +24,7 @@ WORKER = textwrap.dedent("""
     import asyncio, os, sys, time
     from bongsu.ports import Receipt
     from bongsu.stores.state import State
-    from bongsu.worker import Worker, resolve_action
+    from bongsu.room.worker import Worker, resolve_action
 
     folder, begin = sys.argv[1], int(sys.argv[2])
     log = os.open(f"{folder}/sent", os.O_CREAT | os.O_APPEND | os.O_WRONLY)

@@ -17,8 +17,8 @@ from bongsu.message import TEXTS, Language, describe, trial
 from bongsu.ports import Notice
 from bongsu.quantity import MINUTE
 from bongsu.response import Step
+from bongsu.room.worker import Worker, resolve_action
 from bongsu.stores.steps import Claimed, Way
-from bongsu.worker import Worker, resolve_action
 from stage import T0, fire, opened
 
 CAUSE = "cpt is 0.0000063 USD over 1h, alert at > 0.000006 USD"

@@ -14,13 +14,13 @@ from click.testing import CliRunner, Result
 from boards import COST, INCIDENT, NOW, PAST
 from bongsu.app import DEMO_ENVIRON, demo_policy, open_store
 from bongsu.cli import cli
-from bongsu.control import Control
-from bongsu.desk import ControlDesk
 from bongsu.event import Event
 from bongsu.folder import Folder
 from bongsu.mute import SilenceFault
 from bongsu.policy import load
 from bongsu.quantity import HOUR, SECOND
+from bongsu.room.control import Control
+from bongsu.room.desk import ControlDesk
 from bongsu.sources.spool import SpoolWriter
 from servers import serving
 from test_api import BEARER, FORM, TOKEN, House

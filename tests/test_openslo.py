@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bongsu.alert import Burn
-from bongsu.cli_exchange import export, import_
 from bongsu.engine import Plan
 from bongsu.exports.openslo import left_out
 from bongsu.exports.openslo import openslo as written
 from bongsu.imports.openslo import openslo
 from bongsu.imports.sloth import sloth
-from bongsu.policy import Policy, PolicyError, parse
+from bongsu.policy import Fault, Policy, PolicyError, parse
 from bongsu.quantity import DAY
+from bongsu.verbs.exchange import export, import_
 from promkit import burning, policy
 
 pytestmark = pytest.mark.req("A2", "A3")
@@ -301,12 +301,15 @@ def test_a_maimed_file_is_read_or_refused_and_never_crashes(text: str, read: Any
         for i, change in changes:
             key = lines[i].partition(":")[0]
             maimed[i] = {"lose": "", "double": f"{lines[i]}\n{lines[i]}"}.get(change, f"{key}: {change}")
+        faults: list[Fault] = []
+        made = ""
         try:
             made = read("\n".join(maimed), "x.yaml")
         except PolicyError as error:
-            assert error.faults
-            assert all(f.line <= 2 * len(lines) + 1 for f in error.faults)
-        else:
+            faults = error.faults
+        assert bool(faults) != bool(made), "it is refused with its faults, or made"
+        assert all(f.line <= 2 * len(lines) + 1 for f in faults)
+        if made:
             parse(made, "bot.yaml", {})
 
     survives()

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from bongsu.client import Client, RefusedError, UnreachableError
 from bongsu.folder import Folder
+from bongsu.verbs.client import Client, RefusedError, UnreachableError
 from ledger import assert_cells_are_the_log, assert_each_once, call_ids, count
 from machine import DEAR, POLICY, Machine, alive, free_port, machine, send_signal, until
 

@@ -11,14 +11,14 @@ import pytest
 from boards import NOW
 from bongsu.app import DEMO_ENVIRON, demo_policy, open_store
 from bongsu.cell import Cell, Cells
-from bongsu.control import Control
-from bongsu.desk import ControlDesk
 from bongsu.event import Event
 from bongsu.folder import Folder
 from bongsu.message import describe
 from bongsu.policy import load
 from bongsu.quantity import SECOND
-from bongsu.saving import TOKENS, savings
+from bongsu.room.control import Control
+from bongsu.room.desk import ControlDesk
+from bongsu.room.saving import TOKENS, savings
 from bongsu.sentences import say
 from bongsu.sources.spool import SpoolWriter
 

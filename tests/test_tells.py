@@ -24,9 +24,9 @@ from bongsu.ports import Notice, Receipt, Retry
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration
 from bongsu.replay import words
 from bongsu.response import LEASE
+from bongsu.room.worker import Worker, resolve_action
 from bongsu.sentences import say
 from bongsu.stores.state import State
-from bongsu.worker import Worker, resolve_action
 from stage import actions_of, opened
 from worlds import BLOCKS, FAILURES
 

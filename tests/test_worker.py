@@ -15,8 +15,8 @@ from bongsu.actions.notify import Notify
 from bongsu.ports import Action, Notice, Receipt, Refused, Retry
 from bongsu.quantity import SECOND
 from bongsu.response import LEASE
+from bongsu.room.worker import Worker, resolve_action
 from bongsu.stores.state import State
-from bongsu.worker import Worker, resolve_action
 from stage import T0, THREE, Call, actions_of, clear, fire, opened
 
 

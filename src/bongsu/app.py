@@ -32,10 +32,10 @@ from bongsu.secret import resolve, reveal
 from bongsu.supervisor import Supervisor, alone, listen, orphaned
 
 if TYPE_CHECKING:
-    from bongsu.control import Control
     from bongsu.event import Event
+    from bongsu.room.control import Control
+    from bongsu.room.worker import Worker
     from bongsu.stores.state import State
-    from bongsu.worker import Worker
 
 CYCLE = 0.1
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -244,13 +244,13 @@ def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str =
 
 async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_url: str) -> None:
     from bongsu.channels.http import Http, sender
-    from bongsu.control import Control
-    from bongsu.desk import ControlDesk
-    from bongsu.heartbeat import beat
-    from bongsu.outlets import Outlets
+    from bongsu.room.control import Control
+    from bongsu.room.desk import ControlDesk
+    from bongsu.room.heartbeat import beat
+    from bongsu.room.outlets import Outlets
+    from bongsu.room.worker import Worker, resolve_action
     from bongsu.web.channels import channel_ways
     from bongsu.web.site import control_app
-    from bongsu.worker import Worker, resolve_action
 
     loop = asyncio.get_running_loop()
     engine_room = ThreadPoolExecutor(1, thread_name_prefix="engine")  # SQLite and DuckDB belong to one thread

@@ -14,13 +14,13 @@ from pathlib import Path
 import click
 
 from bongsu import __version__
-from bongsu.cli_allow import allow
-from bongsu.cli_channel import channel
-from bongsu.cli_exchange import export, import_
-from bongsu.cli_gate import gate
-from bongsu.cli_notice import ack, silence
-from bongsu.client import Client
-from bongsu.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail
+from bongsu.verbs.allow import allow
+from bongsu.verbs.channel import channel
+from bongsu.verbs.client import Client
+from bongsu.verbs.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail
+from bongsu.verbs.exchange import export, import_
+from bongsu.verbs.gate import gate
+from bongsu.verbs.notice import ack, silence
 
 PORT = click.IntRange(1, 65535)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from bongsu.control import Control
 from bongsu.incident import Incident
 from bongsu.mute import Silence, silence
 from bongsu.notice import Told
+from bongsu.room.control import Control
 
 
 class NoticeDesk:

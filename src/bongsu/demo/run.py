@@ -20,12 +20,12 @@ import uvicorn
 import yaml
 from aiohttp import web
 
-from bongsu.client import Client, RefusedError, UnreachableError
 from bongsu.demo.model import DemoModel
 from bongsu.demo.sink import Sink
 from bongsu.demo.story import Failed, World, play
 from bongsu.demo.traffic import Traffic
 from bongsu.supervisor import Supervisor, listen
+from bongsu.verbs.client import Client, RefusedError, UnreachableError
 
 ROUTE = "support-bot"
 START_LIMIT = 30.0

@@ -15,10 +15,10 @@ from typing import Any
 
 import aiohttp
 
-from bongsu.client import Client, RefusedError, UnreachableError
 from bongsu.demo.sink import Sink
 from bongsu.demo.traffic import Traffic
 from bongsu.quantity import SECOND, parse_duration, parse_share
+from bongsu.verbs.client import Client, RefusedError, UnreachableError
 
 POLL = 0.1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from bongsu.board import AllowedRow, Board, Storyboard
+from bongsu.room.board import AllowedRow, Board, Storyboard
 
 
 class Gates(Protocol):

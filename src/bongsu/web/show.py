@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bongsu.board import ActionRow, AlertRow, Board, BurnRow, ObjectiveRow, Storyboard
 from bongsu.quantity import MINUTE
+from bongsu.room.board import ActionRow, AlertRow, Board, BurnRow, ObjectiveRow, Storyboard
 
 TIERS = ("severe", "major", "minor", "info")
 PHASES = ("firing", "clearing", "pending", "ok")

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import click
 
-from bongsu.client import Client, RefusedError, UnreachableError
-from bongsu.console import AS_JSON, NO, REASON, TOKEN, UNKNOWN, UNREACHABLE, URL, WRONG, ask, fail
-from bongsu.github import annotate, markdown, notes, outputs
+from bongsu.verbs.client import Client, RefusedError, UnreachableError
+from bongsu.verbs.console import AS_JSON, NO, REASON, TOKEN, UNKNOWN, UNREACHABLE, URL, WRONG, ask, fail
+from bongsu.verbs.github import annotate, markdown, notes, outputs
 
 
 @click.group()

@@ -24,8 +24,9 @@ from bongsu.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
+from bongsu.room.saving import TOKENS, advised
+from bongsu.room.verdicts import judge_now
 from bongsu.runners.duckdb import Counter, CountError
-from bongsu.saving import TOKENS, advised
 from bongsu.slis.count import Count
 from bongsu.slo import Standing
 from bongsu.sources.spool import SpoolReader
@@ -33,7 +34,6 @@ from bongsu.stores.database import StateError
 from bongsu.stores.lake import Lake, LakeError
 from bongsu.stores.log import EventLog, LogError
 from bongsu.stores.state import State as Store
-from bongsu.verdicts import judge_now
 
 REPUBLISH = 2 * SECOND
 COMMIT_EVERY = 5 * SECOND

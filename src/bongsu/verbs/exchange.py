@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bongsu.console import WRONG, fail
+from bongsu.verbs.console import WRONG, fail
 
 OUT = click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False),
                    help="Write into this folder, not to standard output.")

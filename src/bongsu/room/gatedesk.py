@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 
 from bongsu import gate
-from bongsu.control import Control
 from bongsu.engine import paging
 from bongsu.override import Override, OverrideFault, approve, request, revoke
 from bongsu.policy.link import APPROVER
+from bongsu.room.control import Control
+from bongsu.room.verdicts import replay
 from bongsu.stores.gates import Marker
-from bongsu.verdicts import replay
 
 LONGEST_TEXT = 500
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from bongsu.client import DEFAULT_URL, RefusedError, UnreachableError
+from bongsu.verbs.client import DEFAULT_URL, RefusedError, UnreachableError
 
 NO, WRONG, UNKNOWN, UNREACHABLE = 1, 2, 3, 4
 DATA = click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=".bongsu", show_default=True,

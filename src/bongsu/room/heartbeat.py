@@ -12,12 +12,12 @@ import logging
 import msgspec
 
 from bongsu.channels.http import Http
-from bongsu.control import Control
 from bongsu.policy.model import Heartbeat
 from bongsu.ports import Refused, Retry
 from bongsu.quantity import SECOND
+from bongsu.room.control import Control
 
-log = logging.getLogger("bongsu.heartbeat")
+log = logging.getLogger("bongsu.room.heartbeat")
 STALE = 15 * SECOND
 
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import click
 
-from bongsu.client import Client
-from bongsu.console import AS_JSON, NO, TOKEN, URL, ask
+from bongsu.verbs.client import Client
+from bongsu.verbs.console import AS_JSON, NO, TOKEN, URL, ask
 
 PATIENCE = 40.0
 

@@ -10,7 +10,12 @@ import msgspec
 from bongsu import keys
 from bongsu.alert import TIERS, Burn, Rule, State
 from bongsu.allow import finds_alone, grant
-from bongsu.board import (
+from bongsu.event import OTEL, Event
+from bongsu.gate import Verdict
+from bongsu.incident import Incident, limit, residual, show
+from bongsu.noticedesk import NoticeDesk
+from bongsu.quantity import HOUR, SECOND, show_duration, show_share
+from bongsu.room.board import (
     ActionRow,
     AlertRow,
     AllowedRow,
@@ -21,14 +26,9 @@ from bongsu.board import (
     Storyboard,
     TimelineRow,
 )
-from bongsu.control import CALLS, Control, View
-from bongsu.event import OTEL, Event
-from bongsu.gate import Verdict
-from bongsu.gatedesk import GateDesk, instant
-from bongsu.incident import Incident, limit, residual, show
-from bongsu.noticedesk import NoticeDesk
-from bongsu.quantity import HOUR, SECOND, show_duration, show_share
-from bongsu.saving import savings
+from bongsu.room.control import CALLS, Control, View
+from bongsu.room.gatedesk import GateDesk, instant
+from bongsu.room.saving import savings
 from bongsu.slo import Standing, pairs, reachable_factor
 from bongsu.stores.log import EventLog
 from bongsu.stores.runs import TELL

@@ -19,7 +19,7 @@ from bongsu.override import Override
 from bongsu.quantity import HOUR, show_duration
 
 if TYPE_CHECKING:
-    from bongsu.control import Control
+    from bongsu.room.control import Control
     from bongsu.stores.gates import GateStore
 
 FREEZE = "freeze/"
