@@ -16,13 +16,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from bongsu.checks.injection import Injection
 from bongsu.checks.injection_forms import FORMS as PHRASES
 from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
 from bongsu.checks.pii_forms import FORMS
 
 SIZE = 500
-TARGETS = {"pii": 100.0, "pii + pattern": 175.0}
+TARGETS = {"pii": 100.0, "pii + pattern": 175.0, "injection": 120.0}
 EN = ("The committee met on Tuesday to discuss the budget for 2026 and the 14 open positions; nobody could agree on "
       "the final figures, which is why the chair asked for a second draft by Friday. It will be sent to all members. ")
 KO = ("오늘 회의에서는 2026년 예산과 신규 채용 14건을 논의했습니다. 최종 금액에 합의하지 못해 금요일까지 두 번째 "
@@ -71,6 +72,7 @@ def main() -> None:
         "pii": pii.look,
         "pattern": pattern.look,
         "pii + pattern": lambda t: (pii.look(t), pattern.look(t)),
+        "injection": Injection().look,
         "pii hold": pii.hold,
         "pattern hold": pattern.hold,
     }

@@ -1,0 +1,163 @@
+"""What the trained injection check sees of a text: hashed features, and the plainer texts that it may be hiding.
+
+A feature is a number; no word can be read back from it. Words count by their first six bytes (six Latin letters, two
+Hangul syllables), so that endings and particles matter little; so do neighbouring words, and the ideas of
+``injection_ideas``.
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from itertools import pairwise
+from urllib.parse import unquote
+from zlib import crc32
+
+from bongsu.checks.flat import Flat
+from bongsu.checks.injection_ideas import IDEAS
+
+BITS = 17
+SIZE = 1 << BITS
+BLOCK = 48
+"""Words of a block; a window is two blocks, so a long text costs no more per word than a short one."""
+VIEWS = 4
+"""Encoded pieces looked at in one text: the limit is what a hostile text can cost."""
+NEAR, COPIES = 8, 6
+"""Words that may part two ideas that belong together; features of an idea, so that it weighs more than a word."""
+
+_MASK = SIZE - 1
+_IDEAS = {crc32(stem): idea for stem, idea in IDEAS.items()}
+_WORD = re.compile(r"[^\W_]+")
+_BYTE_WORD = re.compile(rb"[a-z0-9\x80-\xff]+")
+_OTHER = re.compile(r"[^\x00-\x7f가-힣]")
+_ALIEN = re.compile("[\u0300-\u052f]")
+_MARKS = re.compile("[\u0300-\u036f]+")
+_MIXED = re.compile("[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]")
+_LOOKALIKES = str.maketrans("аеорсухкмтнвіјѕԁοανρικτυεη", "aeopcyxkmthbijsdoavpiktuen")
+_LEET = re.compile(r"[013457@$!|](?:(?<=[a-z].)|(?<=[a-z]..))[a-z]")
+_UNLEET = str.maketrans("013457@$!|", "oleastasil")
+_SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .*_\-]){4,}[^\W_](?![^\W_])")
+_CODED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}|(?:[0-9A-Fa-f]{2}[ :]){12,}|(?:%[0-9A-Fa-f]{2}){4}")
+_COMMON = frozenset(b"a an and are as be do for how i in is it me my not of on or please that the this to what with "
+                    b"you your".split())
+
+
+def words(folded: str) -> list[bytes]:
+    """Runs of letters and digits; bytes will do where all letters are Latin or Hangul, and cost half.
+
+    >>> words("say it, 말해!") == [b"say", b"it", "말해".encode()]
+    True
+    """
+    if folded.isascii() or not _OTHER.search(folded):
+        return _BYTE_WORD.findall(folded.encode())
+    return " ".join(_WORD.findall(folded)).encode("utf-8", "replace").split()
+
+
+def korean(tokens: list[bytes]) -> bool:
+    """Whether at least half of the words begin with Hangul.
+
+    >>> korean(words("AI 모델을 설명해 줘")), korean(words("plain words"))
+    (True, False)
+    """
+    return 2 * sum([b"\xea\xb0\x80" <= w < b"\xed\x9e\xa4" for w in tokens]) >= max(1, len(tokens))
+
+
+def fold(text: str) -> str:
+    """One spelling, one case, no stacked marks; letters of other alphabets become the Latin ones they look like."""
+    folded = Flat(text).text.casefold()
+    if folded.isascii() or not _ALIEN.search(folded):
+        return folded
+    folded = _MARKS.sub("", folded)
+    return folded.translate(_LOOKALIKES) if _MIXED.search(folded) else folded
+
+
+def blocks(tokens: list[bytes]) -> list[list[int]]:
+    """Features of each run of ``BLOCK`` words; a pair of words belongs to the block of its second one."""
+    stems = [crc32(w[:6]) for w in tokens]
+    out = []
+    for at in range(0, len(tokens), BLOCK):
+        part = stems[at:at + BLOCK]
+        near, here = (stems[at - 1:at + BLOCK], part) if at else (part, part[1:])
+        ids = [s & _MASK for s in part]
+        ids += [(a ^ b >> 7) & _MASK for a, b in zip(near, here, strict=False)]
+        ids += [crc32(w[6:12], 1) & _MASK for w in tokens[at:at + BLOCK] if len(w) > 8]
+        out.append(ids + _ideas(part))
+    return out
+
+
+def _ideas(stems: list[int]) -> list[int]:
+    """Ideas, and each with the two that follow it in a few words; several features each, so that they carry weight."""
+    seen = [(n, _IDEAS[s]) for n, s in enumerate(stems) if s in _IDEAS]
+    ids = [one * 7919 + copy * 104729 & _MASK for _, one in seen for copy in range(COPIES)]
+    for ahead in (1, 2):
+        ids += [(one * 64 + two) * 15485863 + copy * 32452843 + 11 & _MASK
+                for (n, one), (m, two) in zip(seen, seen[ahead:], strict=False) if m - n <= NEAR and one != two
+                for copy in range(COPIES)]
+    return ids
+
+
+def windows(tokens: list[bytes]) -> Iterator[set[int]]:
+    """The features of every two neighbouring blocks; at least one window."""
+    parts = blocks(tokens)
+    if len(parts) < 2:
+        yield set(parts[0]) if parts else set()
+    for one, two in pairwise(parts):
+        yield {*one, *two}
+
+
+def views(text: str) -> Iterator[list[bytes]]:
+    """The words of the text, then those of what it hides behind letters, spacing or an encoding."""
+    folded = fold(text)
+    tokens = words(folded)
+    yield tokens
+    if len(_LEET.findall(folded)) > 1:
+        yield words(folded.translate(_UNLEET))
+    lengths = [*map(len, tokens)]
+    if lengths.count(1) > 4 or (lengths.count(3) > 4 and not folded.isascii()):
+        short = bytes(lengths) if max(lengths) < 256 else bytes([min(n, 9) for n in lengths])
+        if b"\1\1\1\1\1" in short or b"\3\3\3\3\3" in short:
+            yield words(_SPACED.sub(lambda run: re.sub(r"[ .*_\-]", "", run[0]), folded))
+    if len(tokens) > 5 and folded.isascii() and _COMMON.isdisjoint(tokens):
+        for turned in (codecs.encode(folded, "rot13"), folded[::-1]):
+            other = words(turned)
+            if not _COMMON.isdisjoint(other):
+                yield other
+    pairs = lengths.count(2) > 11 and sum([len(w) == 2 and not w.isalpha() for w in tokens]) > 3
+    if pairs or "%" in text or max(lengths, default=0) > 19:
+        for plain in _decoded(text):
+            yield words(fold(plain))
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """Readable texts behind base64, hexadecimal or percent signs."""
+    for n, run in enumerate(_CODED.finditer(text)):
+        if n == VIEWS:
+            return
+        piece = run[0]
+        if piece[0] == "%":
+            yield unquote(text)
+            return
+        for raw in (_hex(piece), _base64(piece)):
+            plain = raw.decode("utf-8", "replace")
+            readable = sum(c.isprintable() or c.isspace() for c in plain) - plain.count("\ufffd")
+            if len(plain) > 8 and readable > 0.9 * len(plain):
+                yield plain
+                break
+
+
+def _hex(piece: str) -> bytes:
+    try:
+        return bytes.fromhex(piece.replace(":", " "))
+    except ValueError:
+        return b""
+
+
+def _base64(piece: str) -> bytes:
+    body = piece.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return b64decode(body[:len(body) - (len(body) % 4 == 1)] + "=" * (-len(body) % 4 % 3))
+    except binascii.Error:
+        return b""

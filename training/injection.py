@@ -1,0 +1,193 @@
+# ruff: noqa: T201 (it prints its report)
+"""Trains the weights of the ``injection`` check: see README.md beside it for how to run it.
+
+Reads the evaluation data (BONGSU_EVAL_DATA) and ``seeds.tsv``, writes ``src/bongsu/checks/injection.weights``, and
+with ``--report`` prints what the check finds in sources that training did not see. ``--check`` compares instead of
+writing, ``--dry`` does neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+
+from bongsu.checks import injection_map
+from bongsu.checks.injection import pack
+
+HERE = Path(__file__).parent
+TARGET = HERE.parent / "src/bongsu/checks/injection.weights"
+DATA = Path(os.environ.get("BONGSU_EVAL_DATA", HERE.parents[1] / "shared" / "data"))
+POSITIVE = 1.0  # the attacks' share of the weight, relative to the harmless rows
+STRENGTH = 10.0  # inverse regularisation
+TYPICAL = 200  # rows of a source past which each of its rows counts less
+SHARE = 0.005  # of harmless prompts: where the score is 0.5
+ATTACKS = ({"trustairlab_itw_jailbreak", "gptfuzzer_templates", "giskard_prompt_injections"},
+           {"cse persuasion", "cse virtualization", "cse different_user_input_language"},
+           {"cse system_mode", "cse indirect_reference", "bipia_train"},
+           {"cse hypothetical_scenario", "cse token_smuggling"},
+           {"cse overload_with_information", "cse mixed_techniques", "cse payload_splitting", "cse many_shot_attack"})
+HARMLESS = ({"self_instruct_user_oriented", "songys_chatbot_ko", "forbidden_questions", "llmail_fp_emails"},
+            {"clinc150", "kobbq_test", "advbench", "cyberseceval_instruct"},
+            {"cyberseceval_frr_en", "cyberseceval_frr_multilingual", "gptfuzz_questions", "redteam_ko_harmful"},
+            {"halueval_general", "mt_vicuna_bench", "bipia_train"})
+"""Sources and techniques that are left out together; a row is scored only by models that saw nothing of its own."""
+NO_ATTACK_IN_THE_TEXT = "cse different_user_input_language"  # a plain question in another language
+JUDGED_ONLY = ("bipia_train", "halueval_general")  # MIT as collections, but made of texts under other licences
+
+
+@dataclass(frozen=True)
+class Row:
+    text: str
+    label: int
+    group: str
+    lang: str
+    kind: str
+
+    @property
+    def taught(self) -> bool:
+        """Attacks in languages without harmless prompts of their own would teach the language, not the attack."""
+        if self.group in JUDGED_ONLY or (self.label and self.group == NO_ATTACK_IN_THE_TEXT):
+            return False
+        return not self.label or self.lang in ("en", "ko")
+
+    @property
+    def prompt(self) -> bool:
+        return self.kind.startswith("benign") and self.group not in ("seeds", "bipia_train")
+
+
+def read(name: str) -> list[dict[str, str]]:
+    """Rows under a licence that lets the weights be ours: MIT, Apache, CC BY; share-alike is none of them."""
+    rows = [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").split("\n") if line]
+    return [r for r in rows if r["license"].startswith(("MIT", "Apache-2.0", "CC BY ")) and "SA" not in r["license"]]
+
+
+def corpus() -> list[Row]:
+    rows = []
+    for r in read("guard_prompts.jsonl") + read("harmful_requests.jsonl") + read("indirect_injection.jsonl"):
+        group = r["source"]
+        if group == "cyberseceval_prompt_injection":
+            group = "cse " + r["group"].split("|")[1]
+        harmful = r["kind"] == "harmful_request"
+        rows.append(Row(r["text"], 0 if harmful else int(r["label"]), group, r["lang"], r["kind"]))
+    rows += [Row(r["question"], 0, r["source"], "en", "benign") for r in read("rag_hallucination.jsonl")
+             if r["source"] == "halueval_general"]
+    rows += [Row(f"{r['context']} {r['question']}", 0, r["source"], "ko", "benign") for r in read("bias_probes.jsonl")]
+    rows += [Row(r["prompt"], 0, r["source"], "en", "benign_hard") for r in read("secure_code.jsonl")]
+    for line in (HERE / "seeds.tsv").read_text(encoding="utf-8").splitlines():
+        label, lang, text = line.split("\t")
+        rows.append(Row(text, int(label), "seeds", lang, "seed"))
+    return rows
+
+
+class Table:
+    """Rows as windows of hashed features; ``own`` says which row a window belongs to."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        sets = [(i, sorted(w)) for i, row in enumerate(rows)
+                for w in injection_map.windows(next(injection_map.views(row.text)))]
+        self.rows, self.own = rows, np.array([i for i, _ in sets])
+        at = np.cumsum([0] + [len(s) for _, s in sets])
+        values = np.concatenate([np.full(len(s), 1 / math.sqrt(len(s) or 1)) for _, s in sets])
+        self.x = sp.csr_matrix((values, np.concatenate([np.array(s, np.int32) for _, s in sets]), at),
+                               shape=(len(sets), injection_map.SIZE))
+        self.y = np.array([rows[i].label for i in self.own])
+        windows, groups = np.bincount(self.own), Counter(row.group for row in rows)
+        self.weight = np.array([math.sqrt(min(1.0, TYPICAL / groups[rows[i].group]) / windows[i]) for i in self.own])
+
+    def best(self, scores: np.ndarray) -> np.ndarray:
+        out = np.full(len(self.rows), -np.inf)
+        np.maximum.at(out, self.own, scores)
+        return out
+
+    def fit(self, taught: np.ndarray) -> tuple[np.ndarray, float]:
+        """Twice: of an attack's windows, the second time only those count that the first time looked like one."""
+        use = taught[self.own]
+        weight = self.weight.copy()
+        weight[self.y == 1] *= POSITIVE * weight[use & (self.y == 0)].sum() / weight[use & (self.y == 1)].sum()
+        for _ in range(2):
+            model = LogisticRegression(C=STRENGTH, solver="liblinear", tol=0.01, max_iter=50)
+            model.fit(self.x[use], self.y[use], sample_weight=weight[use])
+            scores = self.x @ model.coef_[0] + model.intercept_[0]
+            use &= (self.y == 0) | (scores > 0) | (scores >= self.best(scores)[self.own])
+        return model.coef_[0], float(model.intercept_[0])
+
+
+def unseen(table: Table, attacks: set[str]) -> np.ndarray:
+    """Scores by models that saw nothing of these attacks; a harmless row, by one that also saw nothing of its source.
+
+    Scores of two models do not compare, so the attacks get the mean over the models, and each set of attacks its cut.
+    """
+    groups, label = np.array([row.group for row in table.rows]), np.array([row.label for row in table.rows])
+    taught = np.array([row.taught for row in table.rows]) & ~((label == 1) & np.isin(groups, sorted(attacks)))
+    out = np.zeros(len(groups))
+    for fold in HARMLESS:
+        held = (label == 0) & np.isin(groups, sorted(fold))
+        coef, bias = table.fit(taught & ~held)
+        scores = table.best(table.x @ coef + bias)
+        out += np.where(held, scores, 0) + np.where(label == 1, scores / len(HARMLESS), 0)
+    return out
+
+
+def cuts_of(rows: list[Row], scores: np.ndarray, share: float) -> tuple[float, float]:
+    """For Latin and for Korean text: harmless Korean prompts score lower, plain harmful requests count among them."""
+    told: dict[bool, list[float]] = {False: [], True: []}
+    for row, score in zip(rows, scores, strict=True):
+        if row.prompt or (row.kind == "harmful_request" and row.lang == "ko"):
+            told[row.lang == "ko"].append(score)
+    return float(np.quantile(told[False], 1 - share)), float(np.quantile(told[True], 1 - share))
+
+
+def report(table: Table) -> None:
+    """Alarms per source, at the cut that lets the stated share of unseen harmless prompts raise one."""
+    seen: dict[tuple[str, str, str], list[tuple[bool, ...]]] = {}
+    for attacks in ATTACKS:
+        scores = unseen(table, attacks)
+        cuts = [cuts_of(table.rows, scores, share) for share in (SHARE, 2 * SHARE)]
+        for row, score in zip(table.rows, scores, strict=True):
+            if row.group == "seeds" or (row.label and row.group not in attacks):
+                continue
+            lang = row.lang if row.lang in ("en", "ko") else "other"
+            kind = "attack" if row.label else "harmful" if row.kind == "harmful_request" else row.kind
+            for group in {row.group, *(["ALL"] if not row.label or row.taught or lang == "other" else [])}:
+                seen.setdefault((kind, lang, group), []).append(tuple(score >= cut[lang == "ko"] for cut in cuts))
+    print(f"{'':17}{'':6}{'':34}{'rows':>6}{'at 0.5 %':>10}{'at 1 %':>9}")
+    for (kind, lang, group), found in sorted(seen.items()):
+        n = len(found) if kind == "attack" else len(found) // len(ATTACKS)
+        low, high = (sum(col) / len(found) for col in zip(*found, strict=True))
+        print(f"{kind:17}{lang:6}{group:34}{n:6}{low:10.1%}{high:9.1%}")
+
+
+def main() -> None:
+    rows = corpus()
+    table = Table(rows)
+    if "--report" in sys.argv:
+        report(table)
+    scores = unseen(table, set())
+    coef, bias = table.fit(np.array([row.taught for row in rows]))
+    scale = float(np.abs(coef).max() / 127)
+    cuts, middles = cuts_of(rows, scores, SHARE), cuts_of(rows, scores, 0.5)
+    told = sorted({f"{row.label}\t{row.text}" for row in rows if row.taught})
+    slopes = [round(math.log(9) / (cut - middle), 6) for cut, middle in zip(cuts, middles, strict=True)]
+    data = pack({"bias": round(bias, 6), "scale": round(scale, 9), "cuts": [round(cut, 6) for cut in cuts],
+                 "slopes": slopes, "rows": len(told), "data": hashlib.sha256("\n".join(told).encode()).hexdigest()},
+                np.rint(coef / scale).astype(int).tolist())
+    if "--check" in sys.argv:
+        raise SystemExit(0 if TARGET.read_bytes() == data else "injection.weights: training gives other bytes")
+    if "--dry" not in sys.argv:
+        TARGET.write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
