@@ -124,13 +124,23 @@ class Table:
         return model.coef_[0], float(model.intercept_[0])
 
 
+def echoes(rows: list[Row], attacks: set[str]) -> np.ndarray:
+    """Which rows are left out, or are attacks that share eight words in a row with one that is: sources copy."""
+    def runs(row: Row) -> set[tuple[bytes, ...]]:
+        tokens = injection_map.words(injection_map.fold(row.text))
+        return {tuple(tokens[i:i + 8]) for i in range(len(tokens) - 7)}
+
+    held: set[tuple[bytes, ...]] = set().union(*(runs(r) for r in rows if r.label and r.group in attacks))
+    return np.array([bool(r.label) and (r.group in attacks or not held.isdisjoint(runs(r))) for r in rows])
+
+
 def unseen(table: Table, attacks: set[str]) -> np.ndarray:
     """Scores by models that saw nothing of these attacks; a harmless row, by one that also saw nothing of its source.
 
     Scores of two models do not compare, so the attacks get the mean over the models, and each set of attacks its cut.
     """
     groups, label = np.array([row.group for row in table.rows]), np.array([row.label for row in table.rows])
-    taught = np.array([row.taught for row in table.rows]) & ~((label == 1) & np.isin(groups, sorted(attacks)))
+    taught = np.array([row.taught for row in table.rows]) & ~echoes(table.rows, attacks)
     out = np.zeros(len(groups))
     for fold in HARMLESS:
         held = (label == 0) & np.isin(groups, sorted(fold))

@@ -3,8 +3,8 @@
 The score is 0.5 where one in two hundred harmless prompts from sources the training had not seen raised an alarm, and
 0.1 for the middling harmless prompt. It was trained on English and Korean; of other languages it knows nothing, and a
 document that carries an instruction for the model (indirect injection) is mostly beyond it. About half of the attacks
-from sources it had not seen are found (training/README.md), so it stands beside ``pattern``, not in its place. It is for
-whole texts, so for input: nothing is held of a stream, and what came before in a stream has left already.
+from sources it had not seen are found (training/README.md), so it stands beside ``pattern``, not in its place. It is
+for whole texts, so for input: nothing is held of a stream, and what came before in a stream has left already.
 """
 
 from __future__ import annotations
