@@ -17,7 +17,7 @@ run: setup       ## install, start everything on embedded defaults, show a live 
 	@$(PY) -m bongsu demo $(ARGS)
 
 check: setup     ## ruff, mypy, and the demo policy
-	@.venv/bin/ruff check src tests bench
+	@.venv/bin/ruff check src tests bench training
 	@.venv/bin/mypy
 	@$(PY) -m bongsu check --demo
 
