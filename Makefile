@@ -33,7 +33,7 @@ bench: setup     ## every benchmark; prints ratios against floor and peer
 bench-peers:     ## the peers, each in its own environment
 	@sh bench/peers.sh
 
-docs: setup      ## rebuild what is generated: schema and coverage
+docs: setup      ## rebuild what is generated: the JSON Schema of a policy; run what the docstrings show
 	@$(PY) -m bongsu schema > docs/bongsu.schema.json
 	@.venv/bin/pytest -q src/bongsu --doctest-modules
 

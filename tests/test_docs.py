@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import bongsu
 from bongsu.cli import cli
+from bongsu.policy.schema import json_schema
 
 ROOT = Path(__file__).parent.parent
 SRC = Path(bongsu.__file__).parent
@@ -50,3 +52,9 @@ def test_links_in_the_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_schema_beside_the_documents_is_that_of_the_code() -> None:
+    """`make docs` writes it; editors are pointed at it."""
+    kept = json.loads((ROOT / "docs/bongsu.schema.json").read_text(encoding="utf-8"))
+    assert kept == json_schema(), "run `make docs`"
