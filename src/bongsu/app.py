@@ -106,9 +106,9 @@ def count_events(events: Any, plan: Any) -> Any:
 def open_trace(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any,
                upstream: str | None, limit: int | None) -> tuple[Policy, Iterator[Event]]:
     """A policy and a trace's events, each with the cost that the policy's prices give it."""
+    from bongsu.meter import Meter, Usage
     from bongsu.sources.trace import TraceError
     from bongsu.sources.trace import open_trace as open_file
-    from bongsu.web.meter import Meter, Usage
 
     path = policy_path or demo_policy()
     policy = load(path, (DEMO_ENVIRON if policy_path is None else {}) | os.environ)

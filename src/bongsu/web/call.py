@@ -8,10 +8,10 @@ from typing import Any
 
 from bongsu.event import Event, Verdict
 from bongsu.guard import RANK
+from bongsu.meter import Meter, Usage, decimal
 from bongsu.ports import Finding
 from bongsu.web.errors import Header
 from bongsu.web.masking import KEPT, Masking
-from bongsu.web.meter import Meter, Usage, decimal
 from bongsu.web.plan import RoutePlan, Target
 
 _TAGS = {b"x-bongsu-tier": "tier", b"x-bongsu-group": "group", b"x-bongsu-environment": "environment",

@@ -12,10 +12,10 @@ from typing import Any
 
 from bongsu.allow import Until, by_guard
 from bongsu.guard import Guard
+from bongsu.meter import Meter
 from bongsu.policy.model import Policy, Route, Upstream
 from bongsu.ports import Secret
 from bongsu.web.chat import encode
-from bongsu.web.meter import Meter
 from bongsu.web.upstream import Endpoint
 
 log = logging.getLogger("bongsu.gateway")

@@ -9,6 +9,7 @@ from typing import Any
 
 from bongsu.allow import Allowing
 from bongsu.guard import Outcome
+from bongsu.meter import NOTHING, Meter, Usage, estimate, read_usage
 from bongsu.policy.model import Policy
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Asking
@@ -16,7 +17,6 @@ from bongsu.web.call import Call
 from bongsu.web.chat import Request, drop_logprobs, encode, finish_of, refusal, reply_slots
 from bongsu.web.errors import ApiError, Fault, Header
 from bongsu.web.ledger import Ledger
-from bongsu.web.meter import NOTHING, Meter, Usage, estimate, read_usage
 from bongsu.web.plan import RoutePlan
 from bongsu.web.screen import MOST, MOST_TEXTS, screen, unwritable
 from bongsu.web.upstream import Transport

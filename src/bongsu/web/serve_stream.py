@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from bongsu.meter import NOTHING, Usage, estimate
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Open, fault_of
 from bongsu.web.chat import encode
 from bongsu.web.errors import ApiError
-from bongsu.web.meter import NOTHING, Usage, estimate
 from bongsu.web.screen import Stopped
 from bongsu.web.serve import Served, log_fault, outcome_of
 from bongsu.web.sse import Overlong

@@ -14,9 +14,9 @@ import msgspec
 
 from bongsu.allow import Allowing
 from bongsu.guard import Guard, Outcome
+from bongsu.meter import Usage, read_usage
 from bongsu.web.chat import annotation, encode
 from bongsu.web.masking import KEPT, Masking, Text
-from bongsu.web.meter import Usage, read_usage
 from bongsu.web.screen import MOST, Gate, Timer, Track, counts, decide, fail_all, keepable
 
 _any = msgspec.json.Decoder()
