@@ -49,7 +49,7 @@ def batches(events: list[Event], size: int) -> Iterator[list[Event]]:
 
 
 def test_any_order_and_split_gives_identical_cells_and_decisions() -> None:
-    events = month(20_000)
+    events = month(20_000)[:5_000]  # a week of it
     shuffled = list(events)
     random.Random(1).shuffle(shuffled)
     one, two = run(plan(), batches(events, 5000)), run(plan(), batches(shuffled, 777))

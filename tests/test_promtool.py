@@ -116,6 +116,7 @@ def standing_of(made: Policy, minutes: Minutes) -> list[dict[str, Any]]:
             for name, value in asked.items()]
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("target", ["99%", "99.9%", "90%"])
 def test_burn_alerts_and_budgets_of_random_traffic_are_judged_alike(target: str) -> None:
     made = burning(target, "30d")
