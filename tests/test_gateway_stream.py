@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
+from bongsu.quantity import SECOND, Duration
 from bongsu.web.masking import Masking
 from bongsu.web.screen import Gate, Stopped, Track, screen
 from bongsu.web.sse import Events, Overlong
