@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from errno import EDQUOT, EFBIG, ENOSPC
-from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ import uvicorn
 from msgspec.structs import replace
 
 from bongsu import keys
+from bongsu.demo import packaged
 from bongsu.folder import Folder
 from bongsu.policy import Policy, PolicyError, load
 from bongsu.quantity import SECOND
@@ -68,7 +68,7 @@ def open_store(folder: Folder) -> State:
 
 
 def demo_policy() -> Path:
-    return Path(str(files("bongsu.demo") / "bongsu.yaml"))
+    return packaged("bongsu.yaml")
 
 
 DEMO_ENVIRON = {"BONGSU_DEMO_URL": "http://127.0.0.1:9100", "BONGSU_DEMO_WEBHOOK": "http://127.0.0.1:9101/webhook"}

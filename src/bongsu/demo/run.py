@@ -12,7 +12,6 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import uvicorn
 import yaml
 from aiohttp import web
 
+from bongsu.demo import packaged
 from bongsu.demo.model import DemoModel
 from bongsu.demo.sink import Sink
 from bongsu.demo.story import Failed, World, play
@@ -31,14 +31,9 @@ ROUTE = "support-bot"
 START_LIMIT = 30.0
 
 
-def policy_path() -> Path:
-    """The demo's policy, packaged with the code."""
-    return Path(str(files("bongsu.demo") / "bongsu.yaml"))
-
-
 def run_demo(*, once: bool, speed: float, story_path: Path | None = None, data: Path | None = None) -> int:
     """Play the story; then keep serving until Ctrl-C, unless ``once``. Returns the exit code."""
-    text = (story_path or Path(str(files("bongsu.demo") / "story.yaml"))).read_text(encoding="utf-8")
+    text = (story_path or packaged("story.yaml")).read_text(encoding="utf-8")
     steps = yaml.safe_load(text)["story"]
     with contextlib.ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bongsu-demo-")))
@@ -76,7 +71,7 @@ async def stage(data: Path, speed: float = 1.0, policy: Path | None = None) -> A
             "BONGSU_DEMO_URL": model_url, "BONGSU_DEMO_KEY": "demo-key", "BONGSU_ADMIN_TOKEN": token,
             "BONGSU_DEMO_SLACK": f"{sink_url}/slack", "BONGSU_DEMO_WEBHOOK": f"{sink_url}/webhook",
         }
-        with _stack(policy or policy_path(), data, environ) as (gateway_url, control_url):
+        with _stack(policy or packaged("bongsu.yaml"), data, environ) as (gateway_url, control_url):
             traffic = Traffic(f"{gateway_url}/v1", ROUTE)
             world = World(traffic, Client(control_url, token), sink, model_url, data, ROUTE, speed)
             try:
