@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from importlib.util import find_spec
 from typing import Any
 
@@ -43,13 +42,11 @@ def through(monkeypatch: pytest.MonkeyPatch, address: str, *notices: Any, faults
 
 
 def test_two_notices_reach_the_outside_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = time.monotonic()
     receipts, sink = through(monkeypatch, "json://{at}/" + CANARY, NOTICE, OVER)
     assert receipts == [Receipt(200)] * 2
     assert sorted((asked.json()["title"], asked.json()["type"]) for asked in sink.got) == [
         (NOTICE.title, "failure"), (OVER.title, "success")]
     assert all(NOTICE.text in asked.json()["message"] for asked in sink.got)
-    assert time.monotonic() - begun < 4, "its throttle holds nothing up"
 
 
 def test_what_apprise_cannot_deliver_comes_later_and_nothing_of_it_is_logged(

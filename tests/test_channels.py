@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -134,11 +133,9 @@ def test_a_server_that_hangs_is_left_after_the_timeout() -> None:
     async def hangs(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(30)
         raise AssertionError
-    begun = time.monotonic()
     error, _ = send(Webhook, hangs, timeout=SECOND // 5)
     assert isinstance(error, Retry)
     assert "no answer" in str(error)
-    assert time.monotonic() - begun < 3
 
 
 def test_a_server_that_hangs_after_its_headers_or_never_stops_is_left_too() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bongsu.checks.pattern import Pattern
 
+HUGE = 400_000
 BUILT_IN = Pattern()
 OWN = Pattern(phrases=("Project Zeus", "기밀 문서", "DAN"), patterns=(r"CONF-\d{4}", r"대외\s?비"), builtin=False)
 
@@ -158,19 +157,12 @@ def test_past_many_matches_of_one_pattern_the_rest_of_the_text_is_one_finding() 
 @pytest.mark.parametrize("piece", [
     "ignore all ", "a ", "이전 ", "DAN", "\ud800", "not any ", "🔓", "project ", "\x00", "[", "０",
 ])
-def test_hostile_repetition_is_read_in_linear_time_and_raises_nothing(piece) -> None:
+def test_hostile_repetition_is_read_to_its_end_and_raises_nothing(piece) -> None:
+    """What grows with the square of a text's length does not end within a test's time at this length."""
+    text = (piece * HUGE)[:HUGE]
     check = Pattern(phrases=("project zeus",), patterns=(r"(a+)+$",))
-
-    def cost(n: int) -> float:
-        text = (piece * n)[:n]
-        start = time.process_time()
-        check.look(text)
-        check.hold(text)
-        return time.process_time() - start
-
-    cost(1000)
-    small, large = min(cost(10_000) for _ in range(3)), cost(100_000)
-    assert large < 0.05 + 40 * small
+    assert all(0 <= f.start < f.end <= HUGE for f in check.look(text))
+    assert 0 <= check.hold(text) <= HUGE
 
 
 @given(st.text(st.characters(exclude_categories=())))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -14,6 +13,7 @@ from bongsu.checks.pii import BOUND, Pii, _engine
 from bongsu.checks.pii_forms import ENTITIES
 from bongsu.ports import Finding
 
+HUGE = 400_000
 PII = Pii()
 B64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
 
@@ -173,18 +173,11 @@ def test_an_unknown_entity_is_refused_with_a_suggestion() -> None:
     "eyJ.eyJ", "::1:", "1.1.1.1 ", "\ud800", "０", "\u200b", "AB12 ", "://a:b@", "sk-", "xsk-",
     "born 1990-01-", "\x00", "ﷺ", "\u1112\u1161",
 ])
-def test_hostile_repetition_is_read_in_linear_time_and_raises_nothing(piece) -> None:
-    """Ten times the text may take about ten times as long, never a hundred."""
-    def cost(n: int) -> float:
-        text = (piece * n)[:n]
-        start = time.process_time()
-        PII.look(text)
-        PII.hold(text)
-        return time.process_time() - start
-
-    cost(1000)
-    small, large = min(cost(10_000) for _ in range(3)), cost(100_000)
-    assert large < 0.05 + 40 * small
+def test_hostile_repetition_is_read_to_its_end_and_raises_nothing(piece) -> None:
+    """What grows with the square of a text's length does not end within a test's time at this length."""
+    text = (piece * HUGE)[:HUGE]
+    assert all(0 <= f.start < f.end <= HUGE for f in PII.look(text))
+    assert 0 <= PII.hold(text) <= HUGE
 
 
 @given(st.text(st.characters(exclude_categories=())))

@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -80,9 +79,7 @@ def test_the_token_is_shown_once_and_sigterm_ends_everything_cleanly(idle: Machi
     assert token
     assert len(children) == 2
     assert idle.text.count(token) == 1
-    began = time.monotonic()
     assert idle.stop() == 0
-    assert time.monotonic() - began < 10
     assert not any(map(alive, children))
     seen = len(idle.output)
     idle.start()

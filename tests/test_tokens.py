@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -179,12 +178,7 @@ def test_a_request_without_aliases_is_passed_through_at_once() -> None:
 
 
 @pytest.mark.parametrize("piece", ["[", "[[A", "[[EMAIL_1]]", "\\", "[[A_"])
-def test_hostile_repetition_is_restored_in_linear_time(piece) -> None:
-    def cost(n: int) -> float:
-        names, text = issued(), (piece * n)[:n]
-        start = time.process_time()
-        names.restore(names.hide(text, []))
-        return time.process_time() - start
-
-    small, large = min(cost(10_000) for _ in range(3)), cost(100_000)
-    assert large < 0.1 + 40 * small
+def test_hostile_repetition_is_restored_however_long(piece) -> None:
+    """What grows with the square of a text's length does not end within a test's time at this length."""
+    names, text = issued(), (piece * 1_000_000)[:1_000_000]
+    assert names.restore(names.hide(text, [])) == text
