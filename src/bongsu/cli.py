@@ -20,6 +20,7 @@ from bongsu.verbs.client import Client
 from bongsu.verbs.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail
 from bongsu.verbs.exchange import export, import_
 from bongsu.verbs.gate import gate
+from bongsu.verbs.guards import evaluate, scan
 from bongsu.verbs.notice import ack, silence
 
 PORT = click.IntRange(1, 65535)
@@ -35,6 +36,8 @@ cli.add_command(allow)
 cli.add_command(ack)
 cli.add_command(silence)
 cli.add_command(gate)
+cli.add_command(scan)
+cli.add_command(evaluate)
 cli.add_command(channel)
 cli.add_command(export)
 cli.add_command(import_)

@@ -1,0 +1,112 @@
+"""What checks find in files: texts out of plain files and JSONL, findings with their place. ``bongsu scan``.
+
+A finding names its place, kind and score, never the text: a report of what leaks must not leak it again.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bongsu import registry
+from bongsu.ports import Check, Finding
+
+
+class ScanError(ValueError):
+    """A file that cannot be read as it was said to be."""
+
+
+class Text(NamedTuple):
+    """One text of a file: its line there (the first is 1), and for JSONL the field it stood in."""
+
+    line: int
+    field: str
+    body: str
+
+
+class Hit(NamedTuple):
+    """One finding. ``column`` counts characters from 1; in a field of JSONL, within the field's text."""
+
+    file: str
+    line: int
+    column: int
+    length: int
+    field: str
+    check: str
+    kind: str
+    score: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self._asdict(), "score": round(self.score, 4)}
+
+
+def checks_of(kinds: Sequence[str]) -> list[Check]:
+    """A check of each kind, with its own defaults. Raises ``ScanError`` for a kind that cannot look at a text alone."""
+    known = [k for k in registry.kinds("checks") if hasattr(registry.part("checks", k), "look")]
+    out: list[Check] = []
+    for kind in kinds:
+        if kind not in known:
+            raise ScanError(f"--check: expected one of {', '.join(known)}, came {kind!r}")
+        out.append(registry.part("checks", kind)())
+    return out
+
+
+def texts(name: str, body: str, jsonl: bool, fields: Sequence[str] = ()) -> Iterator[Text]:
+    """A plain file is one text. Of JSONL every string counts, or those under the named ``fields``."""
+    if not jsonl:
+        yield Text(1, "", body)
+        return
+    for number, line in enumerate(body.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ScanError(f"{name}:{number}: expected JSON on each line, came {error}") from None
+        found = [t for t in _strings(row, "", number) if not fields or t.field.split(".")[0].split("[")[0] in fields]
+        if fields and not found:
+            raise ScanError(f"{name}:{number}: expected a text under {' or '.join(fields)}, came "
+                            f"{', '.join(row) if isinstance(row, dict) else type(row).__name__}")
+        yield from found
+
+
+def _strings(value: Any, field: str, line: int) -> Iterator[Text]:
+    if isinstance(value, str):
+        yield Text(line, field, value)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _strings(inner, f"{field}.{key}" if field else str(key), line)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _strings(inner, f"{field}[{i}]", line)
+
+
+def hits(name: str, text: Text, checks: Sequence[Check]) -> Iterator[Hit]:
+    """What each check finds in one text."""
+    starts: list[int] = []
+    for check in checks:
+        for f in check.look(text.body):
+            if not starts:
+                starts = _line_starts(text.body)
+            yield _placed(name, text, check.name, f, starts)
+
+
+def _placed(name: str, text: Text, check: str, f: Finding, starts: Sequence[int]) -> Hit:
+    row = bisect_right(starts, f.start) - 1
+    line, column = (text.line, f.start + 1) if text.field else (text.line + row, f.start - starts[row] + 1)
+    return Hit(name, line, column, f.end - f.start, text.field, check, f.kind, f.score)
+
+
+def _line_starts(body: str) -> list[int]:
+    """Where each line begins; only line feeds part lines, as in every editor.
+
+    >>> _line_starts("a\\nbc\\n")
+    [0, 2, 5]
+    """
+    out, at = [0], body.find("\n")
+    while at >= 0:
+        out.append(at + 1)
+        at = body.find("\n", at + 1)
+    return out
