@@ -150,3 +150,19 @@ def test_who_asks_is_a_token_to_the_model_also_where_no_guard_looks(tmp_path: Pa
     with standing(tmp_path) as stand:
         stand.ask(stream=stream, extra_body={field: "kim@example.com"})
     assert stand.model.seen[0][field] == stand.spool.last().user == TOKENS.token("USER", "kim@example.com")
+
+
+def test_features_a_caller_sends_are_kept_with_their_texts_masked(tmp_path: Path) -> None:
+    with standing(tmp_path) as stand:
+        stand.ask(extra_headers={"x-bongsu-features": '{"age": 41, "plan": "gold", "mail": "kim@example.com"}'})
+        features = stand.spool.last().features
+    assert (features["age"], features["plan"]) == (41, "gold")
+    assert "kim@example.com" not in str(features)
+
+
+@pytest.mark.parametrize("header", ["gold", '["gold"]', '{"a b": 1}', '{"a": {"b": 1}}'])
+def test_features_that_cannot_be_read_are_an_error_of_the_caller(tmp_path: Path, header: str) -> None:
+    with standing(tmp_path) as stand:
+        with pytest.raises(openai.BadRequestError, match="x-bongsu-features"):
+            stand.ask(extra_headers={"x-bongsu-features": header})
+        assert stand.spool.last().features == {}

@@ -6,12 +6,16 @@ conventions (v1.41) name, the rest live in our own ``bongsu.*`` namespace.
 
 ``time`` is when the fact was known: a call is known when it has ended, so it began at ``time`` - ``latency_ms``.
 
+``features`` are what a model was given: numbers, texts and truths by name. Expressions call them ``features.NAME``, as
+the type the policy declares; one that came as another type is not known to them. None says that it was missing.
+
 Units: times are microseconds since 1970 (UTC), durations are milliseconds, money is whole nano-units of ``currency``.
 ``input_tokens`` includes cached ones, as in the conventions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -96,6 +100,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     score: float | None = None
     prediction: str = ""
     label: str = ""
+    features: dict[str, float | str | bool | None] = {}  # msgspec gives each event its own
     # where it belongs
     call: str = ""
     policy: str = ""
@@ -132,13 +137,46 @@ def _kinds() -> dict[str, Kind]:
     simple: dict[object, Kind] = {str: "text", int: "int", float: "number", bool: "bool"}
     out: dict[str, Kind] = {}
     for field in msgspec.structs.fields(Event):
+        if field.name == "features":
+            continue
         types = [t for t in getattr(field.type, "__args__", ()) if t is not type(None)] or [field.type]
         out[field.name] = simple.get(types[0], "text")
     return out
 
 
 COLUMNS: dict[str, Kind] = _kinds()
-"""Column -> its type in expressions. ``verdicts`` is JSON text there."""
+"""Column -> its type in expressions. ``verdicts`` is JSON text there; features have columns of their own."""
+
+FEATURES = "features."
+FeatureKind = Literal["number", "text", "bool"]
+FEATURE_KINDS: tuple[FeatureKind, ...] = ("number", "text", "bool")
+FEATURE_NAME = r"[^\W\d]\w{0,63}"
+MOST_FEATURES = 512
+"""Of one event."""
+
+
+def columns(features: Mapping[str, FeatureKind]) -> dict[str, Kind]:
+    """Every column that an expression may name where these features are declared."""
+    return {**COLUMNS, **{FEATURES + name: kind for name, kind in features.items()}}
+
+
+def feature_column(name: str, kind: FeatureKind) -> str:
+    """Where a feature's values of one type are stored: values of unlike types never share a column.
+
+    >>> feature_column("age", "number"), feature_column("sex", "text")
+    ('features.age', 'features.sex.text')
+    """
+    return FEATURES + name if kind == "number" else f"{FEATURES}{name}.{kind}"
+
+
+def feature_of(column: str) -> tuple[str, FeatureKind]:
+    """The way back.
+
+    >>> feature_of("features.sex.text"), feature_of("features.age")
+    (('sex', 'text'), ('age', 'number'))
+    """
+    name, _, suffix = column.removeprefix(FEATURES).partition(".")
+    return name, next((kind for kind in FEATURE_KINDS if kind == suffix), "number")
 
 LABELS = ("model", "upstream", "route", "model_version", "prompt_version", "environment", "tier", "group", "region",
           "upstream_region", "outcome", "blocked_by", "operation", "provider", "user")

@@ -17,7 +17,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from bongsu.event import COLUMNS, Kind
+from bongsu.event import COLUMNS, FEATURES, FeatureKind, Kind, feature_column, feature_of
 
 NUMERIC = ("int", "number")
 
@@ -32,7 +32,10 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Expression:
-    """A checked expression. Equal texts are equal; ``kind`` is ``bool``, ``int``, ``number`` or ``text``."""
+    """A checked expression. Equal texts are equal; ``kind`` is ``bool``, ``int``, ``number`` or ``text``.
+
+    ``columns`` are those of the stored table; a feature's is the one that holds values of its declared type.
+    """
 
     text: str
     kind: Kind
@@ -40,7 +43,17 @@ class Expression:
 
     def tree(self) -> exp.Expr:
         """A fresh syntax tree, to be built into a larger query."""
-        return _parse(self.text).copy()
+        tree = _parse(self.text).copy()
+        stored = {feature_of(name)[0]: name for name in self.columns if name.startswith(FEATURES)}
+        if not stored:
+            return tree
+
+        def renamed(node: exp.Expr) -> exp.Expr:
+            if not isinstance(node, exp.Column) or not node.table:
+                return node
+            return exp.column(exp.to_identifier(stored[_feature(node)], quoted=True))
+
+        return tree.transform(renamed)
 
     def __str__(self) -> str:
         return self.text
@@ -62,8 +75,29 @@ def read(text: str, want: str = "bool", columns: Mapping[str, Kind] = COLUMNS) -
         noun = "a condition (true or false)" if want == "bool" else "a number"
         hint = "compare it with something, as in 'status >= 500'" if want == "bool" else ""
         raise ExpressionError(0, noun, f"{_NAMES[kind]} in {text!r}", hint)
-    names = dict.fromkeys(c.name.lower() for c in tree.find_all(exp.Column))
+    names = dict.fromkeys(_stored(c, columns) for c in tree.find_all(exp.Column))
     return Expression(text, cast(Kind, kind), tuple(names))
+
+
+def feature(name: str, kind: FeatureKind) -> Expression:
+    """A feature's values of one type, whatever type the policy declares.
+
+    >>> feature("age", "text").tree().sql("duckdb")
+    '"features.age.text"'
+    """
+    quoted = exp.to_identifier(name, quoted=True).sql("duckdb")
+    return Expression(f"{FEATURES}{quoted}", kind, (feature_column(name, kind),))
+
+
+def _feature(node: Any) -> str:
+    """The feature that a column node of the form ``features.NAME`` names; the case of its letters counts."""
+    return str(node.name)
+
+
+def _stored(node: Any, columns: Mapping[str, Kind]) -> str:
+    if not node.table:
+        return str(node.name.lower())
+    return feature_column(_feature(node), cast(FeatureKind, columns[FEATURES + _feature(node)]))
 
 
 _NAMES = {"text": "a text", "int": "a whole number", "number": "a number", "bool": "a condition", "null": "NULL"}
@@ -119,8 +153,8 @@ class _Checker:
         return self.kind(node.this)
 
     def column(self, node: Any) -> str:
-        name = node.name.lower()
-        if node.table or name not in self.columns:
+        name = FEATURES + _feature(node) if node.table.lower() == FEATURES[:-1] else node.name.lower()
+        if bool(node.table) != name.startswith(FEATURES) or node.args.get("db") or name not in self.columns:
             close = get_close_matches(name, self.columns, 1, 0.5)
             raise self.wrong(node, "a column of the event", repr(node.sql("duckdb")),
                              f"did you mean '{close[0]}'?" if close else "")

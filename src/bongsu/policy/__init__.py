@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bongsu.event import FEATURE_KINDS, FeatureKind, columns
 from bongsu.policy.declare import Document
 from bongsu.policy.fault import Fault, PolicyError
 from bongsu.policy.link import Linker, Names
 from bongsu.policy.model import Note, Policy, Service
-from bongsu.policy.node import Table, compose
+from bongsu.policy.node import Node, Table, Text, compose
 from bongsu.policy.read import BROKEN, Reader
 from bongsu.policy.setting import settings
 
@@ -42,6 +43,7 @@ def parse(text: str, path: str, environ: Mapping[str, str], digest: str = "") ->
     reader = Reader(path, environ)
     reader.faults += faults
     reader.nodes[()] = root
+    reader.vocabulary = columns(_features(root))
     values = reader.settings(root, settings(Document), ())
     if isinstance(values, dict) and isinstance(root, Table):
         sound: dict[str, Any] = {name: value for name, value in values.items() if value is not BROKEN}
@@ -54,3 +56,11 @@ def parse(text: str, path: str, environ: Mapping[str, str], digest: str = "") ->
     if reader.faults:
         raise PolicyError(reader.faults)
     return policy
+
+
+def _features(root: Node) -> dict[str, FeatureKind]:
+    """What the policy declares of features, known before any expression is read."""
+    section = root.get("features") if isinstance(root, Table) else None
+    given = section.entries if isinstance(section, Table) else ()
+    return {name.text: kind for name, value in given for kind in FEATURE_KINDS
+            if isinstance(value, Text) and value.text == kind}

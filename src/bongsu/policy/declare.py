@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bongsu import ports
 from bongsu.alert import Tier
-from bongsu.event import COLUMNS, Origin
+from bongsu.event import COLUMNS, FEATURE_NAME, FeatureKind, Origin
 from bongsu.guard import Guard
 from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.manners import TIER_NAMES, NotifyDecl
@@ -251,10 +251,11 @@ class Document:
     gate: GateDecl | None = None
     notify: NotifyDecl | None = None
     heartbeat: Heartbeat | None = None
+    features: Mapping[str, FeatureKind] = _named(FEATURE_NAME)
     tests: tuple[TestDecl, ...] = ()
 
 
-_TYPES: dict[str, Any] = {"text": str, "int": int, "number": float, "bool": bool}
-EVENT_COLUMNS = {name: Origin if name == "origin" else _TYPES[kind] for name, kind in COLUMNS.items()
+EVENT_TYPES: dict[str, Any] = {"text": str, "int": int, "number": float, "bool": bool}
+EVENT_COLUMNS = {name: Origin if name == "origin" else EVENT_TYPES[kind] for name, kind in COLUMNS.items()
                  if name not in ("id", "time", "service", "verdicts")}
 """What a test may say of an event, and as what it is read."""

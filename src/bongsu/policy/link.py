@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from bongsu.alert import Burn, Rule, Signal, Threshold
 from bongsu.engine import Plan
-from bongsu.event import LABELS
+from bongsu.event import FEATURES, LABELS
 from bongsu.gate import Terms
 from bongsu.period import Calendar
 from bongsu.policy.condition import read_clear, read_good, read_when, unit_of
@@ -52,7 +52,8 @@ class Names:
                  for key, value in root.entries if isinstance(value, Table)}
         sections = [s.key for s in settings(Document)]
         meant = {closest(key, sections): names for key, names in found.items() if key not in sections}
-        return cls({**meant, **found, "labels": LABELS},
+        labels = (*LABELS, *(FEATURES + name for name in found.get("features", ())))
+        return cls({**meant, **found, "labels": labels},
                    frozenset(key.text for key, value in root.entries if not isinstance(value, Table)))
 
     def __getitem__(self, section: str) -> tuple[str, ...]:
@@ -123,6 +124,20 @@ class Linker:
                 if isinstance(rate, Rate) and rate.currency != currency:
                     self.reader.fault(("upstreams", name, "price", f.name), f"a price in {currency}, the currency "
                                       "of this policy", quoted(str(rate)))
+
+    def features(self) -> None:
+        """Names that differ only in case would be one column to most readers of the lake; labels are texts."""
+        seen: dict[str, str] = {}
+        for name in self.document.features:
+            first = seen.setdefault(name.lower(), name)
+            if first != name:
+                self.reader.fault(("features", name), f"names that differ in more than case ({first})", quoted(name))
+        for name, signal in self.document.signals.items():
+            for i, label in enumerate(signal.labels):
+                kind = self.document.features.get(label.removeprefix(FEATURES), "text")
+                if label.startswith(FEATURES) and kind != "text":
+                    self.reader.fault(("signals", name, "labels", i), "a feature of type text",
+                                      f"{quoted(label)} of type {kind}", "a signal is split by names, not by numbers")
 
     # ---- the plan ----
 
@@ -198,7 +213,7 @@ class Linker:
         signal = signals[when.signal]
         self.limits[name] = when.words
         for i, label in enumerate(decl.by):
-            if label in LABELS and label not in signal.labels:
+            if label in self.names["labels"] and label not in signal.labels:
                 self.reader.fault((*at, "by", i), f"one of the labels of signal {signal.name} "
                                   f"({listed(signal.labels) or 'it has none'})", quoted(label),
                                   f"add it to signals.{signal.name}.labels")
@@ -272,6 +287,7 @@ class Linker:
         doc = self.document
         self.references()
         self.prices()
+        self.features()
         signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}
         objectives = {o.name: o for o in self.objectives(signals)}
         rules = [one for name, decl in doc.alerts.items() for one in self.both(name, decl, signals, objectives)]
@@ -281,12 +297,18 @@ class Linker:
         s = doc.settings
         return Policy(self.reader.path, digest, doc.service, plan, doc.upstreams, doc.routes,
                       tuple(doc.guards.values()), doc.channels, doc.roles, s.retention, doc.heartbeat, s.currency,
-                      s.apology, s.durability, s.fail, doc.tests, self.limits, tuple(self.notes))
+                      s.apology, s.durability, s.fail, doc.tests, self.limits, tuple(self.notes), doc.features)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:
     """Name and a digest of all that decides what is counted: unlike things never add up under one key."""
     sli: Sli = decl.kind
-    parts: dict[str, Any] = {f.name: str(getattr(sli, f.name)) for f in fields(sli)}  # type: ignore[arg-type]
+    parts: dict[str, Any] = {f.name: _canonical(getattr(sli, f.name)) for f in fields(sli)}  # type: ignore[arg-type]
     canonical = json.dumps([sli.kind, parts, decl.labels, decl.origin, base], sort_keys=True, ensure_ascii=False)
     return f"{name}@{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+
+
+def _canonical(value: Any) -> Any:
+    """A setting as part of a key; features with the columns they are read from, which their declared types decide."""
+    stored = [c for c in getattr(value, "columns", ()) if c.startswith(FEATURES)]
+    return [str(value), *stored] if stored else str(value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from bongsu.engine import Plan
+from bongsu.event import FeatureKind
 from bongsu.guard import Guard
 from bongsu.ports import Channel
 from bongsu.quantity import DAY, SECOND, Duration, Rate
@@ -103,7 +104,8 @@ class Note:
 class Policy:
     """Everything one service declared. ``hash`` names this very text in every record.
 
-    ``limits`` has each threshold alert's limit as it was written (``120% of 0.000004 USD``).
+    ``features`` are what models are given, with the type each is meant to have. ``limits`` has each threshold alert's
+    limit as it was written (``120% of 0.000004 USD``).
     """
 
     path: str
@@ -124,3 +126,4 @@ class Policy:
     tests: tuple[TestDecl, ...] = ()
     limits: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[Note, ...] = ()
+    features: Mapping[str, FeatureKind] = field(default_factory=dict)

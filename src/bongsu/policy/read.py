@@ -9,8 +9,9 @@ from dataclasses import dataclass, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from bongsu import expression, registry
+from bongsu.event import COLUMNS, FEATURES, Kind
 from bongsu.policy import text as texts
-from bongsu.policy.declare import EVENT_COLUMNS, NAME
+from bongsu.policy.declare import EVENT_COLUMNS, EVENT_TYPES, NAME
 from bongsu.policy.fault import Fault, Misfit, Place, closest, did_you_mean, listed, quoted
 from bongsu.policy.node import Items, Node, Table, Text, kind
 from bongsu.policy.scalar import SCALARS
@@ -51,6 +52,7 @@ class Reader:
         self.nodes: dict[Trail, Node] = {}
         self.lame: set[Trail] = set()
         self.immutable: list[str] = []
+        self.vocabulary: Mapping[str, Kind] = COLUMNS
 
     def fault(self, where: Node | Trail, expected: str, came: str, hint: str = "", offset: int = 0) -> _Broken:
         """Note a fault at a node, or at the nearest node to a trail; ``offset`` counts characters into a text."""
@@ -99,7 +101,7 @@ class Reader:
             if get_origin(want) is Literal:
                 return _choice(node.text, get_args(want), meta.get("aliases", {}))
             if want is expression.Expression:
-                return expression.read(node.text, meta.get("want", "bool"))
+                return expression.read(node.text, meta.get("want", "bool"), self.vocabulary)
             if want in SCALARS:
                 return SCALARS[want].read(node.text)
             if "ref" in meta:
@@ -282,13 +284,21 @@ class Reader:
         for key, inside in node.entries:
             if key.text in known:
                 continue
-            if key.text not in EVENT_COLUMNS:
+            kind = EVENT_COLUMNS.get(key.text) or self.feature(key.text)
+            if kind is None:
                 self.fault(key, "a column of the event", quoted(key.text),
-                           did_you_mean(key.text, [*EVENT_COLUMNS, *known]))
+                           did_you_mean(key.text, [*EVENT_COLUMNS, *self.vocabulary, *known]))
                 out[key.text] = BROKEN
                 continue
-            out[key.text] = self.value(inside, EVENT_COLUMNS[key.text], (*trail, key.text), {})
-        return BROKEN if any(v is BROKEN for v in out.values()) else out
+            out[key.text] = self.value(inside, kind, (*trail, key.text), {})
+        if any(v is BROKEN for v in out.values()):
+            return BROKEN
+        features = {name.removeprefix(FEATURES): out.pop(name) for name in [*out] if name.startswith(FEATURES)}
+        return {**out, "features": features} if features else out
+
+    def feature(self, name: str) -> Any:
+        """The Python type of a declared feature's value; None for what is none."""
+        return EVENT_TYPES[self.vocabulary[name]] if name.startswith(FEATURES) and name in self.vocabulary else None
 
     def unknown(self, node: Table, known: list[str], trail: Trail) -> set[str]:
         """Fault every key that is no setting; what was probably meant is returned, so that it is not missed again."""

@@ -8,6 +8,7 @@ from dataclasses import is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from bongsu import registry
+from bongsu.event import FEATURE_NAME
 from bongsu.expression import Expression
 from bongsu.policy.declare import EVENT_COLUMNS, Document
 from bongsu.policy.scalar import SCALARS
@@ -82,6 +83,8 @@ def _record(own: tuple[Setting, ...], cls: Any, defs: dict[str, Schema]) -> Sche
         properties = {**{name: _of(kind, {}, "", defs) for name, kind in EVENT_COLUMNS.items()}, **properties}
     out: Schema = {"type": "object", "description": _summary(cls), "properties": properties,
                    "required": [s.key for s in mine if s.required]}
+    if any(s.meta.get("rest") for s in own):
+        out["patternProperties"] = {rf"^features\.{FEATURE_NAME}$": {"type": ["string", "number", "boolean"]}}
     if inline is None:
         return {**out, "additionalProperties": False}
     family = _parts(INLINE[inline.type])

@@ -30,6 +30,7 @@ from bongsu.runners.duckdb import Counter, CountError
 from bongsu.slis.count import Count
 from bongsu.slo import Standing
 from bongsu.sources.spool import SpoolReader
+from bongsu.stores.arrow import joined
 from bongsu.stores.database import StateError
 from bongsu.stores.lake import Lake, LakeError
 from bongsu.stores.log import EventLog, LogError
@@ -235,7 +236,7 @@ class Control:
     def _fold(self) -> None:
         """Count every batch that the cells do not stand for yet, many at a time: a query costs more than its rows."""
         while batches := list(self.log.read(self.store.position("cells"), FOLD_BATCHES, self.counter.columns)):
-            cells = self._cap(self._count(pa.concat_tables([table for _, table in batches])))
+            cells = self._cap(self._count(joined([table for _, table in batches])))
             self.store.fold(cells, batches[-1][0])
             with self.lock:
                 self.cells.add(cells)
@@ -281,7 +282,7 @@ class Control:
             return
         counter, upto = Counter(fresh, self.plan.base), self.store.position("cells")
         counted: dict[str, list[Cell]] = {s.key: [] for s in fresh}
-        for position, table in self.log.read(0):
+        for position, table in self.log.read(0, columns=counter.columns):
             if position > upto:
                 break
             for cell in counter.count(table):
@@ -311,7 +312,7 @@ class Control:
         """Whole batches go to the lake; files are named by position, so doing it again writes the same file."""
         while batches := list(self.log.read(self.store.position("lake"), LAKE_BATCHES)):
             last = batches[-1][0]
-            self.lake.write(pa.concat_tables([table for _, table in batches]), batches[0][0], last)
+            self.lake.write(joined([table for _, table in batches]), batches[0][0], last)
             self.store.advance("lake", last)
 
     def _sweep(self) -> None:

@@ -22,6 +22,7 @@ from sqlglot import exp
 
 from bongsu.alert import Signal
 from bongsu.cell import Cell
+from bongsu.event import FEATURES, feature_column, feature_of
 from bongsu.expression import Expression
 from bongsu.ports import Aggregate, Count, Histogram, Sum
 
@@ -64,7 +65,7 @@ class Counter:
             raise RuntimeError("a counter belongs to the thread that made it; make another one here")
         if not table.num_rows:
             return []
-        self._db.register(BATCH, table.select(self.columns))
+        self._db.register(BATCH, _with(table, self.columns))
         try:
             return [cell for query in self._queries for cell in self._run(query)]
         except duckdb.Error as error:
@@ -96,6 +97,18 @@ class Counter:
                 return CountError(f"signal {query.name!r} cannot be counted over these events: {reason}; "
                                   "expected 64-bit integers after scaling")
         return CountError(f"these events cannot be counted: {error}")
+
+
+def _with(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """These columns; a feature that no event of the table has is NULL."""
+    for name in columns:
+        if name.startswith(FEATURES) and name not in table.column_names:
+            kind = _ARROW[feature_of(name)[1]]
+            table = table.append_column(name, pa.nulls(table.num_rows, kind))
+    return table.select(columns)
+
+
+_ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
 
 
 class _Owner(NamedTuple):
@@ -169,7 +182,13 @@ def _compile_each(signals: Sequence[Signal], base: int) -> Iterator[_Query]:
 
 def _columns(signals: Sequence[Signal]) -> tuple[str, ...]:
     asked = [c for s in signals for part in s.sli.parts().values() for e in _expressions(part) for c in e.columns]
-    return tuple(dict.fromkeys(["time", "kind", "origin", *asked, *(name for s in signals for name in s.labels)]))
+    labels = [_label(name) for s in signals for name in s.labels]
+    return tuple(dict.fromkeys(["time", "kind", "origin", *asked, *labels]))
+
+
+def _label(name: str) -> str:
+    """The column of a label; a feature that signals are split by is a text."""
+    return feature_column(name.removeprefix(FEATURES), "text") if name.startswith(FEATURES) else name
 
 
 def _group(signal: Signal, parts: Iterable[Aggregate]) -> _Group:
@@ -194,7 +213,8 @@ def _scan(group: _Group, base: int) -> exp.Select:
     # A % of a negative time is negative in SQL; adding the width once more makes it a floor.
     query = exp.select(exp.alias_(time - rest, "start"))
     for i, name in enumerate(group.labels):
-        query = query.select(exp.alias_(exp.func("COALESCE", exp.column(name), exp.Literal.string("")), f"l{i}"))
+        label = exp.column(exp.to_identifier(_label(name), quoted=True))
+        query = query.select(exp.alias_(exp.func("COALESCE", label, exp.Literal.string("")), f"l{i}"))
     query = query.from_(exp.to_table(BATCH))
     if group.origin != "any":
         query = query.where(exp.column("origin").eq(exp.Literal.string(group.origin)))

@@ -8,6 +8,7 @@ header.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,9 +22,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bongsu.event import COLUMNS, Event
+from bongsu.event import COLUMNS, FEATURE_NAME, FEATURES, Event
 
 UNITS = {"s": 10**6, "ms": 10**3, "us": 1}
+_FEATURE = re.compile(rf"features\.{FEATURE_NAME}")
 _OURS = {"id": "ids are made of the file's name and the row", "origin": "what is read has origin 'replay'",
          "verdicts": "guards did not run on a recorded file"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,7 +63,7 @@ class Trace:
         for name in (*self.columns, *self.constants):
             if name in _OURS:
                 raise TraceError(f"{self.path}: expected other fields than {name!r}: {_OURS[name]}")
-            if name not in COLUMNS:
+            if name not in COLUMNS and not _FEATURE.fullmatch(name):
                 close = get_close_matches(name, COLUMNS, 1, 0.5)
                 hint = f"; did you mean {close[0]!r}?" if close else ""
                 raise TraceError(f"{self.path}: expected fields of an event, came {name!r}{hint}")
@@ -75,12 +77,12 @@ class Trace:
         fixed = {name: _value(name, value) for name, value in self.constants.items()}
         for name, value in self.constants.items():
             if fixed[name] is None:
-                raise TraceError(f"{self.path}: constant {name!r}: expected {_NOUNS[COLUMNS[name]]}, came {value!r}")
+                raise TraceError(f"{self.path}: constant {name!r}: expected {_noun(name)}, came {value!r}")
         name = self.name or self.path.name
         for number, row in reader(self.path, tuple(self.columns.values())):
             given = {field: self._read(field, column, row[column], number) for field, column in self.columns.items()}
             known = {field: value for field, value in given.items() if value is not None}
-            yield Event(id=f"{name}#{number}", origin="replay", **{**fixed, **known})
+            yield Event(id=f"{name}#{number}", origin="replay", **_nested({**fixed, **known}))
 
     def _read(self, field: str, column: str, raw: Any, row: int) -> Any:
         """A field's value, None where the file has none."""
@@ -90,7 +92,7 @@ class Trace:
             return None
         value = self._time(raw) if field == "time" else _value(field, raw)
         if value is None:
-            raise self._wrong(row, column, _NOUNS["time" if field == "time" else COLUMNS[field]], repr(raw)[:60])
+            raise self._wrong(row, column, _noun(field), repr(raw)[:60])
         return value
 
     def _time(self, raw: Any) -> int | None:
@@ -112,9 +114,27 @@ _NOUNS = {"text": "a text", "int": "a whole number", "number": "a number", "bool
           "time": "a timestamp, an ISO 8601 text or a number"}
 
 
+def _noun(field: str) -> str:
+    return _NOUNS["time" if field == "time" else COLUMNS.get(field, "text")]
+
+
 def _value(field: str, raw: Any) -> Any:
     """The value of a field, or None if it does not fit. Texts are read, since CSV has nothing else."""
-    return _CASTS[COLUMNS[field]](raw)
+    return _feature(raw) if field.startswith(FEATURES) else _CASTS[COLUMNS[field]](raw)
+
+
+def _feature(raw: Any) -> float | str | bool | None:
+    """A feature has the type it came as; a text that reads as a number is one, since CSV has nothing else."""
+    if isinstance(raw, bool):
+        return raw
+    number = _number(raw)
+    return _text(raw) if number is None else number
+
+
+def _nested(values: dict[str, Any]) -> dict[str, Any]:
+    """Fields of an event, with its features in one."""
+    features = {name.removeprefix(FEATURES): values.pop(name) for name in [*values] if name.startswith(FEATURES)}
+    return {**values, "features": features} if features else values
 
 
 def _text(raw: Any) -> str | None:
@@ -166,7 +186,8 @@ def columns_of(path: Path) -> list[str]:
 def open_trace(path: Path, columns: Mapping[str, str], constants: Mapping[str, Any],
                unit: Literal["s", "ms", "us"] = "us") -> Trace:
     """A trace whose columns are found by name, unless ``columns`` says otherwise; a ``timestamp`` is the time."""
-    alike = {name: name for name in columns_of(path) if name in COLUMNS and name not in _OURS}
+    alike = {name: name for name in columns_of(path)
+             if (name in COLUMNS and name not in _OURS) or _FEATURE.fullmatch(name)}
     if "time" not in alike and "timestamp" in columns_of(path):
         alike["time"] = "timestamp"
     kept = {name: column for name, column in alike.items() if name not in constants}

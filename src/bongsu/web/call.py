@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bongsu.event import Event, Verdict
+import msgspec
+
+from bongsu.event import FEATURE_NAME, MOST_FEATURES, Event, Verdict
 from bongsu.guard import RANK
 from bongsu.meter import Meter, Usage, decimal
 from bongsu.ports import Finding
-from bongsu.web.errors import Header
-from bongsu.web.masking import KEPT, Masking
+from bongsu.web.errors import ApiError, Header
+from bongsu.web.masking import KEPT, TAG, Masking
 from bongsu.web.plan import RoutePlan, Target
 
 _TAGS = {b"x-bongsu-tier": "tier", b"x-bongsu-group": "group", b"x-bongsu-environment": "environment",
@@ -25,8 +27,8 @@ _NOT_TOLD = frozenset((
     b"date", b"server", b"set-cookie", b"upgrade", b"trailer", b"te", b"proxy-authenticate", b"www-authenticate",
     b"openai-organization", b"openai-project"))
 """Headers of an upstream that are about its connection or its account."""
-TAG = 128
-"""Longest tag kept."""
+_FEATURES = msgspec.json.Decoder(dict[str, float | str | bool | None])
+_NAMES = re.compile(FEATURE_NAME)
 
 
 class Call:
@@ -60,6 +62,8 @@ class Call:
                 text = value[: 4 * TAG].decode("utf-8", "replace")
                 facts[column] = (self.masking.token("CONVERSATION", text) if column == "conversation"
                                  else self.masking.tag(text)[:TAG])
+        if b"x-bongsu-features" in headers:
+            facts["features"] = self.masking.features(_features(headers[b"x-bongsu-features"]))
         trace = _TRACE.fullmatch(headers.get(b"traceparent", b""))
         if trace:
             facts["trace"] = trace[1].decode()
@@ -159,3 +163,15 @@ class Call:
             if v.guard not in acts or RANK.get(said, 9) > RANK.get(acts[v.guard], 9):
                 acts[v.guard] = said
         return ", ".join(f"{guard}={act}" for guard, act in acts.items())
+
+
+def _features(header: bytes) -> dict[str, float | str | bool | None]:
+    """What the caller says the model was given, beside the prompt."""
+    try:
+        found = _FEATURES.decode(header)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = None
+    if found is None or len(found) > MOST_FEATURES or not all(map(_NAMES.fullmatch, found)):
+        raise ApiError(400, "invalid_features", "expected x-bongsu-features to be a JSON object of numbers, texts and "
+                       'truths by name, such as {"age": 41, "plan": "gold"}')
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from bongsu import registry
@@ -12,6 +12,8 @@ from bongsu.web.screen import Gate
 
 KEPT = 256 << 10
 """Most characters kept of a prompt or a reply."""
+TAG = 128
+"""Longest tag kept."""
 
 
 def _plain(value: str) -> str:
@@ -46,6 +48,10 @@ class Masking:
     def tag(self, text: str) -> str:
         """A tag as it may be stored."""
         return self._tokens.mask(text, _forms().look(text))
+
+    def features(self, given: Mapping[str, float | str | bool | None]) -> dict[str, float | str | bool | None]:
+        """Features as they may be stored: texts by the rule of tags."""
+        return {name: self.tag(value)[:TAG] if isinstance(value, str) else value for name, value in given.items()}
 
     def for_model(self, texts: Sequence[str], spans: Sequence[Sequence[Finding]]) -> list[str]:
         """Every text of a request, with aliases for what is personal."""
