@@ -10,7 +10,7 @@ Source of the burn-rate method and of the 30-day factors: Google, The Site Relia
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import comb
 from typing import Literal
@@ -154,6 +154,25 @@ def reachable_factor(factor: Fraction, target: Fraction) -> Fraction:
 
 
 MIN_BAD: dict[Severity, int] = {"page": 3, "ticket": 2}
+
+
+def fitted(pair: Pair, base: Duration, every: Duration | None = None) -> Pair | None:
+    """The pair with windows that have something in them; None where it could never fire.
+
+    A window shorter than a base window would always be empty, so it is rounded up to whole ones. Of time slices it
+    counts only those that lie wholly in it: a short window of less than two may hold none, and a long one holds enough
+    bad ones for its severity only if it is that many long and one more.
+
+    >>> hourly = [fitted(p, MINUTE, HOUR) for p in PAIRS_30D]
+    >>> [(p.long // HOUR, p.short // HOUR) for p in hourly if p]
+    [(6, 2), (24, 2), (72, 6)]
+    """
+    long, short = (Duration(-(-w // base) * base) for w in (pair.long, pair.short))
+    if every is not None:
+        short = max(short, Duration(2 * every))
+        if long < (MIN_BAD[pair.severity] + 1) * every or short > long:
+            return None
+    return replace(pair, long=long, short=short)
 
 
 def significant(bad: int, total: int, target: Fraction, min_bad: int) -> bool:

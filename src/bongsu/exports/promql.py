@@ -14,6 +14,7 @@ from functools import cache
 
 from bongsu.alert import Signal, Threshold
 from bongsu.exports.names import SERVICE, ExportError, buckets, decimal, metric, unit_scale
+from bongsu.ports import Sli
 from bongsu.quantity import Duration, show_duration
 from bongsu.slis.quantile import Quantile
 from bongsu.slo import tail
@@ -102,24 +103,33 @@ def staircase(target: Fraction, least: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def value(service: str, when: Threshold, labels: tuple[str, ...] = ()) -> str:
-    """What a threshold alert looks at: absent where bongsu has no value either."""
-    signal, window = when.signal, when.over
+def countable(sli: Sli) -> bool:
+    """Whether Prometheus can count such a signal."""
+    return sli.kind in ("ratio", "count", "mean", "quantile")
+
+
+def measured(service: str, signal: Signal, window: int, labels: tuple[str, ...] = ()) -> str:
+    """A signal's value over a window: absent where bongsu has no value either."""
     kind = signal.sli.kind
     if kind == "ratio":
-        found = error_ratio(service, signal.name, window, "increase", labels)
-    elif kind == "count":
-        found = counted(service, signal.name, "n", window, labels)
-    elif kind == "mean":
-        found = _mean(service, signal, window, labels)
-    elif isinstance(signal.sli, Quantile):
+        return error_ratio(service, signal.name, window, "increase", labels)
+    if kind == "count":
+        return counted(service, signal.name, "n", window, labels)
+    if kind == "mean":
+        return _mean(service, signal, window, labels)
+    if isinstance(signal.sli, Quantile):
         series = f"{buckets(signal.name)}{where(**{SERVICE: service})}[{span(window)}]"
         summed = f"sum{by(('le', *labels))}(increase({series}))"
-        found = f"histogram_quantile({decimal(signal.sli.q)}, {summed}) >= 0"
-    else:
-        raise ExportError(f"signal '{signal.name}': expected a kind that Prometheus can count (ratio, count, mean, "
-                          f"quantile), came '{kind}'")
-    part = {"ratio": "total", "count": "n", "mean": "n"}.get(kind)
+        return f"histogram_quantile({decimal(signal.sli.q)}, {summed}) >= 0"
+    raise ExportError(f"signal '{signal.name}': expected a kind that Prometheus can count (ratio, count, mean, "
+                      f"quantile), came '{kind}'")
+
+
+def value(service: str, when: Threshold, labels: tuple[str, ...] = ()) -> str:
+    """What a threshold alert looks at."""
+    signal, window = when.signal, when.over
+    found = measured(service, signal, window, labels)
+    part = {"ratio": "total", "count": "n", "mean": "n"}.get(signal.sli.kind)
     if when.min_events and part:
         enough = counted(service, signal.name, part, window, labels)
         found = f"(\n{found}\n)\nand\n{enough} >= {when.min_events}"

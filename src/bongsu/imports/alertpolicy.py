@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 from bongsu import registry
@@ -13,7 +12,7 @@ from bongsu.imports.library import Library, metadata
 from bongsu.policy.fault import quoted
 from bongsu.policy.scalar import read_number
 from bongsu.quantity import MINUTE, Duration, parse_duration, show_duration, show_number, show_share
-from bongsu.slo import Pair, Severity, pairs, reachable, reachable_factor
+from bongsu.slo import Pair, Severity, fitted, pairs, reachable, reachable_factor
 
 TIERS: dict[str, tuple[str, ...]] = {"page": ("major", "severe"), "ticket": ("minor", "info")}
 """Severity -> the tiers it may be; the first unless an annotation says otherwise."""
@@ -73,7 +72,8 @@ def _condition(form: Form | None, goal: Objective | None, base: Duration) -> tup
 
 def _table(goal: Objective, severity: Severity, base: Duration) -> list[Pair]:
     """The rows that a burn alert of this severity will watch, in whole base windows as the policy has them."""
-    return [replace(p, long=Duration(-(-p.long // base) * base)) for p in pairs(goal.window) if p.severity == severity]
+    table = (fitted(p, base, goal.every) for p in pairs(goal.window) if p.severity == severity)
+    return [p for p in table if p is not None]
 
 
 def _in_table(form: Form, threshold: Fraction, window: Duration, table: list[Pair], goal: Objective) -> None:

@@ -17,16 +17,16 @@ from bongsu.quantity import Duration, show_duration
 
 @dataclass(frozen=True)
 class Signal:
-    """A ratio in SQL; ``notes`` are the queries it was in its own document."""
+    """What is counted: its kind, and that kind's own settings (a ratio's ``bad``). ``notes`` are its queries."""
 
-    bad: str
-    total: str = ""
+    kind: str
+    own: tuple[tuple[str, str], ...]
     labels: tuple[str, ...] = ()
     origin: str = ""
     notes: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, str]:
-        found = {"kind": "ratio", "bad": quote(self.bad), "total": quote(self.total) if self.total else "",
+        found = {"kind": self.kind, **{key: quote(value) for key, value in self.own if value},
                  "labels": f"[{', '.join(self.labels)}]" if self.labels else "", "origin": self.origin}
         return {k: v for k, v in found.items() if v}
 
@@ -37,9 +37,19 @@ class Objective:
     target: Fraction
     window: Duration
     notes: tuple[str, ...] = ()
+    unit: str = ""
+    zone: str = ""
+    good: str = ""
+    every: Duration | None = None
+    nodata: str = ""
+    gate: str = ""
 
     def settings(self) -> dict[str, str]:
-        return {"signal": self.signal, "target": f"{decimal(self.target * 100)}%", "window": show_duration(self.window)}
+        found = {"signal": self.signal, "target": f"{decimal(self.target * 100)}%",
+                 "window": self.unit or show_duration(self.window), "time_zone": self.zone,
+                 "good": text(self.good) if self.good else "", "slice": show_duration(self.every) if self.every else "",
+                 "nodata": self.nodata, "gate": self.gate}
+        return {k: v for k, v in found.items() if v}
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,7 @@ class Draft:
     source: Source
     service: str = ""
     base: Duration | None = None
+    currency: str = ""
     notes: list[str] = field(default_factory=list)
     signals: dict[str, Signal] = field(default_factory=dict)
     objectives: dict[str, Objective] = field(default_factory=dict)
@@ -122,8 +133,9 @@ class Draft:
         yield from comments([*title, *self.notes])
         yield "bongsu: 1"
         yield f"service: {{name: {text(self.service)}}}"
-        if self.base:
-            yield f"settings: {{base_window: {show_duration(self.base)}}}"
+        common = {"base_window": show_duration(self.base) if self.base else "", "currency": self.currency}
+        if any(common.values()):
+            yield f"settings: {{{', '.join(f'{k}: {v}' for k, v in common.items() if v)}}}"
         for section, parts in self.sections().items():
             if parts:
                 yield f"{section}:"

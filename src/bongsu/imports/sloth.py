@@ -112,7 +112,7 @@ def _alerting(slo: Form, form: Form | None, name: str, queries: list[str]) -> tu
 
 def _annotations(own: Form) -> Form:
     """The annotations in the names that OpenSLO's have; one of ours that is unknown is a fault."""
-    known = {PREFIX + key: OURS + key for key in indicator.ANNOTATIONS}
+    known = {PREFIX + key: OURS + key for key in indicator.RATIO}
     for key, _ in own.node.entries:
         if key.text.startswith(PREFIX) and key.text not in known:
             own.source.fault(key, "an annotation that bongsu honours here (" + ", ".join(known) + ")",

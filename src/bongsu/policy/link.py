@@ -28,7 +28,7 @@ from bongsu.policy.setting import settings
 from bongsu.ports import Action, Sli
 from bongsu.quantity import Duration, Rate, show_duration, show_number, show_share
 from bongsu.response import Playbook
-from bongsu.slo import Objective, Pair, Severity, Slices, pairs, reachable, reachable_factor
+from bongsu.slo import MIN_BAD, Objective, Severity, Slices, fitted, pairs, reachable, reachable_factor
 
 APPROVER = "approver"
 """The role whose members may approve an override of the gate."""
@@ -229,11 +229,23 @@ class Linker:
         if objective is None:
             return None
         severity: Severity = "page" if decl.tier in ("severe", "major") else "ticket"
-        mine = tuple(self.fit(p) for p in pairs(objective.window) if p.severity == severity)
+        every = objective.slices.every if objective.slices else None
+        table = [p for p in pairs(objective.window) if p.severity == severity]
+        mine = tuple(filter(None, (fitted(p, self.base, every) for p in table)))
+        if not mine and table and every:
+            longest = max(p.long for p in table) // (MIN_BAD[severity] + 1)
+            self.reader.fault(at, f"an objective with slices that {severity} burn alerts see enough of "
+                              f"({show_duration(longest)} or less)", f"slices of {show_duration(every)}",
+                              "alert on the signal itself with 'when'")
+            return None
         if not mine:
             self.reader.fault(at, f"an objective with a window that {severity} burn alerts fit in",
                               f"{show_duration(objective.window)}", "they need two days or more, or less than one")
             return None
+        for pair in table:
+            if every and fitted(pair, self.base, every) is None:
+                self.note(at, f"{name}: slices of {show_duration(every)} are too long for a burn alert over "
+                              f"{show_duration(pair.long)}, which could never fire; it is left out")
         for pair in mine:
             factor = pair.factor(objective.window)
             if not reachable(factor, objective.target):
@@ -242,11 +254,6 @@ class Linker:
                               f"{show_number(most, 2)}x, so {show_number(factor, 2)}x over {show_duration(pair.long)} "
                               f"could never fire; {show_number(used, 2)}x is used instead")
         return Burn(objective, mine)
-
-    def fit(self, pair: Pair) -> Pair:
-        """Windows shorter than a base window would always be empty, so they are rounded up to whole ones."""
-        up = [Duration(-(-w // self.base) * self.base) for w in (pair.long, pair.short)]
-        return replace(pair, long=up[0], short=up[1])
 
     def note(self, trail: Trail, text: str) -> None:
         place = self.reader.nearest(trail).place
