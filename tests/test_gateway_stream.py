@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
+from bongsu.meter import NOTHING
 from bongsu.quantity import SECOND, Duration
 from bongsu.web.masking import Masking
 from bongsu.web.screen import Gate, Stopped, Track, screen
-from bongsu.web.sse import Events, Overlong
-from bongsu.web.stream import ChatStream
+from bongsu.web.sse import Events, Overlong, data_of
+from bongsu.web.surfaces.chat_stream import ChatReplies
 from gatewaykit import PII, SECRET, TOKENS, Mail, Word, chunk
 
 WORDS = st.sampled_from([
@@ -43,22 +44,31 @@ def masking() -> Masking:
 
 
 def streamed(guards: Sequence[Guard], pieces: Sequence[str],
-             made: Masking | None = None) -> tuple[str, ChatStream, bool]:
+             made: Masking | None = None) -> tuple[str, ChatReplies, bool]:
     """What a caller reads of a reply that came in these pieces, and whether it was blocked."""
-    out = ChatStream(guards, made or masking(), call="C1", asks_usage=False)
+    out = ChatReplies(guards, made or masking(), call="C1", asks_usage=False)
     said = ""
     try:
         for piece in pieces:
-            said += "".join(map(content, out.chunk(json.dumps(chunk(piece)).encode())))
-        said += "".join(map(content, out.chunk(json.dumps(chunk("", 0, "stop")).encode())))
+            said += "".join(map(content, fed(out, chunk(piece))))
+        said += "".join(map(content, fed(out, chunk("", 0, "stop"))))
         said += "".join(map(content, out.end()))
     except Stopped:
         return said, out, True
     return said, out, False
 
 
-def content(data: bytes) -> str:
-    return "".join(c["delta"].get("content") or "" for c in json.loads(data)["choices"])
+def fed(out: ChatReplies, said: Any) -> list[bytes]:
+    """What goes out for one chunk."""
+    return out.feed(b"data: " + json.dumps(said).encode())
+
+
+def loaded(block: bytes) -> Any:
+    return json.loads(data_of(block.removesuffix(b"\n\n")) or b"")
+
+
+def content(block: bytes) -> str:
+    return "".join(c["delta"].get("content") or "" for c in loaded(block)["choices"])
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])), min_size=1), CUTS,
@@ -72,7 +82,7 @@ def test_events_are_the_same_however_their_bytes_are_cut(datas: list[str], place
     for piece in cut(wire, places):
         got += events.feed(piece)
     got += events.end()
-    assert [g.decode() for g in got] == datas
+    assert [found.decode() for found in map(data_of, got) if found is not None] == datas
 
 
 def test_an_event_that_never_ends_is_refused_before_it_fills_the_memory() -> None:
@@ -101,10 +111,10 @@ def test_a_guarded_stream_reads_like_the_whole_reply_for_every_cutting(text: str
 
 @given(TEXTS, CUTS)
 def test_an_unguarded_stream_passes_every_byte(text: str, places: list[int]) -> None:
-    out = ChatStream([], Masking(TOKENS), call="C1", asks_usage=False)
+    out = ChatReplies([], Masking(TOKENS), call="C1", asks_usage=False)
     for piece in cut(text, places):
-        data = json.dumps(chunk(piece)).encode()
-        assert out.chunk(data) == [data]
+        block = b"data: " + json.dumps(chunk(piece)).encode()
+        assert out.feed(block) == [block + b"\n\n"]
     assert out.end() == []
 
 
@@ -119,7 +129,7 @@ def test_a_forbidden_word_is_never_out_in_any_cutting(text: str, places: list[in
     if blocked:
         assert len(said) <= text.index("zeus")
         assert text.startswith(said)
-        assert b"content_filter" in b"".join(out.blocked("No.", "secret"))
+        assert b"content_filter" in b"".join(out.blocked("No.", "secret", NOTHING))
     else:
         assert said == text
 
@@ -158,19 +168,19 @@ def test_the_real_masking_reads_the_same_for_every_cutting(text: str, places: li
 
 @given(TEXTS, TEXTS, CUTS)
 def test_choices_do_not_mix(one: str, two: str, places: list[int]) -> None:
-    out = ChatStream([PII], masking(), call="C1", asks_usage=False, choices=2)
+    out = ChatReplies([PII], masking(), call="C1", asks_usage=False, choices=2)
     said = ["", ""]
 
     def add(datas: list[bytes]) -> None:
         for data in datas:
-            for choice in json.loads(data)["choices"]:
+            for choice in loaded(data)["choices"]:
                 said[choice["index"]] += choice["delta"].get("content") or ""
 
     pieces = [cut(one, places), cut(two, places)]
     for i in range(max(map(len, pieces))):
         for index in (0, 1):
             if i < len(pieces[index]):
-                add(out.chunk(json.dumps(chunk(pieces[index][i], index)).encode()))
+                add(fed(out, chunk(pieces[index][i], index)))
     add(out.end())
     for index, text in enumerate((one, two)):
         assert said[index] == masking().for_caller(text, screen([PII], "output", [text]).spans[0])
@@ -193,16 +203,16 @@ def test_a_text_without_end_is_not_held_for_ever() -> None:
 
 
 def test_the_last_text_goes_out_before_the_reason_to_stop() -> None:
-    out = ChatStream([SECRET], Masking(TOKENS), call="C1", asks_usage=False)
-    assert out.chunk(json.dumps(chunk("ze")).encode()) == []
-    last = [json.loads(d)["choices"][0] for d in out.chunk(json.dumps(chunk("", 0, "stop")).encode())]
+    out = ChatReplies([SECRET], Masking(TOKENS), call="C1", asks_usage=False)
+    assert fed(out, chunk("ze")) == []
+    last = [loaded(d)["choices"][0] for d in fed(out, chunk("", 0, "stop"))]
     assert [(c["delta"].get("content"), c["finish_reason"]) for c in last] == [("ze", None), ("", "stop")]
 
 
 def test_a_word_split_over_two_texts_of_one_choice_is_two_texts() -> None:
     """Reasoning and reply are read apart: what each says alone is what counts."""
-    out = ChatStream([Guard("g", Word("zeus"), on=("output",))], Masking(TOKENS), call="C1", asks_usage=False)
-    out.chunk(json.dumps({"choices": [{"index": 0, "delta": {"reasoning_content": "ze"}}]}).encode())
-    out.chunk(json.dumps({"choices": [{"index": 0, "delta": {"content": "us"}}]}).encode())
+    out = ChatReplies([Guard("g", Word("zeus"), on=("output",))], Masking(TOKENS), call="C1", asks_usage=False)
+    fed(out, {"choices": [{"index": 0, "delta": {"reasoning_content": "ze"}}]})
+    fed(out, {"choices": [{"index": 0, "delta": {"content": "us"}}]})
     with pytest.raises(Stopped):
-        out.chunk(json.dumps({"choices": [{"index": 0, "delta": {"reasoning_content": "us"}}]}).encode())
+        fed(out, {"choices": [{"index": 0, "delta": {"reasoning_content": "us"}}]})

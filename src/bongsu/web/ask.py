@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from bongsu.web import errors
+from bongsu.web.asked import Asked, decode_object
 from bongsu.web.call import Call
-from bongsu.web.chat import Request, decode_reply
 from bongsu.web.errors import Fault, Header
 from bongsu.web.plan import RoutePlan, Target
-from bongsu.web.sse import Events, Overlong
-from bongsu.web.upstream import MOST, Flow, Overlarge, Reply, TimedOut, Transport, UpstreamError, whole
+from bongsu.web.sse import Events, Overlong, data_of
+from bongsu.web.upstream import MOST, Endpoint, Flow, Overlarge, Reply, TimedOut, Transport, UpstreamError, whole
 
 
 class Answer(NamedTuple):
@@ -52,10 +50,13 @@ def _after(headers: Sequence[Header]) -> int | None:
 class Asking:
     """One call's way through its route's chain."""
 
-    def __init__(self, transport: Transport, timer: Callable[[], int], call: Call, plan: RoutePlan, request: Request,
+    def __init__(self, transport: Transport, timer: Callable[[], int], call: Call, plan: RoutePlan, request: Asked,
                  extra: Mapping[str, str]) -> None:
         self._transport, self._timer, self._call = transport, timer, call
         self._plan, self._request, self._extra = plan, request, extra
+
+    def _at(self, target: Target) -> Endpoint:
+        return target.endpoint.at(self._call.surface.path)
 
     async def whole(self) -> Answer:
         """A reply, or the last fault."""
@@ -64,7 +65,7 @@ class Asking:
             self._call.trying(target)
             since = self._timer()
             try:
-                reply = await self._transport.send(target.endpoint, self._request.body(target.model), self._extra)
+                reply = await self._transport.send(self._at(target), self._request.body(target.model), self._extra)
             except UpstreamError as error:
                 fault = fault_of(error, self._call)
                 continue
@@ -73,7 +74,7 @@ class Asking:
             bad = errors.by_status(reply.status, _after(reply.headers), self._call.id)
             if bad is None and reply.status >= 400:
                 return Answer(target, reply, None)
-            found = None if bad else decode_reply(reply.body)
+            found = None if bad else self._call.surface.decode(reply.body)
             if found is not None:
                 return Answer(target, reply, found)
             fault = bad or errors.not_a_reply(self._call.id)
@@ -96,7 +97,7 @@ class Asking:
         raise fault
 
     async def _begin(self, target: Target) -> Open | Answer:
-        flow = await self._transport.stream(target.endpoint, self._request.body(target.model), self._extra)
+        flow = await self._transport.stream(self._at(target), self._request.body(target.model), self._extra)
         handed_on = False
         try:
             bad = errors.by_status(flow.status, _after(flow.headers), self._call.id)
@@ -113,17 +114,20 @@ class Asking:
                 flow.close()
 
     async def _first(self, events: Events, flow: Flow) -> list[bytes]:
-        """The first events; an error among them, or none at all, is the upstream's fault."""
+        """The first events, up to one with data; an error as the first, or none at all, is the upstream's fault."""
         found: list[bytes] = []
+        first: bytes | None = None
         try:
-            while not found:
+            while first is None:
                 data = await flow.piece()
-                found = events.feed(data) if data else events.end()
+                fresh = events.feed(data) if data else events.end()
+                first = next(filter(None, map(data_of, fresh)), None)
+                found += fresh
                 if not data:
                     break
         except Overlong:
-            found = []
-        if not found or is_error(found[0]):
+            first = None
+        if first is None or is_error(first):
             raise errors.not_a_reply(self._call.id)
         return found
 
@@ -132,8 +136,5 @@ def is_error(data: bytes) -> bool:
     """Whether an event is an error rather than a chunk."""
     if b'"error"' not in data:
         return False
-    try:
-        found = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return False
-    return isinstance(found, dict) and bool(found.get("error"))
+    found = decode_object(data)
+    return found is not None and (bool(found.get("error")) or found.get("type") == "error")

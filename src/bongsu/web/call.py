@@ -15,6 +15,7 @@ from bongsu.ports import Finding
 from bongsu.web.errors import ApiError, Header
 from bongsu.web.masking import KEPT, TAG, Masking
 from bongsu.web.plan import RoutePlan, Target
+from bongsu.web.surface import Surface
 
 _TAGS = {b"x-bongsu-tier": "tier", b"x-bongsu-group": "group", b"x-bongsu-environment": "environment",
          b"x-bongsu-prompt-version": "prompt_version", b"x-bongsu-conversation": "conversation",
@@ -38,14 +39,15 @@ class Call:
     """
 
     __slots__ = ("_clock", "_timer", "_waited", "at", "began", "facts", "id", "masking", "prompt", "reply",
-                 "request_id", "sealed", "started", "verdicts")
+                 "request_id", "sealed", "started", "surface", "verdicts")
 
-    def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking) -> None:
-        self.id, self.masking = id_, masking
+    def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
+                 surface: Surface) -> None:
+        self.id, self.masking, self.surface = id_, masking, surface
         self._clock, self.at = clock, clock()
         self._timer, self.began, self._waited = timer, timer(), 0
         self.sealed = self.started = False
-        self.facts: dict[str, Any] = {"id": id_}
+        self.facts: dict[str, Any] = {"id": id_, "operation": surface.operation}
         self.verdicts: tuple[Verdict, ...] = ()
         self.prompt: str | None = None
         self.reply: str | None = None

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 Header = tuple[bytes, bytes]
 
 
@@ -23,12 +21,14 @@ class ApiError(Exception):
         self.retry, self.after_s = retry, after_s
 
     def error(self) -> dict[str, Any]:
-        kind = "invalid_request_error" if self.status < 500 and self.status != 429 else "rate_limit_error" \
-            if self.status == 429 else "server_error"
-        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
 
-    def body(self) -> bytes:
-        return msgspec.json.encode(self.error())
+    @property
+    def kind(self) -> str:
+        """OpenAI's word for what sort of error it is."""
+        if self.status == 429:
+            return "rate_limit_error"
+        return "invalid_request_error" if self.status < 500 else "server_error"
 
     def headers(self) -> Sequence[Header]:
         out: list[Header] = []
@@ -85,6 +85,10 @@ def log_unavailable() -> ApiError:
                     "leave no record; try again later", retry=True, after_s=1)
 
 
+def filtered(guard: str, call: str) -> ApiError:
+    return ApiError(400, "content_filter", f"guard {guard!r} withholds this call; call {call}", retry=False)
+
+
 def unreadable(call: str) -> ApiError:
     return ApiError(502, "upstream_unreadable", f"the model's reply has a shape that guards cannot check; call {call}",
                     retry=False)
@@ -122,7 +126,7 @@ def no_upstream(call: str) -> Fault:
 
 
 def not_a_reply(call: str) -> Fault:
-    return Fault(502, "upstream_invalid", f"the model answered with something that is no chat completion; call {call}",
+    return Fault(502, "upstream_invalid", f"the model answered with something that is no reply of its API; call {call}",
                  retry=False)
 
 

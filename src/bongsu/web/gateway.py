@@ -16,14 +16,16 @@ from bongsu.policy.model import Policy
 from bongsu.ports import Spool
 from bongsu.tokens import Tokeniser
 from bongsu.web import errors, health
+from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
-from bongsu.web.chat import Request, encode
 from bongsu.web.errors import ApiError
 from bongsu.web.ledger import Ledger
 from bongsu.web.masking import Masking
 from bongsu.web.plan import Plans, Secrets, compile_plans, models
 from bongsu.web.serve import log_fault, outcome_of, refuse
 from bongsu.web.serve_stream import Streamed
+from bongsu.web.surface import Surface
+from bongsu.web.surfaces import PATHS, surface_of
 from bongsu.web.upstream import Transport
 from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, not_by_a_page
 
@@ -55,8 +57,9 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            if scope["path"] == "/v1/chat/completions" and scope["method"] == "POST":
-                await self._chat(scope, receive, send)
+            surface = surface_of(scope["path"])
+            if surface is not None and scope["method"] == "POST":
+                await self._serve(surface, scope, receive, send)
             else:
                 await self._other(scope, send)
         else:
@@ -98,7 +101,7 @@ class Gateway:
             self._plans = compile_plans(policy, snapshot.changes, self._secrets, self._plans.noted)
         self._snapshot = snapshot
 
-    # ---- everything but chat ----
+    # ---- everything but calls ----
 
     async def _other(self, scope: Scope, send: Send) -> None:
         path, method = scope["path"], scope["method"]
@@ -116,16 +119,16 @@ class Gateway:
             if found is None:
                 status, found = 404, errors.unknown_model().error()
         else:
-            known = path in (*health.ALIVE, *health.READY, "/v1/models", "/v1/chat/completions")
-            error = ApiError(405, "method_not_allowed", f"{path} takes another method") if known else \
-                ApiError(404, "not_found", "expected /v1/chat/completions, /v1/models or /health/readiness as the path")
+            known = path in (*health.ALIVE, *health.READY, "/v1/models") or surface_of(path) is not None
+            error = ApiError(405, "method_not_allowed", "this path takes another method") if known else ApiError(
+                404, "not_found", f"expected one of {', '.join(PATHS)}, /v1/models or /health/readiness as the path")
             status, found = error.status, error.error()
         await answer(send, status, (), encode(found))
 
-    # ---- chat ----
+    # ---- calls ----
 
-    async def _chat(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = Call(self._ids(), self._clock, self._timer, Masking(self._tokens))
+    async def _serve(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
+        call = Call(self._ids(), self._clock, self._timer, Masking(self._tokens), surface)
         watch: asyncio.Future[Any] | None = None
         task = asyncio.current_task()
         left = False
@@ -141,7 +144,7 @@ class Gateway:
             call.facts |= {"service": self._plans.policy.service.name, "policy": self._plans.policy.hash}
             call.tags(headers)
             body = await body_of(receive, self._max_body)
-            served = self._admit(call, await self.plans(), Request(body), headers, send)
+            served = self._admit(call, await self.plans(), surface.read(body), headers, send)
             watch = asyncio.ensure_future(receive())
             watch.add_done_callback(leave)
             await (served.stream() if served.request.stream else served.plain())
@@ -161,7 +164,7 @@ class Gateway:
                 watch.remove_done_callback(leave)
                 watch.cancel()
 
-    def _admit(self, call: Call, plans: Plans, request: Request, headers: Mapping[bytes, bytes],
+    def _admit(self, call: Call, plans: Plans, request: Asked, headers: Mapping[bytes, bytes],
                send: Send) -> Streamed:
         """Find the route; a closed policy with a broken log goes no further."""
         plan = plans.routes.get(request.model)
@@ -170,7 +173,7 @@ class Gateway:
         call.begin(plan, request.user, request.stream)
         if self.ledger.refuses(plans.policy):
             raise errors.log_unavailable()
-        extra = {"x-request-id": call.id}
+        extra = {"x-request-id": call.id, **call.surface.passed(headers)}
         if "trace" in call.facts:
             extra["traceparent"] = headers[b"traceparent"].decode()
         return Streamed(call, request, plan, plans.policy, self.ledger, self._transport, self._timer, send, extra)

@@ -88,18 +88,32 @@ class Masking:
         return None if self._aliases is None else Restorer(self._aliases, in_json if json else _plain)
 
 
+class Unwritable(Exception):
+    """Something of this kind would have to be replaced in a text that cannot be."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
 class Text:
-    """One text of a streamed reply: checked, then restored for the caller; a masked copy is kept."""
+    """One text of a streamed reply: checked, then restored for the caller; a masked copy is kept.
 
-    __slots__ = ("_gate", "_kept", "_masking", "_restorer", "_room")
+    One that is ``fixed`` is never rewritten; where it would have to be, ``Unwritable`` is raised.
+    """
 
-    def __init__(self, gate: Gate, masking: Masking, *, json: bool = False) -> None:
+    __slots__ = ("_fixed", "_gate", "_kept", "_masking", "_restorer", "_room")
+
+    def __init__(self, gate: Gate, masking: Masking, *, json: bool = False, fixed: bool = False) -> None:
         self._gate, self._masking, self._restorer = gate, masking, masking.restorer(json=json)
+        self._fixed = fixed
         self._kept: list[str] = []
         self._room = KEPT
 
     def feed(self, text: str, *, last: bool = False) -> str:
         freed = self._gate.feed(text, last=last)
+        if self._fixed and freed.spans:
+            raise Unwritable(freed.spans[0].kind)
         if self._room > 0:  # a reply without end must not fill the memory
             self._kept.append(self._masking.for_store(freed.text, freed.hidden))
             self._room -= len(self._kept[-1])

@@ -15,7 +15,7 @@ from bongsu.guard import Guard
 from bongsu.meter import Meter
 from bongsu.policy.model import Policy, Route, Upstream
 from bongsu.ports import Secret
-from bongsu.web.chat import encode
+from bongsu.web.asked import encode
 from bongsu.web.upstream import Endpoint
 
 log = logging.getLogger("bongsu.gateway")
@@ -27,7 +27,7 @@ _WARM = ("Warm-up: call +82 10-1234-5678, mail kim@example.com, card 4111 1111 1
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An upstream that can be called. ``model`` is its model's name as JSON."""
+    """An upstream that can be called, under its ``endpoint``. ``model`` is its model's name as JSON."""
 
     upstream: Upstream
     endpoint: Endpoint
@@ -97,7 +97,7 @@ def _noted(policy: Policy, problems: Sequence[str], known: frozenset[str]) -> fr
 
 def _target(upstream: Upstream, secrets: Secrets) -> Target:
     headers = {"authorization": f"Bearer {secrets(upstream.key).reveal()}"} if upstream.key else {}
-    endpoint = Endpoint(f"{upstream.url.rstrip('/')}/chat/completions", upstream.timeout / 1e6, headers)
+    endpoint = Endpoint(upstream.url.rstrip("/"), upstream.timeout / 1e6, headers)
     return Target(upstream, endpoint, encode(upstream.model), Meter(upstream.price) if upstream.price else None)
 
 
@@ -130,7 +130,7 @@ def _warm(guard: Guard) -> str:
 def _facts(policy: Policy, route: Route) -> dict[str, Any]:
     """Columns that are the same for every call of a route."""
     return {"service": policy.service.name, "environment": policy.service.environment, "region": policy.service.region,
-            "route": route.name, "prompt_version": route.prompt_version, "operation": "chat", "policy": policy.hash,
+            "route": route.name, "prompt_version": route.prompt_version, "policy": policy.hash,
             "currency": policy.currency}
 
 

@@ -1,4 +1,4 @@
-"""One chat call, served: checked, asked, checked again, written down, answered."""
+"""One call, served: checked, asked, checked again, written down, answered."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import Any
 
 from bongsu.allow import Allowing
 from bongsu.guard import Outcome
-from bongsu.meter import NOTHING, Meter, Usage, estimate, read_usage
+from bongsu.meter import NOTHING, Meter, Usage, estimate
 from bongsu.policy.model import Policy
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Asking
+from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
-from bongsu.web.chat import Request, drop_logprobs, encode, finish_of, refusal, reply_slots
 from bongsu.web.errors import ApiError, Fault, Header
 from bongsu.web.ledger import Ledger
 from bongsu.web.plan import RoutePlan
 from bongsu.web.screen import MOST, MOST_TEXTS, screen, unwritable
+from bongsu.web.surface import Blocked
 from bongsu.web.upstream import Transport
 from bongsu.web.wire import Send, answer
 
 log = logging.getLogger("bongsu.gateway")
-REPEATED = 16
-"""Most choices of a refusal."""
 
 
 class Served:
     """What serving one call needs; ``extra`` are headers for the upstream."""
 
-    def __init__(self, call: Call, request: Request, plan: RoutePlan, policy: Policy, ledger: Ledger,
+    def __init__(self, call: Call, request: Asked, plan: RoutePlan, policy: Policy, ledger: Ledger,
                  transport: Transport, timer: Callable[[], int], send: Send, extra: Mapping[str, str]) -> None:
         self.call, self.request, self.plan, self.policy = call, request, plan, policy
         self.ledger, self.send, self.timer = ledger, send, timer
         self.asking = Asking(transport, timer, call, plan, request, extra)
         self.allowing = Allowing(plan.allowed, call.at, call.masking.token) if plan.allowed else None
         self.noted = False
+        self.usage = NOTHING
         self.ready: list[bytes] = []
 
     # ---- before the model ----
@@ -79,23 +79,25 @@ class Served:
         if blocked is not None:
             self.call.blocked(blocked.by)
             self.call.used(NOTHING, self._first_meter())
-            await self.finish(200, self._refusal(blocked, "input", NOTHING), ())
+            await self.refused(blocked, "input", NOTHING, ())
             return
         got = await self.asking.whole()
         if got.found is None:
             await self.passed_on(got)
             return
-        body = self._checked(got, got.found)
-        await self.finish(200, body, got.reply.headers)
+        checked = self._checked(got, got.found)
+        if isinstance(checked, Outcome):
+            await self.refused(checked, "output", self.usage, got.reply.headers)
+            return
+        await self.finish(200, checked, got.reply.headers)
 
-    def _checked(self, got: Answer, found: dict[str, Any]) -> bytes:
-        """The reply as the caller gets it."""
+    def _checked(self, got: Answer, found: dict[str, Any]) -> bytes | Outcome:
+        """The reply as the caller gets it; the outcome if a guard withholds it."""
         call, masking = self.call, self.call.masking
-        slots = reply_slots(found)
-        usage = read_usage(found.get("usage")) or estimate(self.request.chars(), sum(len(s.text) for s in slots or ()))
+        slots, told = call.surface.texts(found), call.surface.told(found)
+        usage = self.usage = told.usage or estimate(self.request.chars(), sum(len(s.text) for s in slots or ()))
         call.used(usage, got.target.meter)
-        call.facts.update(model=_text(found.get("model")) or call.facts["model"], response_id=_text(found.get("id")),
-                          finish_reason=finish_of(found))
+        call.facts.update(model=told.model or call.facts["model"], response_id=told.id, finish_reason=told.finish)
         call.ended("ok", 200)
         if not self.plan.after and not masking.active:
             return got.reply.body
@@ -110,22 +112,26 @@ class Served:
             raise errors.guard_unavailable(seen.outcome.failed, call.id)
         if seen.outcome.act == "block":
             call.blocked(seen.outcome.by, sum(map(len, texts)))
-            return self._refusal(seen.outcome, "output", usage)
+            return seen.outcome
         new = [masking.for_caller(t, f, json=s.json) for s, t, f in zip(slots, texts, seen.spans, strict=True)]
         if new == texts:
             return got.reply.body
         for slot, text in zip(slots, new, strict=True):
             slot.put(text)
-        drop_logprobs(found)
-        return encode(found)
+        return call.surface.rewritten(found, masking)
 
-    def _refusal(self, outcome: Outcome, on: str, usage: Usage) -> bytes:
+    async def refused(self, outcome: Outcome, on: str, usage: Usage, upstream: Sequence[Header]) -> None:
+        """Answer what a guard has ended: as a reply where the API has a form for that, else as an error."""
         call = self.call
-        return encode(refusal(call.id, call.at // 1_000_000, self.request.model, self.sentence(outcome),
-                              outcome.by, on, self.choices(), usage.reply()))
-
-    def choices(self) -> int:
-        return min(self.request.n, REPEATED)
+        said = call.surface.refusal(self.request, Blocked(call.id, call.at // 1_000_000, self.sentence(outcome),
+                                                          outcome.by, on, usage))
+        if said is not None:
+            await self.finish(200, encode(said), upstream)
+            return
+        error = errors.filtered(outcome.by, call.id)
+        call.facts["status"] = error.status
+        body = encode(call.surface.error(error, call.id))
+        await self.finish(error.status, body, upstream, error.headers())
 
     def _first_meter(self) -> Meter | None:
         return self.plan.chain[0].meter if self.plan.chain else None
@@ -138,13 +144,13 @@ class Served:
 
     # ---- the end ----
 
-    async def finish(self, status: int, body: bytes, upstream: Sequence[Header]) -> None:
+    async def finish(self, status: int, body: bytes, upstream: Sequence[Header], more: Sequence[Header] = ()) -> None:
         """Write the fact, then answer."""
         if not await self.ledger.keep(self.call.seal(), self.policy):
             await refuse(self.send, self.call, errors.log_unavailable())
             return
         self.call.started = True
-        await answer(self.send, status, self.call.headers(upstream), body)
+        await answer(self.send, status, [*self.call.headers(upstream), *more], body)
 
 
 async def refuse(send: Send, call: Call, error: ApiError) -> None:
@@ -152,7 +158,7 @@ async def refuse(send: Send, call: Call, error: ApiError) -> None:
     if call.started:
         return
     call.started = True
-    await answer(send, error.status, [*call.headers(), *error.headers()], error.body())
+    await answer(send, error.status, [*call.headers(), *error.headers()], encode(call.surface.error(error, call.id)))
 
 
 def log_fault(call: Call, error: Exception) -> None:
@@ -163,7 +169,3 @@ def log_fault(call: Call, error: Exception) -> None:
 
 def outcome_of(error: ApiError) -> str:
     return error.outcome if isinstance(error, Fault) else "error" if error.status == 500 else "refused"
-
-
-def _text(value: Any) -> str:
-    return value[:256] if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""One streamed chat call: what is checked goes out at once, the fact is written before the last chunk."""
+"""One streamed call: what is checked goes out at once, the fact is written before the last chunk."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import asyncio
 from bongsu.meter import NOTHING, Usage, estimate
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Open, fault_of
-from bongsu.web.chat import encode
 from bongsu.web.errors import ApiError
+from bongsu.web.replies import Broken, Replies, Unreadable
 from bongsu.web.screen import Stopped
 from bongsu.web.serve import Served, log_fault, outcome_of
 from bongsu.web.sse import Overlong
-from bongsu.web.stream import Broken, ChatStream, Unreadable
 from bongsu.web.upstream import UpstreamError
-from bongsu.web.wire import DONE, begin_stream, frame, piece
+from bongsu.web.wire import begin_stream, piece
 
 
 class Streamed(Served):
@@ -27,7 +26,8 @@ class Streamed(Served):
             out.head(self.call.at // 1_000_000, self.request.model)
             self.call.blocked(blocked.by)
             self.call.used(NOTHING, self._first_meter())
-            await self._last([*out.blocked(self.sentence(blocked), blocked.by), *out.usage_chunk(NOTHING)])
+            said = out.blocked(self.sentence(blocked), blocked.by, NOTHING)
+            await self._last(out, [*said, *out.usage_event(NOTHING)])
             return
         got = await self.asking.stream()
         if isinstance(got, Answer):
@@ -46,23 +46,22 @@ class Streamed(Served):
         finally:
             got.flow.close()
 
-    async def _broke(self, got: Open, out: ChatStream, error: ApiError) -> None:
+    async def _broke(self, got: Open, out: Replies, error: ApiError) -> None:
         """End with an error: a plain answer if nothing was sent yet, else an error event and the end."""
         self._note(got, out)
         if self.call.sealed or not (self.call.started or self.ready):
             raise error
         self.call.ended(outcome_of(error), 200, error.code)
-        await self._last([encode(error.error())])
+        await self._last(out, out.broken(error))
 
-    def _replies(self) -> ChatStream:
-        return ChatStream(self.plan.after, self.call.masking, call=self.call.id, asks_usage=self.request.asks_usage,
-                          choices=self.choices(), allowing=self.allowing)
+    def _replies(self) -> Replies:
+        return self.call.surface.replies(self.request, self.plan.after, self.call.masking, self.call.id, self.allowing)
 
-    async def _flow(self, got: Open, out: ChatStream) -> None:
+    async def _flow(self, got: Open, out: Replies) -> None:
         """From the first event to the last."""
         try:
-            done = await self._pump(got, out)
-            if not done and not out.finished:
+            await self._pump(got, out)
+            if not out.done and not out.finished:
                 raise errors.unreachable(self.call.id)
             rest = out.end()
         except Stopped as stopped:
@@ -71,8 +70,9 @@ class Streamed(Served):
             got.flow.close()
             self._note(got, out)
             self.call.blocked(stopped.outcome.by, out.withheld)
-            tail = out.blocked(self.sentence(stopped.outcome), stopped.outcome.by)
-            await self._last([*tail, *out.usage_chunk(self._usage(out))])
+            usage = self._usage(out)
+            tail = out.blocked(self.sentence(stopped.outcome), stopped.outcome.by, usage)
+            await self._last(out, [*tail, *out.usage_event(usage)])
             return
         except UpstreamError as error:
             raise fault_of(error, self.call) from error
@@ -82,25 +82,23 @@ class Streamed(Served):
             raise errors.unreadable(self.call.id) from error
         self._note(got, out)
         self.call.ended("ok", 200)
-        await self._last([*rest, *out.usage_chunk(self._usage(out))])
+        await self._last(out, [*rest, *out.usage_event(self._usage(out))])
 
-    async def _pump(self, got: Open, out: ChatStream) -> bool:
-        """Pass pieces on until the model is done; whether it said so."""
+    async def _pump(self, got: Open, out: Replies) -> None:
+        """Pass pieces on until the model is done."""
         events, ended = got.first, False
         while True:
-            done = False
-            for data in events:
-                if data == b"[DONE]":
-                    done = True
+            for block in events:
+                self.ready += out.feed(block)
+                if out.done:
                     break
-                self.ready += [frame(chunk) for chunk in out.chunk(data)]
             if self.ready:
                 await self._begin()
                 self.call.first_token()
                 ready, self.ready = self.ready, []
                 await piece(self.send, ready)
-            if done or ended:
-                return done
+            if out.done or ended:
+                return
             since = self.timer()
             data = await got.flow.piece()
             self.call.waited(since)
@@ -112,10 +110,10 @@ class Streamed(Served):
             self.call.started = True
             await begin_stream(self.send, self.call.headers())
 
-    def _usage(self, out: ChatStream) -> Usage:
+    def _usage(self, out: Replies) -> Usage:
         return out.usage or estimate(self.request.chars(), out.chars)
 
-    def _note(self, got: Open, out: ChatStream) -> None:
+    def _note(self, got: Open, out: Replies) -> None:
         """What the stream told, for the event."""
         call = self.call
         if self.noted:
@@ -127,13 +125,13 @@ class Streamed(Served):
         call.found(out.outcome().verdicts, *out.counts())
         call.reply = out.kept()
 
-    async def _last(self, chunks: list[bytes]) -> None:
+    async def _last(self, out: Replies, events: list[bytes]) -> None:
         """Write the fact, then send the end."""
         kept = await self.ledger.keep(self.call.seal(), self.policy)
         if not kept:
             error = errors.log_unavailable()
             if not self.call.started:
                 raise error
-            self.ready, chunks = [], [encode(error.error())]
+            self.ready, events = [], out.broken(error)
         await self._begin()
-        await piece(self.send, [*self.ready, *map(frame, chunks), DONE], last=True)
+        await piece(self.send, [*self.ready, *events, out.closing], last=True)

@@ -1,4 +1,4 @@
-"""Server-sent events over any cutting of their bytes: the data of each event, whole."""
+"""Server-sent events over any cutting of their bytes: each event, whole."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ class Overlong(Exception):
 
 
 class Events:
-    """Bytes in, data of complete events out. A line may end in LF, CRLF or CR, and a cut may fall anywhere.
+    """Bytes in, complete events out, each without the blank line that ends it. A line may end in LF, CRLF or CR (it
+    comes out with LF), and a cut may fall anywhere.
 
     >>> events = Events()
     >>> events.feed(b'data: {"a":1}\\r'), events.feed(b'\\n\\r\\ndata: [DO'), events.feed(b'NE]'), events.end()
-    ([], [b'{"a":1}'], [], [b'[DONE]'])
+    ([], [b'data: {"a":1}'], [], [b'data: [DONE]'])
     """
 
     __slots__ = ("_rest", "_return")
@@ -33,13 +34,12 @@ class Events:
             self._rest = rest
             return []
         *blocks, self._rest = rest.split(b"\n\n")
-        return [found for found in map(_data, blocks) if found is not None]
+        return blocks
 
     def end(self) -> list[bytes]:
-        """What an unfinished last event holds: some servers do not end it."""
-        rest, self._rest = self._rest, b""
-        found = _data(rest)
-        return [found] if found is not None else []
+        """An unfinished last event: some servers do not end it."""
+        rest, self._rest = self._rest.rstrip(b"\n"), b""
+        return [rest] if rest else []
 
     def _plain(self, data: bytes) -> bytes:
         """With LF as the only line end; an LF that follows a CR of the piece before is part of that line end."""
@@ -49,7 +49,12 @@ class Events:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def _data(block: bytes) -> bytes | None:
+def data_of(block: bytes) -> bytes | None:
+    """The data of an event; None where it has none, as a comment.
+
+    >>> data_of(b"event: x\\ndata: 1\\ndata:2"), data_of(b": still here")
+    (b'1\\n2', None)
+    """
     if block.startswith(b"data: ") and b"\n" not in block:
         return block[6:]
     lines = [line[5:].removeprefix(b" ") for line in block.split(b"\n") if line.startswith(b"data:")]

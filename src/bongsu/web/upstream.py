@@ -7,7 +7,7 @@ texts name no address.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -45,6 +45,10 @@ class Endpoint:
     url: str
     timeout_s: float
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+
+    def at(self, path: str) -> Endpoint:
+        """A place under this one."""
+        return replace(self, url=self.url + path) if path else self
 
 
 @dataclass(frozen=True, slots=True)

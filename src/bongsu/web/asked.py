@@ -1,0 +1,101 @@
+"""What a request asks, whatever its API: the part that all of them share.
+
+Only what must be known is decoded; every other field of a request goes on byte for byte. Fields that a guard has read
+are written again from what it read, so that no second key of the same name can hide from it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import msgspec
+
+from bongsu.web.errors import malformed, missing, wrong
+from bongsu.web.slots import Slot
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_any = msgspec.json.Decoder()
+encode = msgspec.json.Encoder().encode
+UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What decoding raises."""
+
+
+def decode(data: bytes | msgspec.Raw) -> Any:
+    """JSON as it is. Raises one of ``UNREADABLE``."""
+    return _any.decode(data)
+
+
+def decode_object(body: bytes) -> dict[str, Any] | None:
+    """A JSON object, or None where it is something else."""
+    try:
+        found = _any.decode(body)
+    except UNREADABLE:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+class Asked(ABC):
+    """A request. ``needs`` names the field without which it asks nothing; ``said`` is how many of the slots are of the
+    conversation (the others stand beside it) and is known once they were read."""
+
+    __slots__ = ("changed", "fields", "model", "said", "stream", "user")
+    needs: ClassVar[tuple[str, str]]
+    names_user: ClassVar[tuple[str, ...]] = ("user", "safety_identifier")
+
+    def __init__(self, body: bytes) -> None:
+        try:
+            self.fields: dict[str, msgspec.Raw] = _fields.decode(body)
+        except UNREADABLE as error:
+            raise malformed(str(error)) from None
+        self.model: str = self.read("model", str, "the name of a route", required=True)
+        if self.needs[0] not in self.fields:
+            raise missing(*self.needs)
+        self.stream: bool = self.read("stream", bool, "true or false") or False
+        self.user = self._user()
+        self.changed: dict[str, Any] = {}
+        self.said = 0
+
+    def _user(self) -> str:
+        return next(filter(None, (self.read(name, str, "a text") for name in self.names_user)), "")
+
+    def read(self, name: str, kind: type | tuple[type, ...], expected: str, *, required: bool = False) -> Any:
+        """A field's value; None where it is not there, or null."""
+        raw = self.fields.get(name)
+        if raw is None:
+            if required:
+                raise missing(name, expected)
+            return None
+        try:
+            value = _any.decode(raw)
+        except UNREADABLE as error:
+            raise malformed(f"{name}: {error}") from None
+        if value is None and not required:
+            return None
+        if not isinstance(value, kind):
+            raise wrong(name, expected, type(value).__name__)
+        return value
+
+    def take(self, *names: str) -> dict[str, Any]:
+        """Fields, as far as they are there, to be written again from what is read now."""
+        found = {name: self.read(name, object, "") for name in names if name in self.fields}
+        self.changed |= found
+        return found
+
+    @abstractmethod
+    def slots(self) -> list[Slot]:
+        """Every text that a model will read."""
+
+    def body(self, model: bytes) -> bytes:
+        """The request as sent on: ``model`` (JSON) is the upstream's."""
+        return encode({**self.fields, **self.changed, "model": msgspec.Raw(model)})
+
+    def name_user(self, token: str) -> None:
+        """Send ``token`` on in place of whatever named the person."""
+        for name in self.names_user:
+            if name in self.fields:
+                self.fields[name] = msgspec.Raw(encode(token))
+
+    def chars(self) -> int:
+        """How long it is, for an estimate."""
+        return len(bytes(self.fields[self.needs[0]]))

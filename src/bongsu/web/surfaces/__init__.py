@@ -1,0 +1,14 @@
+"""The APIs that callers speak to the gateway: each a file, and a line of this table."""
+
+from __future__ import annotations
+
+from bongsu.web.surface import Surface
+from bongsu.web.surfaces.chat import Chat
+
+SURFACES: tuple[Surface, ...] = (Chat(),)
+_BY_PATH = {f"/v1{surface.path}": surface for surface in SURFACES}
+PATHS = tuple(_BY_PATH)
+
+
+def surface_of(path: str) -> Surface | None:
+    return _BY_PATH.get(path)

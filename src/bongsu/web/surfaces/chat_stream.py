@@ -1,0 +1,128 @@
+"""A streamed chat completion: chunks, each with a piece of some texts of some choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bongsu.allow import Allowing
+from bongsu.guard import Guard
+from bongsu.web.masking import Masking
+from bongsu.web.replies import Unreadable
+from bongsu.web.surfaces.choices import ChoiceReplies, number
+
+_PLAIN = frozenset(("role", "type", "id"))
+_CALLS = {"function": "arguments", "custom": "input"}
+"""Kinds of tool calls, and what of them is a text."""
+
+
+class ChatReplies(ChoiceReplies):
+    """Chunks whose choices have a ``delta``.
+
+    The name of a tool call goes out whole, with the first of its arguments or when the next call begins: clients take a
+    name from one chunk, and nobody can tell before that it is all there.
+    """
+
+    noun, id_begins, nothing = "chat.completion.chunk", "chatcmpl", {"delta": {}}
+
+    def __init__(self, guards: Sequence[Guard], masking: Masking, *, call: str, asks_usage: bool, choices: int = 1,
+                 allowing: Allowing | None = None) -> None:
+        super().__init__(guards, masking, call=call, asks_usage=asks_usage, choices=choices, allowing=allowing)
+        self._named: dict[tuple[int, str, int], dict[str, Any]] = {}
+
+    def said(self, choice: dict[str, Any]) -> str:
+        delta = choice.get("delta")
+        content = delta.get("content") if isinstance(delta, dict) else None
+        return content if isinstance(content, str) else ""
+
+    def piece(self, index: int, choice: dict[str, Any]) -> bool:
+        delta = choice.get("delta")
+        if delta is None:
+            delta = choice["delta"] = {}
+        if not isinstance(delta, dict):
+            raise Unreadable
+        left = "role" in delta
+        for key, value in delta.items():
+            if key in _PLAIN or value is None or value == []:
+                continue
+            if isinstance(value, str):
+                delta[key] = self._pass((index, key, 0), value)
+                left = left or bool(delta[key])
+            elif key == "tool_calls" and isinstance(value, list):
+                delta[key] = [call for found in value for call in self._call_of(index, key, found)]
+                left = left or bool(delta[key])
+            elif key == "function_call" and isinstance(value, dict):
+                whole = self._call_of(index, key, {"function": value})
+                delta[key] = whole[0]["function"] if whole else None
+                left = left or bool(whole)
+            elif self.tracks and key != "annotations":
+                raise Unreadable
+            else:
+                left = True
+        return left
+
+    # ---- tool calls ----
+
+    def _call_of(self, index: int, key: str, call: Any) -> list[dict[str, Any]]:
+        """A piece of a tool call, checked; what went before it and is whole now; nothing while its name may go on."""
+        if not isinstance(call, dict):
+            raise Unreadable
+        at = (index, key, number(call))
+        out = [whole for other in [c for c in self._named if c[0] == index and c != at] for whole in self._whole(other)]
+        kinds = [kind for kind in _CALLS if isinstance(call.get(kind), dict)]
+        waiting = self._named.get(at)
+        if len(kinds) > 1 or (waiting is not None and not all(kind in waiting for kind in kinds)):
+            raise Unreadable
+        kind = kinds[0] if kinds else ""
+        box: dict[str, Any] = call.get(kind) or {}
+        if isinstance(box.get("name"), str):
+            if waiting is None:
+                waiting = self._named[at] = {**call, kind: {**box, "name": ""}}
+            waiting[kind] = {**waiting[kind], **box, "name": waiting[kind]["name"] + box["name"]}
+            if not box.get(_CALLS[kind]):
+                return out
+            call, box = waiting, waiting[kind]
+        elif waiting is not None:
+            box = {**waiting[kind], **box} if kind else box
+            call = {**waiting, **call, **({kind: box} if kind else {})}
+        if at in self._named:
+            del self._named[at]
+            self._name(at, box)
+        if kind and isinstance(box.get(_CALLS[kind]), str):
+            name = "custom" if kind == "custom" else key
+            box[_CALLS[kind]] = self._pass((index, name, at[2]), box[_CALLS[kind]], json=kind == "function")
+        return [*out, call]
+
+    def _name(self, at: tuple[int, str, int], box: dict[str, Any]) -> None:
+        if isinstance(box.get("name"), str):
+            box["name"] = self.name((at[0], f"{at[1]}.name", at[2]), box["name"])
+
+    def _whole(self, at: tuple[int, str, int]) -> list[dict[str, Any]]:
+        """A call whose name was waiting and has no more of it."""
+        call = self._named.pop(at)
+        self._name(at, next(call[kind] for kind in _CALLS if isinstance(call.get(kind), dict)))
+        return [call]
+
+    # ---- out ----
+
+    def flush(self, index: int) -> list[bytes]:
+        out = []
+        for at in [c for c in self._named if c[0] == index]:
+            [call] = self._whole(at)
+            out.append(self.chunk(index, {"delta": {at[1]: call["function"] if at[1] == "function_call" else [call]}}))
+        for channel in [c for c in self._texts if c[0] == index]:
+            rest = self._pass(channel, "", last=True)
+            if rest:
+                out.append(self.chunk(index, {"delta": _rest(str(channel[1]), channel[2], rest)}))
+        return out
+
+    def saying(self, sentence: str) -> dict[str, Any]:
+        return {"delta": {"role": "assistant", "content": sentence, "refusal": sentence}}
+
+
+def _rest(key: str, which: Any, rest: str) -> dict[str, Any]:
+    if key == "tool_calls":
+        return {key: [{"index": which, "function": {"arguments": rest}}]}
+    if key == "custom":
+        return {"tool_calls": [{"index": which, "custom": {"input": rest}}]}
+    return {key: {"arguments": rest}} if key == "function_call" else {key: rest}

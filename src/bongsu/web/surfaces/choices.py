@@ -1,0 +1,185 @@
+"""Streams of choices, as OpenAI's chat and text completions send them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from bongsu.allow import Allowing
+from bongsu.guard import Guard
+from bongsu.meter import Usage, read_usage
+from bongsu.web.asked import encode
+from bongsu.web.errors import ApiError
+from bongsu.web.masking import Masking
+from bongsu.web.replies import END, Broken, Replies, Unreadable
+from bongsu.web.wire import DONE, frame
+
+
+def annotation(guard: str) -> dict[str, Any]:
+    """Which guard filtered, in Azure's shape; never what it saw."""
+    return {guard: {"filtered": True, "detected": True}}
+
+
+class ChoiceReplies(Replies):
+    """What streams of choices have in common: chunks with a list of them, one reason each, usage apart, ``[DONE]``."""
+
+    closing = DONE
+    noun: ClassVar[str]
+    id_begins: ClassVar[str]
+    nothing: ClassVar[dict[str, Any]]
+    """A piece of a choice that says nothing."""
+
+    def __init__(self, guards: Sequence[Guard], masking: Masking, *, call: str, asks_usage: bool, choices: int = 1,
+                 allowing: Allowing | None = None) -> None:
+        super().__init__(guards, masking, call=call, allowing=allowing)
+        self.over: set[int] = set()
+        self._seen = set(range(choices))
+        self._asks_usage = asks_usage
+        self._top: dict[str, Any] = {}
+        self._started = False
+        self._usage_block: bytes | None = None
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.over)
+
+    # ---- in ----
+
+    def event(self, block: bytes, data: bytes) -> list[bytes]:
+        if data == b"[DONE]":
+            self.done = True
+            return []
+        chunk = self.read(data)
+        if chunk is None or not isinstance(chunk.get("choices", []), list):
+            if self.changes:
+                raise Unreadable
+            return [block + END]
+        if chunk.get("error"):
+            raise Broken
+        self._note(chunk)
+        choices = chunk.get("choices")
+        if not choices:
+            return self._without_choices(chunk, block)
+        if not self.changes:
+            self._count(choices)
+            return [block + END if chunk.get("usage") is None else frame(encode({**chunk, "usage": None}))]
+        out = self._changed(chunk, choices)
+        self._started = self._spoke
+        return out
+
+    def _note(self, chunk: dict[str, Any]) -> None:
+        usage = read_usage(chunk.get("usage"))
+        if usage is not None:
+            self.usage = usage
+        if not self._top:
+            self._top = {k: chunk[k] for k in ("id", "object", "created", "model", "system_fingerprint") if k in chunk}
+            self.model, self.response_id = str(chunk.get("model") or "")[:256], str(chunk.get("id") or "")[:256]
+
+    def _without_choices(self, chunk: dict[str, Any], block: bytes) -> list[bytes]:
+        """The usage chunk waits for the end, so that it follows the last text; other empty ones pass."""
+        if chunk.get("usage") is None:
+            return [block + END]
+        self._usage_block = block + END
+        return []
+
+    def _count(self, choices: list[Any]) -> None:
+        for choice in choices:
+            if not isinstance(choice, dict):
+                continue
+            said = self.said(choice)
+            if said:
+                self.chars += len(said)
+                self._started = True
+            if isinstance(choice.get("finish_reason"), str):
+                self._finish(choice, number(choice))
+
+    def _finish(self, choice: dict[str, Any], index: int) -> None:
+        self.finish_reason = self.finish_reason or choice["finish_reason"][:64]
+        self.over.add(index)
+
+    # ---- through the gates ----
+
+    def _changed(self, chunk: dict[str, Any], choices: list[Any]) -> list[bytes]:
+        before: list[bytes] = []
+        kept = []
+        for choice in choices:
+            if not isinstance(choice, dict):
+                raise Unreadable
+            index = number(choice)
+            self._seen.add(index)
+            last = isinstance(choice.get("finish_reason"), str)
+            full = self.piece(index, choice)
+            if choice.get("logprobs") is not None:
+                choice["logprobs"] = None
+            if last:  # only now is the choice finished: the last of its text may still be blocked
+                before += self.flush(index)
+                self._finish(choice, index)
+            if full or last:
+                kept.append(choice)
+        if not kept:
+            return before
+        if not self._asks_usage:
+            chunk.pop("usage", None)
+        elif chunk.get("usage") is not None:  # it is sent once, at the end
+            chunk["usage"] = None
+        chunk["choices"] = kept
+        return [*before, frame(encode(chunk))]
+
+    @abstractmethod
+    def said(self, choice: dict[str, Any]) -> str:
+        """The text of a choice that is counted where nobody reads it."""
+
+    @abstractmethod
+    def piece(self, index: int, choice: dict[str, Any]) -> bool:
+        """Pass every text of a choice through its gate; False where nothing of it is left to send."""
+
+    @abstractmethod
+    def flush(self, index: int) -> list[bytes]:
+        """What still waited in the texts of a choice, each as a chunk of its own."""
+
+    # ---- out ----
+
+    def end(self) -> list[bytes]:
+        return [data for index in sorted(self._seen) for data in self.flush(index)]
+
+    def usage_event(self, usage: Usage) -> list[bytes]:
+        """The model's own words, or an estimate."""
+        if not self._asks_usage:
+            return []
+        return [self._usage_block or frame(encode({**self._head(), "choices": [], "usage": usage.reply()}))]
+
+    def blocked(self, sentence: str, guard: str, usage: Usage) -> list[bytes]:  # noqa: ARG002
+        """A reason for every choice."""
+        out = []
+        for index in sorted(self._seen - self.over):
+            if not self._started:
+                out.append(self.chunk(index, self.saying(sentence)))
+            out.append(self.chunk(index, self.nothing, "content_filter", content_filter_results=annotation(guard)))
+        self.finish_reason = "content_filter"
+        return out
+
+    @abstractmethod
+    def saying(self, sentence: str) -> dict[str, Any]:
+        """A refusal as a piece of a choice."""
+
+    def broken(self, error: ApiError) -> list[bytes]:
+        return [frame(encode(error.error()))]
+
+    def chunk(self, index: int, said: dict[str, Any], reason: str | None = None, **more: Any) -> bytes:
+        choice = {"index": index, **said, "finish_reason": reason, **more}
+        return frame(encode({**self._head(), "choices": [choice]}))
+
+    def _head(self) -> dict[str, Any]:
+        return self._top or {"id": f"{self.id_begins}-{self._call}", "object": self.noun}
+
+    def head(self, created: int, model: str) -> None:
+        self._top = {**self._head(), "created": created, "model": model}
+
+
+def number(found: dict[str, Any]) -> int:
+    """The ``index`` of a choice or a call."""
+    index = found.get("index") or 0
+    if not isinstance(index, int):
+        raise Unreadable
+    return index
