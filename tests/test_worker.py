@@ -200,13 +200,13 @@ def test_two_workers_and_a_killed_one_give_each_step_one_outcome(tmp_path: Path)
 
 def test_an_error_of_the_state_stops_the_worker_loudly(tmp_path: Path) -> None:
     class Full:
-        def claim_due(self, now: int, limit: int, owner: str = "") -> list[Any]:
+        def claim_due(self, now: int, limit: int, owner: str = "", ordinary: int | None = None) -> list[Any]:
             raise OSError("disk full")
 
         def settle(self, ended: Any, now: int) -> list[bool]:
             return []
 
-        def next_due(self) -> int | None:
+        def next_due(self, least: int = 0) -> int | None:
             return None
     with pytest.raises(ExceptionGroup) as caught:
         asyncio.run(Worker(Full(), resolve, Outbox(), Clock(), "one").run())

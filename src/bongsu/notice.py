@@ -169,7 +169,8 @@ def plan(manners: Manners, service: str, alarms: Sequence[Alarm], book: Book, as
         more = manners.escalate.to if manners.escalate and late else ()
         for channel in dict.fromkeys((*alarm.to, *more)):
             groups.setdefault((channel, group_key(manners, service, alarm)), []).append(alarm)
-    tick = _Tick(manners, service, alarms, asked, now, escalation)
+    active = frozenset(alarm.instance for alarm in alarms)
+    tick = _Tick(manners, service, active, _pages(alarms), asked, now, escalation)
     after, tells = dict(book), list[Tell]()
     for place in sorted(groups.keys() | {place for place, told in book.items() if told.look_at is not None}):
         told, tell = tick.look(book.get(place, Told(*place)), groups.get(place, []))
@@ -189,13 +190,24 @@ def _escalation(manners: Manners, alarms: Iterable[Alarm], book: Book) -> dict[I
     return {instance: told + manners.escalate.after for instance, told in first.items()}
 
 
+def _pages(alarms: Iterable[Alarm]) -> dict[str, list[str]]:
+    """Subject -> the names of the alerts about it that page; all of them under the empty text."""
+    found: dict[str, dict[str, None]] = {}
+    for alarm in alarms:
+        if alarm.tier in PAGES:
+            for about in ("", alarm.subject):
+                found.setdefault(about, {})[f"alert {alarm.alert}"] = None
+    return {about: list(names) for about, names in found.items()}
+
+
 @dataclass(frozen=True)
 class _Tick:
-    """What all groups have in common at one moment."""
+    """What all groups have in common at one moment: found once, since there may be ten thousand groups."""
 
     manners: Manners
     service: str
-    alarms: Sequence[Alarm]
+    active: frozenset[Instance]
+    pages: Mapping[str, list[str]]
     asked: Asked
     now: int
     escalation: Mapping[Instance, int]
@@ -249,8 +261,7 @@ class _Tick:
 
     def ended(self, told: Told) -> tuple[Known, ...]:
         """What the channel believes to be so, and is not so any more."""
-        active = {alarm.instance for alarm in self.alarms}
-        return tuple(one for one in told.firing if one.instance not in active)
+        return tuple(one for one in told.firing if one.instance not in self.active)
 
     def why(self, told: Told, open_: Sequence[Alarm], ended: Sequence[Known], looks: bool) -> Why | None:
         """First, new, all over, partly over, repeat: the first that holds."""
@@ -293,12 +304,13 @@ class _Tick:
         silences = [f"silence {s.id}" for s in self.asked.silences if s.covers(facts, self.now)]
         return (*mutes, *silences, *self.inhibited_by(alarm))
 
-    def inhibited_by(self, alarm: Alarm) -> list[str]:
+    def inhibited_by(self, alarm: Alarm) -> Sequence[str]:
         """A page that fires keeps back the tickets about the same thing."""
         if self.manners.inhibit == "none" or alarm.tier in PAGES:
             return []
-        return [f"alert {other.alert}" for other in self.alarms if other.tier in PAGES
-                and (self.manners.inhibit == "service" or (alarm.subject and other.subject == alarm.subject))]
+        if self.manners.inhibit == "service":
+            return self.pages.get("", [])
+        return self.pages.get(alarm.subject, []) if alarm.subject else []
 
     def next_at(self, told: Told, group: Sequence[Alarm], open_: Sequence[Alarm]) -> int | None:
         """When the channel is told next if nothing changes; None where it is not."""

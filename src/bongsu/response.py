@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bongsu.alert import Tier
 from bongsu.ports import Action
 from bongsu.quantity import HOUR, SECOND, Duration
 
@@ -53,10 +54,21 @@ class Step:
     begun: int = 0
 
 
+URGENCY: dict[Tier, int] = {"severe": 0, "major": 1, "minor": 2, "info": 3}
+"""What is carried out first: the lower the sooner. What changes traffic protects somebody, and goes with the severe."""
 LEASE = Duration(30 * SECOND)
 FIRST_RETRY = Duration(1 * SECOND)
 LONGEST_RETRY = Duration(5 * 60 * SECOND)
 GIVE_UP = Duration(24 * HOUR)
+
+
+def urgency(tier: Tier, *, traffic: bool = False) -> int:
+    """How soon a step is carried out among those that are due.
+
+    >>> urgency("minor"), urgency("minor", traffic=True)
+    (2, 0)
+    """
+    return 0 if traffic else URGENCY[tier]
 
 
 def run_id(incident: str, playbook: str) -> str:

@@ -19,9 +19,11 @@ from bongsu.message import Language, describe
 from bongsu.ports import Action, Done, Refused, Retry, Send
 from bongsu.quantity import SECOND
 from bongsu.response import LEASE
-from bongsu.stores.steps import Claimed, Ended, Shown
+from bongsu.stores.steps import LAST, Claimed, Ended, Shown
 
 WIDTH = 32
+KEPT = 4
+"""One slot in so many is for what is urgent: slow channels never hold up a severe notice or a fail-over."""
 TIMEOUT = 20 * SECOND
 LONGEST_SLEEP = 60 * SECOND
 
@@ -29,11 +31,11 @@ LONGEST_SLEEP = 60 * SECOND
 class Steps(Protocol):
     """The part of the state that a worker needs."""
 
-    def claim_due(self, now: int, limit: int, owner: str = "") -> list[Claimed]: ...
+    def claim_due(self, now: int, limit: int, owner: str = "", ordinary: int | None = None) -> list[Claimed]: ...
 
     def settle(self, ended: Sequence[Ended], now: int) -> list[bool]: ...
 
-    def next_due(self) -> int | None: ...
+    def next_due(self, least: int = LAST) -> int | None: ...
 
     def steps(self, incident: str) -> list[Shown]: ...
 
@@ -60,7 +62,7 @@ class Worker:
         self._language: Language = language
         self._news, self._ended = asyncio.Event(), asyncio.Event()
         self._reports: list[Ended] = []
-        self._running = 0
+        self._running = self._ordinary = 0
         self._stopping = self._claimed_last = False
 
     def poke(self) -> None:
@@ -98,14 +100,19 @@ class Worker:
         free = self._width - self._running
         if free <= 0:
             return False
-        claimed = await asyncio.to_thread(self._state.claim_due, self._clock(), free, self._owner)
+        claimed = await asyncio.to_thread(self._state.claim_due, self._clock(), free, self._owner, self._room())
         self._running += len(claimed)
+        self._ordinary += sum(one.urgency > 0 for one in claimed)
         for one in claimed:
             group.create_task(self._carry_and_report(one))
         return bool(claimed)
 
+    def _room(self) -> int:
+        """How many steps that are not urgent may be begun now."""
+        return self._width - self._width // KEPT - self._ordinary
+
     async def _sleep(self) -> None:
-        due = await asyncio.to_thread(self._state.next_due)
+        due = await asyncio.to_thread(self._state.next_due, LAST if self._room() > 0 else 0)
         wait = LONGEST_SLEEP if due is None or self._running >= self._width else min(due - self._clock(), LONGEST_SLEEP)
         try:
             async with asyncio.timeout(max(0, wait) / SECOND):
@@ -127,6 +134,7 @@ class Worker:
             if reports:
                 await self._settle(reports)
                 self._running -= len(reports)
+                self._ordinary -= sum(report.claimed.urgency > 0 for report in reports)
                 self._news.set()
 
     async def _settle(self, ended: Sequence[Ended]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Update, bindparam, select
 from bongsu import registry
 from bongsu.incident import Incident, dedup_key
 from bongsu.notice import Tell
-from bongsu.response import Playbook, Step, begin, run_id, undo
+from bongsu.response import Playbook, Step, begin, run_id, undo, urgency
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction
 from bongsu.stores.saved import Spec, dump, spec_of
@@ -32,7 +32,8 @@ def begin_run(transaction: Transaction, playbook: Playbook, incident: Incident, 
     steps = begin(playbook, incident.id, now)
     rows = [{**columns_of(step), "key": step.key, "run": run, "incident": incident.id, "n": step.n, "kind": step.kind,
              "undo_wanted": False, "traffic": action.traffic, "on_unknown": action.on_unknown, "owner": "", "why": "",
-             "lane": _lane(incident, spec), "words": action.words()}
+             "lane": _lane(incident, spec), "words": action.words(),
+             "urgency": urgency(incident.tier, traffic=action.traffic)}
             for step, action, spec in zip(steps, playbook.steps, specs, strict=True)]
     if rows:
         transaction.execute(schema.step.insert(), rows)
@@ -53,13 +54,23 @@ def begin_tell(transaction: Transaction, tell: Tell, once: bool, policy: str, no
                                               "version": policy, "steps": dump(specs), "begun": now})
     step = Step(key, run, tell.incident, 0, action.kind, next_at=now, begun=now)
     lane = sha256("\0".join((tell.key, action.kind, tell.channel)).encode()).hexdigest()[:32]
+    soon = urgency(tell.tier)
+    transaction.execute(_hasten(), {"the_lane": lane, "soon": soon})
     transaction.execute(schema.step.insert(), {
         **columns_of(step), "key": key, "run": run, "incident": tell.incident, "n": 0, "kind": action.kind,
         "undo_wanted": False, "traffic": False, "on_unknown": action.on_unknown, "owner": "", "why": "", "lane": lane,
-        "words": action.words()})
+        "words": action.words(), "urgency": soon})
     transaction.audit("engine", f"notice.{tell.state}", key, tell.why, {
         "channel": tell.channel, "firing": [k.incident for k in tell.firing],
         "resolved": [k.incident for k in tell.resolved], "escalated": tell.escalated}, now, policy)
+
+
+@cache
+def _hasten() -> Update:
+    """What stands before an urgent notice of the same group is as urgent: it has to go first."""
+    step = schema.step
+    return step.update().where(step.c.lane == bindparam("the_lane"), schema.OPEN, schema.WAITS,
+                               step.c.urgency > bindparam("soon")).values(urgency=bindparam("soon"))
 
 
 def _lane(incident: Incident, spec: Spec) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(naming_convention={
@@ -60,6 +61,12 @@ run = Table(
     "run", metadata, _key("id"), Column("incident", Text, ForeignKey("incident.id"), nullable=False), _text("playbook"),
     _text("version"), _text("steps"), _whole("begun"))
 
+WAITS = text("state IN ('waiting', 'undo_waiting')")
+RUNS = text("state IN ('running', 'undo_running')")
+OPEN = text("state IN ('waiting', 'undo_waiting', 'running', 'undo_running')")
+"""Which steps wait, which are under way, and both. Few of all steps are, and an index keeps only those, in the order in
+which they are taken. Written out, since a database uses such an index only where it sees the same words."""
+
 step = Table(
     "step", metadata, Column("ordinal", ordinal, primary_key=True), _text("key"),
     Column("run", Text, ForeignKey("run.id"), nullable=False),
@@ -67,8 +74,11 @@ step = Table(
     _whole("n"), _text("kind"), _text("state"), _whole("attempts"), _whole("fence"), _whole("next_at"),
     _whole("lease_until"), _whole("begun"), Column("undo_wanted", Boolean, nullable=False),
     Column("traffic", Boolean, nullable=False), _text("on_unknown"), _text("lane"), _text("words"), _text("owner"),
-    _text("why"), UniqueConstraint("key"), Index("ix_step_state", "state", "next_at"),
-    Index("ix_step_lane", "lane", "ordinal"), Index("ix_step_run", "run"), Index("ix_step_incident", "incident"))
+    _text("why"), Column("urgency", BigInteger, nullable=False, server_default="2"), UniqueConstraint("key"),
+    Index("ix_step_due", "urgency", "next_at", "ordinal", sqlite_where=WAITS, postgresql_where=WAITS),
+    Index("ix_step_runs", "lease_until", sqlite_where=RUNS, postgresql_where=RUNS),
+    Index("ix_step_lane", "lane", "ordinal", sqlite_where=OPEN, postgresql_where=OPEN),
+    Index("ix_step_run", "run"), Index("ix_step_incident", "incident"))
 
 outcome = Table(
     "outcome", metadata, Column("step", Text, ForeignKey("step.key"), primary_key=True), _key("way"), _text("result"),

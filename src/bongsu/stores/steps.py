@@ -12,12 +12,12 @@ from functools import cache
 from typing import Any, Literal, cast
 
 import msgspec
-from sqlalchemy import BindParameter, Select, and_, bindparam, case, exists, func, or_, select
+from sqlalchemy import Select, and_, bindparam, exists, func, select
 
 from bongsu.incident import Incident
 from bongsu.notice import Tell
 from bongsu.ports import Action, Change, Done
-from bongsu.response import LONGEST_RETRY, Step, claim, refuse, retry, succeed, undo
+from bongsu.response import LONGEST_RETRY, URGENCY, Step, claim, refuse, retry, succeed, undo
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction
 from bongsu.stores.incidents import IncidentStore, incident_of
@@ -29,6 +29,7 @@ Way = Literal["do", "undo"]
 Result = Literal["done", "retry", "refused", "unknown"]
 WAITING, RUNNING = ("waiting", "undo_waiting"), ("running", "undo_running")
 LONGEST_WHY = 500
+LAST = max(URGENCY.values())
 _ONE = select(schema.step).where(schema.step.c.key == bindparam("key"))
 
 
@@ -45,6 +46,7 @@ class Claimed:
     incident: Incident
     policy: str
     tell: Tell | None = None
+    urgency: int = 2
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,21 @@ class StepStore(IncidentStore):
         """Take the step that has been due for longest, if any."""
         return next(iter(self.claim_due(now, 1, owner)), None)
 
-    def claim_due(self, now: int, limit: int, owner: str = "") -> list[Claimed]:
-        """Take up to ``limit`` due steps in one transaction."""
+    def claim_due(self, now: int, limit: int, owner: str = "", ordinary: int | None = None) -> list[Claimed]:
+        """Take up to ``limit`` due steps in one transaction, the most urgent first.
+
+        At most ``ordinary`` of them are not urgent: so many may be waited for, and the rest is kept for what is.
+        """
         taken: list[Claimed] = []
+        room = limit if ordinary is None else ordinary
         with self.writing() as transaction:
-            due = _due(automation(transaction.connection))
-            for row in transaction.execute(due, {"now": now, "most": limit}).all():
+            on = automation(transaction.connection)
+            found = [row for due in (_dead, _due)
+                     for row in transaction.execute(due(on), {"now": now, "most": limit}).all()]
+            for row in sorted(found, key=_urgency)[:limit]:
+                room -= row.urgency > 0
+                if row.urgency > 0 and room < 0:
+                    continue
                 claimed = _claimed(row)
                 # of the action, `claim` asks only whether it may be repeated, which was written down with the step
                 before, after = claimed.step, claim(claimed.step, cast(Action, claimed), now)
@@ -120,18 +131,19 @@ class StepStore(IncidentStore):
         """
         step = schema.step
         with self.writing() as transaction:
-            held = transaction.execute(step.update().where(step.c.state.in_(RUNNING)).values(lease_until=now)).rowcount
-            late = step.c.state.in_(WAITING) & (step.c.next_at > now + LONGEST_RETRY)
+            held = transaction.execute(step.update().where(schema.RUNS).values(lease_until=now)).rowcount
+            late = schema.WAITS & (step.c.next_at > now + LONGEST_RETRY)
             transaction.execute(step.update().where(late).values(next_at=now))
         return int(held)
 
-    def next_due(self) -> int | None:
-        """When the next step may be claimed (also in the past); None where nothing waits."""
+    def next_due(self, least: int = LAST) -> int | None:
+        """When the next step may be claimed (also in the past), of those of at least such urgency; None where none."""
         step = schema.step
-        at = case((step.c.state.in_(WAITING), step.c.next_at), else_=step.c.lease_until)
+        ways = ((schema.WAITS, step.c.next_at), (schema.RUNS, step.c.lease_until))
         with self.reading() as connection:
-            found: int | None = connection.scalar(select(func.min(at)).where(_open(automation(connection))))
-        return found
+            free = and_(_open(automation(connection)), step.c.urgency <= least)
+            found = [connection.scalar(select(func.min(at)).where(which, free)) for which, at in ways]
+        return min((at for at in found if at is not None), default=None)
 
     def changes(self) -> dict[str, Any]:
         """Live policy now: of the changes in force, the latest of each key."""
@@ -159,7 +171,7 @@ class StepStore(IncidentStore):
             if automation(connection):
                 return []
             step = schema.step
-            query = select(step).where(step.c.state.in_(WAITING), step.c.traffic).order_by(step.c.ordinal)
+            query = select(step).where(schema.WAITS, step.c.traffic).order_by(step.c.ordinal)
             return [_shown(row, True) for row in connection.execute(query)]
 
 
@@ -167,25 +179,38 @@ class StepStore(IncidentStore):
 
 
 def _open(on: bool) -> Any:
-    """Steps under way that nothing but time keeps back: not the kill switch, not an earlier step of the same lane."""
+    """Of the steps that wait or run, those that nothing but time keeps back: not the kill switch, not an earlier step
+    of the same lane."""
     step, other = schema.step, schema.step.alias()
-    earlier = exists().where(other.c.lane == step.c.lane, other.c.ordinal < step.c.ordinal,
-                             other.c.state.in_(WAITING + RUNNING))
-    free = and_(step.c.state.in_(WAITING + RUNNING), ~earlier)
-    return free if on else and_(free, ~step.c.traffic)
+    earlier = exists().where(other.c.lane == step.c.lane, other.c.ordinal < step.c.ordinal, schema.OPEN)
+    return ~earlier if on else and_(~earlier, ~step.c.traffic)
 
 
 @cache
 def _due(on: bool) -> Select[Any]:
-    """Steps that may be claimed at ``:now``, ``:most`` at once. Built once: building takes longer than asking."""
-    now: BindParameter[int] = bindparam("now")
+    """Steps that wait and may be claimed at ``:now``, ``:most`` at once, the most urgent first, then the longest due.
+
+    Built once: building takes longer than asking. Where thousands wait, an index gives them in this order.
+    """
+    return _claimable(and_(schema.WAITS, schema.step.c.next_at <= bindparam("now")), on)
+
+
+@cache
+def _dead(on: bool) -> Select[Any]:
+    """Steps whose worker's lease ran out."""
+    return _claimable(and_(schema.RUNS, schema.step.c.lease_until <= bindparam("now")), on)
+
+
+def _claimable(due: Any, on: bool) -> Select[Any]:
     step, run, incident = schema.step, schema.run, schema.incident
-    due = or_(and_(step.c.state.in_(WAITING), step.c.next_at <= now),
-              and_(step.c.state.in_(RUNNING), step.c.lease_until <= now))
     about = [column.label(f"incident_{column.name}") for column in incident.columns]
     return (select(step, run.c.steps, run.c.version, *about).join(run, run.c.id == step.c.run)
             .join(incident, incident.c.id == step.c.incident)
-            .where(due, _open(on)).order_by(step.c.next_at, step.c.ordinal).limit(bindparam("most")))
+            .where(due, _open(on)).order_by(step.c.urgency, step.c.next_at, step.c.ordinal).limit(bindparam("most")))
+
+
+def _urgency(row: Any) -> int:
+    return int(row.urgency)
 
 
 class _About:
@@ -202,7 +227,7 @@ def _claimed(row: Any) -> Claimed:
     spec = load(row.steps, list[Spec])[row.n]
     way: Way = "undo" if row.state.startswith("undo_") else "do"
     return Claimed(step_of(row), way, spec.settings, row.traffic, row.on_unknown, row.words, incident_of(_About(row)),
-                   row.version, spec.tell)
+                   row.version, spec.tell, row.urgency)
 
 
 # ---- outcomes ----
