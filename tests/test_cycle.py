@@ -35,12 +35,12 @@ def test_events_that_keep_coming_do_not_put_off_judging(tmp_path: Path, monkeypa
 
     store_them, rounds = control.log.append, 0
 
-    def meanwhile(events: Sequence[Event], marks: dict[str, int]) -> Any:
+    def meanwhile(events: Sequence[Event], marks: dict[str, int], now: int) -> Any:
         nonlocal rounds
         rounds += 1
         assert rounds <= MOST, "a cycle goes on for as long as events come"
         arrive()
-        return store_them(events, marks)
+        return store_them(events, marks, now)
 
     monkeypatch.setattr(control.log, "append", meanwhile)
     try:

@@ -4,6 +4,7 @@ The story, in order. Each module may import only the modules above it; a test re
 
     quantity    durations, shares, money: parsed strictly, computed exactly
     event       what happened: one immutable fact and its columns
+    label       what was said of an event later: the newest counts, and takes the place of the one before
     expression  a question asked of an event's columns: SQL, checked before it runs
     cell        events counted: key x base window -> integers; add, total, vector
     ports       the shape of every outside part, all on one page

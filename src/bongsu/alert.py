@@ -36,7 +36,10 @@ TIERS: dict[Tier, str] = {"severe": "P0", "major": "P1", "minor": "P2", "info": 
 
 @dataclass(frozen=True)
 class Signal:
-    """A named SLI. ``key`` names its cells and changes with its definition, so that unlike things never add up."""
+    """A named SLI. ``key`` names its cells and changes with its definition, so that unlike things never add up.
+
+    ``label`` is the name of the label that its column ``label`` means.
+    """
 
     name: str
     sli: Sli
@@ -44,6 +47,7 @@ class Signal:
     origin: str = "live"
     key: str = ""
     unit: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ the type the policy declares; one that came as another type is not known to them
 
 Units: times are microseconds since 1970 (UTC), durations are milliseconds, money is whole nano-units of ``currency``.
 ``input_tokens`` includes cached ones, as in the conventions.
+
+A ``label`` that comes later is an event of its own, of kind ``label``: ``call`` is the id of what it is about, ``name``
+says which label it is where there are several (``review``, ``feedback``), ``annotator`` who gave it.
 """
 
 from __future__ import annotations
@@ -100,6 +103,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     score: float | None = None
     prediction: str = ""
     label: str = ""
+    name: str = ""
+    annotator: str = ""
     features: dict[str, float | str | bool | None] = {}  # msgspec gives each event its own
     # where it belongs
     call: str = ""

@@ -51,11 +51,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class SignalDecl:
-    """Something counted of the events: its kind, and what that kind needs."""
+    """Something counted of the events: its kind, and what that kind needs.
+
+    Where it reads ``label``, ``label`` may name another than the ordinary one: ``review``, ``feedback``.
+    """
 
     kind: ports.Sli
     labels: tuple[str, ...] = field(default=(), metadata={"ref": "labels"})
     origin: Origin = "live"
+    label: str = ""
 
 
 @dataclass(frozen=True)

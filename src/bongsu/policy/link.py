@@ -143,7 +143,7 @@ class Linker:
 
     def signal(self, name: str, decl: SignalDecl) -> Signal:
         return Signal(name, decl.kind, decl.labels, decl.origin, signal_key(name, decl, self.base),
-                      unit_of(decl.kind, self.document.settings.currency))
+                      unit_of(decl.kind, self.document.settings.currency), decl.label)
 
     def objectives(self, signals: Mapping[str, Signal]) -> Iterator[Objective]:
         for name, decl in self.document.objectives.items():
@@ -311,7 +311,8 @@ def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:
     """Name and a digest of all that decides what is counted: unlike things never add up under one key."""
     sli: Sli = decl.kind
     parts: dict[str, Any] = {f.name: _canonical(getattr(sli, f.name)) for f in fields(sli)}  # type: ignore[arg-type]
-    canonical = json.dumps([sli.kind, parts, decl.labels, decl.origin, base], sort_keys=True, ensure_ascii=False)
+    said = [sli.kind, parts, decl.labels, decl.origin, base, *([decl.label] if decl.label else [])]
+    canonical = json.dumps(said, sort_keys=True, ensure_ascii=False)
     return f"{name}@{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
 
 

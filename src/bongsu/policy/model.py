@@ -61,11 +61,21 @@ class Route:
 
 @dataclass(frozen=True)
 class Retention:
-    """How long each store keeps what it has."""
+    """How long each store keeps what it has.
+
+    ``labels`` is how late a label may come (while its cells are kept): so long the log keeps what it may be about,
+    without texts, where a signal reads labels.
+    """
 
     log: Duration = Duration(7 * DAY)
     lake: Duration = Duration(365 * DAY)
     cells: Duration = Duration(400 * DAY)
+    labels: Duration = Duration(90 * DAY)
+
+    @property
+    def labelled(self) -> Duration:
+        """How late a label may come and still be counted."""
+        return min(self.labels, self.cells)
 
 
 @dataclass(frozen=True)

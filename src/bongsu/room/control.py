@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 import pyarrow as pa
 from sqlalchemy.exc import OperationalError
@@ -24,9 +25,11 @@ from bongsu.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
+from bongsu.room.joining import Joining
+from bongsu.room.joining import batches as grouped
 from bongsu.room.saving import TOKENS, advised
 from bongsu.room.verdicts import judge_now
-from bongsu.runners.duckdb import Counter, CountError
+from bongsu.runners.duckdb import Counter, CountError, reads_label
 from bongsu.slis.count import Count
 from bongsu.slo import Standing
 from bongsu.sources.spool import SpoolReader
@@ -95,7 +98,8 @@ class Control:
         self._released: frozenset[str] = frozenset()
         self.engine, self.now = came_back(remembered := store.engine_state(), clock())
         self.plan = self._with_creation(replace(policy.plan, signals=(*policy.plan.signals, CALLS, TOKENS)))
-        self.counter = Counter(self.plan.signals, self.plan.base)
+        self.counter = Counter([s for s in self.plan.signals if not reads_label(s)], self.plan.base)
+        self.joining = Joining([s for s in self.plan.signals if reads_label(s)], self.plan.base)
         self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
         self._due: dict[str, int] = {"allow": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
         self._marks = dict(self.log.marks())
@@ -222,7 +226,7 @@ class Control:
             for sentence in batch.torn:  # first: a crash may say it twice, but never not at all
                 self.store.record("spool.torn", "bongsu", "spool", sentence, {}, self.now)
             if batch.marks != self._marks:
-                taken = self.log.append(batch.events, batch.marks)
+                taken = self.log.append(batch.events, batch.marks, self.now)
                 self.counted += taken.n
                 self._marks = dict(batch.marks)
                 if gone := self.reader.discard(self._marks):
@@ -235,9 +239,12 @@ class Control:
 
     def _fold(self) -> None:
         """Count every batch that the cells do not stand for yet, many at a time: a query costs more than its rows."""
-        while batches := list(self.log.read(self.store.position("cells"), FOLD_BATCHES, self.counter.columns)):
-            cells = self._cap(self._count(joined([table for _, table in batches])))
-            self.store.fold(cells, batches[-1][0])
+        columns = tuple(dict.fromkeys([*self.counter.columns, *self.joining.columns]))
+        while batches := list(self.log.read(after := self.store.position("cells"), FOLD_BATCHES, columns)):
+            tables, upto = [table for _, table in batches], batches[-1][0]
+            cells = self._count(self.counter, joined(tables))
+            cells = self._cap(cells + self.joining.count(self.log, tables, after, upto, self._count))
+            self.store.fold(cells, upto)
             with self.lock:
                 self.cells.add(cells)
 
@@ -255,10 +262,10 @@ class Control:
         names = ", ".join(sorted(signal.partition("@")[0] for signal in self._full))
         return (f"too many label values: those beyond {MOST_LABELS} are counted as {OTHER} ({names})",) if names else ()
 
-    def _count(self, table: pa.Table) -> list[Cell]:
+    def _count(self, counter: Counter, table: pa.Table) -> list[Cell]:
         """Count a table. An event that cannot be counted (a sum would overflow) is left out, and that is recorded."""
         try:
-            return self.counter.count(table)
+            return counter.count(table)
         except CountError as error:
             if table.num_rows == 1:
                 place = {name: table.column(name)[0].as_py() for name in ("id", "time") if name in table.column_names}
@@ -266,7 +273,7 @@ class Control:
                                   self.now, self.policy.hash)
                 return []
             half = table.num_rows // 2
-            return self._count(table.slice(0, half)) + self._count(table.slice(half))
+            return self._count(counter, table.slice(0, half)) + self._count(counter, table.slice(half))
 
     # ---- beginnings ----
 
@@ -280,13 +287,18 @@ class Control:
         fresh = [s for s in self.plan.signals if not self.store.position(f"signal/{s.key}")]
         if not fresh:
             return
-        counter, upto = Counter(fresh, self.plan.base), self.store.position("cells")
+        counter = Counter([s for s in fresh if not reads_label(s)], self.plan.base)
+        joining, upto, after = Joining(filter(reads_label, fresh), self.plan.base), self.store.position("cells"), 0
         counted: dict[str, list[Cell]] = {s.key: [] for s in fresh}
-        for position, table in self.log.read(0, columns=counter.columns):
-            if position > upto:
-                break
+        for _, table in takewhile(lambda batch: batch[0] <= upto, self.log.read(0, columns=counter.columns)):
             for cell in counter.count(table):
                 counted[cell.signal].append(cell)
+        for tables, last in grouped(self.log.kept(upto, joining.columns) if joining else iter(()), FOLD_BATCHES):
+            for cell in joining.count(self.log, tables, after, last, self._count):
+                counted[cell.signal].append(cell)
+            after = last
+        for cell in joining.count(self.log, (), after, upto, self._count):  # labels whose own batches are gone
+            counted[cell.signal].append(cell)
         for key, cells in counted.items():
             # Positions begin at 1, so upto + 1 also marks a signal that began on an empty log.
             if self.store.fold(cells, upto + 1, f"signal/{key}"):
@@ -320,7 +332,8 @@ class Control:
         keep = self.policy.retention
         self._fill_lake()  # what the log drops must be in the lake
         dropped = {
-            "batches": self.log.drop_before(self.now - keep.log),
+            "batches": self.log.drop_before(self.now - keep.log, self.now - keep.labelled if self.joining
+                                            and keep.labelled > keep.log else None),
             "files": self.lake.drop_before(self.now - keep.lake),
             "cells": self.store.forget_cells(self.now - keep.cells),
         }

@@ -6,7 +6,8 @@ base window by integer division. So any cut of the events into shards, in any or
 Signals with the same labels and filter share one scan; its columns are turned into cells here. Histograms that ask
 the same question share one scan of their own. Queries are syntax trees from beginning to end, so no text of a policy
 is ever pasted into SQL. A condition that is NULL is not met; a number that is not finite (a division by zero) is not
-known. An event of kind ``content`` is not an event to count, unless a signal speaks of ``kind``.
+known. An event that is about another (kinds ``content`` and ``label``) is not an event to count, unless a signal speaks
+of ``kind``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bongsu.alert import Signal
 from bongsu.cell import Cell
 from bongsu.event import FEATURES, feature_column, feature_of
 from bongsu.expression import Expression
+from bongsu.label import APART
 from bongsu.ports import Aggregate, Count, Histogram, Sum
 
 BATCH = "batch"
@@ -142,7 +144,7 @@ class _Group(NamedTuple):
 
     labels: tuple[str, ...]
     origin: str
-    content: bool
+    apart: bool
 
 
 @dataclass
@@ -178,6 +180,11 @@ def _compile(signals: Sequence[Signal], base: int) -> list[_Query]:
 def _compile_each(signals: Sequence[Signal], base: int) -> Iterator[_Query]:
     for signal in signals:
         yield from _compile((signal,), base)
+
+
+def reads_label(signal: Signal) -> bool:
+    """Whether a signal depends on labels, so that it must be counted again when one comes."""
+    return any("label" in e.columns for part in signal.sli.parts().values() for e in _expressions(part))
 
 
 def _columns(signals: Sequence[Signal]) -> tuple[str, ...]:
@@ -218,8 +225,8 @@ def _scan(group: _Group, base: int) -> exp.Select:
     query = query.from_(exp.to_table(BATCH))
     if group.origin != "any":
         query = query.where(exp.column("origin").eq(exp.Literal.string(group.origin)))
-    if not group.content:
-        query = query.where(exp.column("kind").neq(exp.Literal.string("content")))
+    if not group.apart:
+        query = query.where(exp.not_(exp.column("kind").isin(*APART)))
     return query
 
 

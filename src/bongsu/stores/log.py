@@ -4,6 +4,9 @@ One transaction takes a batch: ids seen before are dropped, the rest becomes one
 spools it came from move with it. So a crash at any moment leaves either all of it or none, and reading the spools
 again changes nothing. Commits are ``synchronous=FULL``: what ``append`` returned survives a power cut.
 
+Labels are indexed by the event they are about (``stores/labels.py``) in the same transaction. Where labels may come
+weeks later, what they are about stays longer than the rest: without its texts, and not to be read as a batch.
+
 Ids are remembered as long as their batch is kept. Ids that grow with time (UUIDv7, ULID) keep the index in the cache;
 random ones are right too but cost more as the log grows.
 
@@ -22,10 +25,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bongsu.event import Event
+from bongsu.label import APART
 from bongsu.stores import arrow
+from bongsu.stores import labels as index
 
 APPLICATION = 0x626F6E67
-VERSION = 1
+VERSION = 2
 _TABLES = """
 CREATE TABLE batch (position INTEGER PRIMARY KEY AUTOINCREMENT, n INTEGER NOT NULL,
                     first INTEGER NOT NULL, last INTEGER NOT NULL, data BLOB NOT NULL);
@@ -33,6 +38,8 @@ CREATE TABLE seen (id TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID
 CREATE TABLE related (call TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (call, position)) WITHOUT ROWID;
 CREATE TABLE mark (spool TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
 """
+_TEXTS = ("prompt", "reply", "verdicts")
+"""Columns that go when a batch is kept for its labels alone."""
 
 
 class LogError(Exception):
@@ -88,8 +95,8 @@ class EventLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def append(self, events: Sequence[Event], marks: Mapping[str, int] | None = None) -> Appended:
-        """Take what is new and move the marks, both or neither, durably.
+    def append(self, events: Sequence[Event], marks: Mapping[str, int] | None = None, now: int = 0) -> Appended:
+        """Take what is new and move the marks, both or neither, durably. ``now`` is since when labels are known.
 
         An event that no column can hold is refused by name rather than stopping all the others behind it.
         """
@@ -101,6 +108,7 @@ class EventLog:
                 table = table.take(pa.array(fresh, pa.int64()))
             if fresh:
                 self._insert(position, table)
+                index.note(self._db, [events[i] for i in fresh], position, now)
             self._db.executemany("INSERT INTO mark VALUES (?, ?) ON CONFLICT DO UPDATE SET offset = excluded.offset",
                                  (marks or {}).items())
         return Appended(position if fresh else None, len(fresh), len(events) - len(fresh), refused)
@@ -135,9 +143,42 @@ class EventLog:
 
     def find(self, event_id: str) -> Event | None:
         """The event with this id, if it is still kept."""
-        row = self._db.execute("SELECT position, data FROM seen JOIN batch USING (position) WHERE id = ?",
-                               (event_id,)).fetchone()
-        return self._pick(row[0], row[1], "id", event_id)[0] if row else None
+        row = self._db.execute("SELECT position FROM seen WHERE id = ?", (event_id,)).fetchone()
+        data = self._data(row[0]) if row else None
+        return None if data is None else next(iter(self._pick(row[0], data, "id", event_id)), None)
+
+    def rows(self, position: int, ids: Sequence[str], columns: Sequence[str] = arrow.NAMES) -> pa.Table:
+        """Those events of one batch, of kinds that can have a label; also of a batch kept for its labels."""
+        data = self._data(position)
+        if data is None:
+            return arrow.conform(arrow.table([]), columns)
+        table = self._unpack(position, data, columns)
+        return table.filter(pc.and_(pc.is_in(table["id"], pa.array(ids, pa.string())), _labelable(table)))
+
+    def kept(self, upto: int, columns: Sequence[str] = arrow.NAMES) -> Iterator[tuple[int, pa.Table]]:
+        """Everything that may have a label still, oldest first, to position ``upto``: batches, and what is kept of
+        those that are gone."""
+        places = self._db.execute("SELECT position FROM kept WHERE position <= ? UNION "
+                                  "SELECT position FROM batch WHERE position <= ? ORDER BY 1", (upto, upto)).fetchall()
+        for (position,) in places:
+            if (data := self._data(position)) is not None:
+                yield position, self._unpack(position, data, columns)
+
+    def labels_between(self, after: int, upto: int) -> list[index.Known]:
+        """Every label, come up to position ``upto``, of the events that are new since ``after`` or whose labels are."""
+        return index.touched(self._db, after, upto)
+
+    def labels_since(self, moment: int, upto: int) -> list[index.Known]:
+        """The same for events that got a label after a time."""
+        return index.known_since(self._db, moment, upto)
+
+    def labels_of(self, event_id: str) -> list[index.Known]:
+        """The labels an event was ever given, oldest first."""
+        return index.of(self._db, event_id)
+
+    def orphans(self) -> int:
+        """How many labels wait for an event that has not come."""
+        return index.orphans(self._db)
 
     def related(self, call: str) -> list[Event]:
         """The events that name this call (its kept content, a label that came later), oldest position first."""
@@ -145,25 +186,46 @@ class EventLog:
                                 "ORDER BY position", (call,))
         return [event for position, data in rows for event in self._pick(position, data, "call", call)]
 
-    def drop_before(self, time: int) -> int:
-        """Retention: forget batches whose newest event is older than ``time``, with their ids; how many events."""
+    def drop_before(self, time: int, labelled: int | None = None) -> int:
+        """Retention: forget batches whose newest event is older than ``time``, with their ids; how many events.
+
+        With ``labelled`` (older than ``time``), what may still get a label is kept, without texts, until it is older
+        than that; a label that waits for its event is forgotten then too.
+        """
         dropped = 0
-        while True:
-            row = self._db.execute("SELECT position, n, data FROM batch WHERE last < ? ORDER BY position LIMIT 1",
-                                   (time,)).fetchone()
-            if row is None:
-                break
-            ids, calls = (c.to_pylist() for c in self._unpack(row[0], row[2], ("id", "call")).columns)
-            with self._transaction("retention"):
-                self._db.executemany("DELETE FROM seen WHERE id = ?", ((i,) for i in ids))
-                self._db.executemany("DELETE FROM related WHERE call = ? AND position = ?",
-                                     ((c, row[0]) for c in {c for c in calls if c}))
-                self._db.execute("DELETE FROM batch WHERE position = ?", (row[0],))
-            dropped += row[1]
-        if dropped:
+        for name, before in (("batch", time), ("kept", time if labelled is None else labelled)):
+            while True:
+                row = self._db.execute(f"SELECT position, last FROM {name} WHERE last < ? "  # noqa: S608
+                                       "ORDER BY position LIMIT 1", (before,)).fetchone()
+                if row is None:
+                    break
+                slim = name == "batch" and labelled is not None and row[1] >= labelled
+                dropped += self._drop(row[0], name, slim)
+        with self._transaction("retention"):
+            gone = index.forget_orphans(self._db, time if labelled is None else labelled)
+        if dropped or gone:
             self._db.execute("PRAGMA incremental_vacuum").fetchall()
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return dropped
+
+    def _drop(self, position: int, name: str, slim: bool) -> int:
+        """Forget one batch; all but what may get a label, if ``slim``."""
+        table = self._unpack(position, self._data(position) or b"")
+        stays = _labelable(table) if slim else pa.nulls(table.num_rows, pa.bool_()).fill_null(False)
+        kept, gone = table.filter(stays), table.filter(pc.invert(stays))
+        with self._transaction("retention"):
+            self._db.executemany("DELETE FROM seen WHERE id = ?", ((i,) for i in gone["id"].to_pylist()))
+            self._db.executemany("DELETE FROM related WHERE call = ? AND position = ?",
+                                 ((c, position) for c in pc.unique(table["call"]).drop_null().to_pylist()))
+            self._db.execute(f"DELETE FROM {name} WHERE position = ?", (position,))  # noqa: S608
+            if kept.num_rows:
+                times = pc.min_max(kept["time"]).as_py()
+                self._db.execute("INSERT INTO kept VALUES (?, ?, ?, ?, ?)", (
+                    position, kept.num_rows, times["min"], times["max"],
+                    arrow.pack(kept.drop_columns([c for c in _TEXTS if c in kept.column_names]))))
+            else:
+                index.forget(self._db, [position])
+        return int(gone.num_rows)
 
     def size(self) -> Size:
         batches, events = self._db.execute("SELECT count(*), coalesce(sum(n), 0) FROM batch").fetchone()
@@ -199,11 +261,27 @@ class EventLog:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA cache_size = -65536")
         with self._transaction("new tables"):
-            if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                for statement in filter(str.strip, _TABLES.split(";")):
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {APPLICATION}")
-                db.execute(f"PRAGMA user_version = {VERSION}")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == VERSION:
+                return
+            for statement in filter(str.strip, (_TABLES * (version == 0) + index.TABLES).split(";")):
+                db.execute(statement)
+            if version:
+                self._index_what_is_there()
+            db.execute(f"PRAGMA application_id = {APPLICATION}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _index_what_is_there(self) -> None:
+        """A log that an older bongsu wrote: its labels are known since they were given."""
+        for position, table in self.read():
+            for one in arrow.events(table.filter(pc.equal(table["kind"], "label"))):
+                index.note(self._db, [one], position, one.time)
+
+    def _data(self, position: int) -> bytes | None:
+        """The blob of a batch, or what is kept of it."""
+        row = self._db.execute("SELECT data FROM batch WHERE position = ? UNION ALL "
+                               "SELECT data FROM kept WHERE position = ?", (position, position)).fetchone()
+        return row[0] if row else None
 
     @contextmanager
     def _transaction(self, what: str) -> Iterator[None]:
@@ -254,6 +332,10 @@ class EventLog:
     def _pick(self, position: int, data: bytes, column: str, value: str) -> list[Event]:
         table = self._unpack(position, data)
         return arrow.events(table.filter(pc.equal(table[column], value)))
+
+
+def _labelable(table: pa.Table) -> pa.Array:
+    return pc.invert(pc.is_in(table["kind"], pa.array(APART)))
 
 
 _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)

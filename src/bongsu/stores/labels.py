@@ -1,0 +1,96 @@
+"""Labels by the event they are about, in the event log's database: an index that may be weeks wide and stays on disk.
+
+``position`` is the batch a label came in, ``place`` the batch of the event it is about (NULL while that is not known:
+an orphan). Both are facts of the log, so which label an event had when the log had come to some position can be asked
+of any position, and counting again gives the same. ``known`` is when it came: what was known at a time in the past.
+
+All functions work inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from bongsu.event import Event
+from bongsu.label import APART, Label
+
+TABLES = """
+CREATE TABLE label (call TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, id TEXT NOT NULL, label TEXT NOT NULL,
+                    annotator TEXT NOT NULL, position INTEGER NOT NULL, place INTEGER, known INTEGER NOT NULL,
+                    PRIMARY KEY (call, name, at, id)) WITHOUT ROWID;
+CREATE INDEX label_position ON label (position);
+CREATE INDEX label_place ON label (place);
+CREATE INDEX label_known ON label (known);
+CREATE TABLE kept (position INTEGER PRIMARY KEY, n INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+                   data BLOB NOT NULL);
+"""
+
+
+class Known(NamedTuple):
+    """A label of the index: the label, who gave it, and where and when it and its event came."""
+
+    label: Label
+    annotator: str
+    position: int
+    place: int | None
+    known: int
+
+
+_COLUMNS = "call, name, at, id, label, annotator, position, place, known"
+
+
+def note(db: sqlite3.Connection, events: Sequence[Event], position: int, now: int) -> None:
+    """Index what a batch of new events brings: labels, and events that labels were waiting for."""
+    waiting = db.execute("SELECT 1 FROM label WHERE place IS NULL LIMIT 1").fetchone()
+    if waiting:
+        db.executemany("UPDATE label SET place = ? WHERE call = ? AND place IS NULL",
+                       ((position, e.id) for e in events if e.kind not in APART))
+    rows = [(e.call, e.name, e.time, e.id, e.label, e.annotator, position, e.call, now)
+            for e in events if e.kind == "label" and e.call]
+    db.executemany(f"INSERT OR IGNORE INTO label ({_COLUMNS}) VALUES "  # noqa: S608 (names of our own)
+                   "(?, ?, ?, ?, ?, ?, ?, (SELECT position FROM seen WHERE id = ?), ?)", rows)
+
+
+def touched(db: sqlite3.Connection, after: int, upto: int) -> list[Known]:
+    """Every label, come up to ``upto``, of the events whose label (or who themselves) came after ``after``."""
+    return _read(db, "position <= :upto AND place <= :upto AND (call, name) IN "
+                     "(SELECT call, name FROM label WHERE place > :after AND place <= :upto UNION "
+                     "SELECT call, name FROM label WHERE position > :after AND position <= :upto)",
+                 {"after": after, "upto": upto})
+
+
+def known_since(db: sqlite3.Connection, moment: int, upto: int) -> list[Known]:
+    """Every label, come up to ``upto``, of the events that got one after ``moment``."""
+    return _read(db, "position <= :upto AND place <= :upto AND (call, name) IN "
+                     "(SELECT call, name FROM label WHERE known > :moment)", {"moment": moment, "upto": upto})
+
+
+def of(db: sqlite3.Connection, call: str) -> list[Known]:
+    """The labels an event was ever given, oldest first."""
+    return sorted(_read(db, "call = :call", {"call": call}), key=lambda one: (one.label.at, one.label.id))
+
+
+def orphans(db: sqlite3.Connection) -> int:
+    """How many labels wait for an event that has not come."""
+    return int(db.execute("SELECT count(*) FROM label WHERE place IS NULL").fetchone()[0])
+
+
+def total(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM label").fetchone()[0])
+
+
+def forget(db: sqlite3.Connection, positions: Iterable[int]) -> None:
+    """Drop the labels of events whose batch is gone."""
+    db.executemany("DELETE FROM label WHERE place = ?", ((p,) for p in positions))
+
+
+def forget_orphans(db: sqlite3.Connection, before: int) -> int:
+    """Drop labels that have waited since before ``before``; how many."""
+    return db.execute("DELETE FROM label WHERE place IS NULL AND known < ?", (before,)).rowcount
+
+
+def _read(db: sqlite3.Connection, where: str, values: dict[str, int | str]) -> list[Known]:
+    rows = db.execute(f"SELECT {_COLUMNS} FROM label WHERE {where}", values)  # noqa: S608 (conditions of our own)
+    return [Known(Label(*row[:5]), *row[5:]) for row in rows]
