@@ -93,6 +93,7 @@ class Control:
         self.troubles: dict[str, str] = {}
         self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
         self.revision = 0
+        self.orphans = self.log.orphans()
         self._committed = 0
         self._full: set[str] = set()
         self._released: frozenset[str] = frozenset()
@@ -247,6 +248,7 @@ class Control:
             self.store.fold(cells, upto)
             with self.lock:
                 self.cells.add(cells)
+            self.orphans = self.log.orphans()
 
     def _cap(self, cells: list[Cell]) -> list[Cell]:
         """Label values beyond the cap are counted together; that is shown, and recorded once a signal and start."""
@@ -260,7 +262,10 @@ class Control:
     def remarks(self) -> tuple[str, ...]:
         """What people should know though nothing is broken."""
         names = ", ".join(sorted(signal.partition("@")[0] for signal in self._full))
-        return (f"too many label values: those beyond {MOST_LABELS} are counted as {OTHER} ({names})",) if names else ()
+        full = f"too many label values: those beyond {MOST_LABELS} are counted as {OTHER} ({names})"
+        waiting = (f"{self.orphans} labels wait for an event that has not come; each is kept for "
+                   f"{show_duration(self.policy.retention.labelled)}")
+        return (*([full] if names else []), *([waiting] if self.orphans else []))
 
     def _count(self, counter: Counter, table: pa.Table) -> list[Cell]:
         """Count a table. An event that cannot be counted (a sum would overflow) is left out, and that is recorded."""

@@ -88,7 +88,7 @@ class ControlDesk:
         """Everything known about one call: its facts, its masked content, and what was alerted and done around it."""
         with EventLog(self.control.folder.events) as log:
             event = log.find(call)
-            related = log.related(call)
+            related, labels = log.related(call), log.labels_of(call)
         if event is None:
             return None
         around = [i for i in self.store.incidents(1000)
@@ -97,6 +97,8 @@ class ControlDesk:
         return {
             "call": call, "at": instant(event.time), "facts": _facts(event),
             "opentelemetry": {OTEL[name]: value for name, value in _facts(event).items() if name in OTEL},
+            "labels": [{"name": k.label.name, "label": k.label.label, "annotator": k.annotator,
+                        "at": instant(k.label.at), "known": instant(k.known)} for k in labels],
             "guards": msgspec.to_builtins(event.verdicts),
             "content": "not kept" if content is None else {"prompt": content.prompt, "reply": content.reply},
             "cost": None if event.cost is None else f"{event.cost / 10**9:.9f} {event.currency}",

@@ -35,6 +35,10 @@ class Joining:
             by_name.setdefault(signal.label, []).append(signal)
         self._counters = {name: Counter(mine, base) for name, mine in by_name.items()}
 
+    def close(self) -> None:
+        for counter in self._counters.values():
+            counter.close()
+
     @property
     def columns(self) -> tuple[str, ...]:
         """What it reads of a batch; nothing where no signal reads labels."""
@@ -54,6 +58,8 @@ class Joining:
 
     def as_of(self, log: EventLog, moment: int, upto: int, count: Count) -> list[Cell]:
         """What to add to the cells at position ``upto`` to take away what was learnt after ``moment``."""
+        if not self:
+            return []
         found = log.labels_since(moment, upto)
         moves = _moves(found, upto, lambda one: one.known <= moment)
         cells = [cell for name, counter in self._counters.items()

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from bongsu import gate
 from bongsu.alert import State
-from bongsu.cell import Cells
+from bongsu.cell import Cell, Cells
 from bongsu.engine import EngineState, Plan, paging, standings
 from bongsu.override import Override
 from bongsu.quantity import HOUR, show_duration
+from bongsu.room.joining import Joining
+from bongsu.runners.duckdb import reads_label
+from bongsu.stores.log import EventLog
 
 if TYPE_CHECKING:
     from bongsu.room.control import Control
@@ -85,6 +88,7 @@ def _judge_then(control: Control, was: Mapping[str, Any]) -> gate.Verdict:
     """Everything as it was at ``at``; objectives that a later policy brought are not judged."""
     plan, store, at, watermark, stage = control.plan, control.store, was["at"], was["watermark"], was["stage"]
     cells = Cells(plan.base, store.cells(at - plan.longest_window() - HOUR))
+    cells.add(_unlearnt(control, at))
     state = EngineState(watermark, {key: State(phase=phase) for key, phase in _phases(store, at).items()})
     named = {one["name"] for one in was["objectives"]}
     judged = [s for s in standings(plan, cells, state, moment(plan, at, watermark)) if s.objective.name in named]
@@ -93,6 +97,16 @@ def _judge_then(control: Control, was: Mapping[str, Any]) -> gate.Verdict:
     verdict = gate.judge(plan.service, stage, judged, paging(plan, state), frozen, at, watermark, plan.stale_after,
                          plan.gate, latched)
     return heed(verdict, *store.overrides_at(plan.service, stage, at))
+
+
+def _unlearnt(control: Control, at: int) -> list[Cell]:
+    """What takes the labels away that have come since."""
+    joining = Joining(filter(reads_label, control.plan.signals), control.plan.base)
+    try:
+        with EventLog(control.folder.events) as log:
+            return joining.as_of(log, at, control.store.position(), lambda counter, table: counter.count(table))
+    finally:
+        joining.close()
 
 
 def _phases(store: GateStore, at: int) -> dict[tuple[str, tuple[str, ...]], Any]:

@@ -1,0 +1,262 @@
+"""Late labels: whatever order they come in, the cells are those of labels known beforehand."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bongsu.alert import Signal
+from bongsu.cell import Cell, Cells
+from bongsu.event import Event
+from bongsu.expression import read
+from bongsu.label import joined
+from bongsu.policy import parse
+from bongsu.quantity import DAY, HOUR, SECOND
+from bongsu.room.control import Control
+from bongsu.room.desk import ControlDesk
+from bongsu.room.joining import Joining
+from bongsu.runners.duckdb import Counter
+from bongsu.slis.count import Count
+from bongsu.slis.ratio import Ratio
+from bongsu.stores.arrow import table
+from bongsu.stores.log import VERSION, EventLog
+from test_control import Room
+
+BASE = 60 * SECOND
+PREDICTED = "kind = 'prediction'"
+SIGNALS = (
+    Signal("wrong", Ratio(read("prediction <> label"), read("label IS NOT NULL")), ("model",), key="wrong"),
+    Signal("unlabelled", Ratio(read("label IS NULL"), read(PREDICTED)), key="unlabelled"),
+    Signal("all", Count(read("label IS NULL OR label <> 'x'")), key="all"),
+    Signal("told", Count(read("kind = 'label' AND label = 'a'")), key="told"),
+    Signal("thumbs", Ratio(read("label = 'down'"), read("label IS NOT NULL")), key="thumbs", label="feedback"),
+)
+IDS = [f"p{i}" for i in range(5)]
+PREDICTIONS = st.builds(
+    lambda i, t, p, own, model: Event(id=IDS[i], time=t, kind="prediction", prediction=p, label=own, model=model),
+    st.integers(0, 4), st.integers(0, 4 * BASE), st.sampled_from("ab"), st.sampled_from(["", "", "a", "b"]),
+    st.sampled_from("mn"))
+LABELS = st.builds(
+    lambda n, call, t, label, name: Event(id=f"l{n}", time=t, kind="label", call=call, label=label, name=name),
+    st.integers(0, 9), st.sampled_from([*IDS, "nobody"]), st.integers(0, 9 * BASE), st.sampled_from(["", "a", "b"]),
+    st.sampled_from(["", "", "feedback"]))
+
+
+@pytest.fixture(scope="module")
+def counting() -> Iterator[tuple[Joining, dict[str, Counter]]]:
+    by_name = {name: Counter([s for s in SIGNALS if s.label == name], BASE) for name in ("", "feedback")}
+    yield Joining(SIGNALS, BASE), by_name
+    for counter in by_name.values():
+        counter.close()
+
+
+def plainly(counter: Counter, events) -> list[Cell]:
+    return counter.count(events)
+
+
+def known_beforehand(events: list[Event], by_name: dict[str, Counter]) -> Cells:
+    """Each event once, in the way of a data set that has its labels: the first of an id counts."""
+    first = list({e.id: e for e in reversed(events)}.values())
+    return Cells(BASE, [c for name, counter in by_name.items() for c in counter.count(table(joined(first, name)))])
+
+
+@pytest.mark.req("D5")
+@settings(max_examples=120, deadline=None)
+@given(sent=st.lists(st.lists(st.one_of(PREDICTIONS, LABELS, LABELS), max_size=4), max_size=8),
+       stops=st.sets(st.integers(1, 8)))
+def test_any_order_duplication_or_correction_gives_the_cells_of_labels_known_beforehand(sent, stops, counting):
+    joining, by_name = counting
+    with TemporaryDirectory() as folder, EventLog(Path(folder) / "log.db") as log:
+        cells, after = Cells(BASE), 0
+        for batch in sent:
+            log.append(batch)
+            if log.last_position() in stops:  # else several batches are counted at once
+                cells.add(fold(log, joining, after))
+                after = log.last_position()
+        cells.add(fold(log, joining, after))
+        events = [e for batch in sent for e in batch]
+        assert cells.digest() == known_beforehand(events, by_name).digest()
+        placed = {e.id for e in events if e.kind == "prediction"}
+        waiting = {(e.call, e.name, e.time, e.id) for e in {e.id: e for e in reversed(events)}.values()
+                   if e.kind == "label" and e.call not in placed}
+        assert log.orphans() == len(waiting)
+
+
+def fold(log: EventLog, joining: Joining, after: int) -> list[Cell]:
+    batches = list(log.read(after, columns=joining.columns))
+    return joining.count(log, [t for _, t in batches], after, log.last_position(), plainly)
+
+
+@settings(max_examples=60, deadline=None)
+@given(early=st.lists(st.one_of(PREDICTIONS, LABELS), max_size=8), late=st.lists(LABELS, max_size=6))
+def test_what_was_learnt_later_can_be_taken_away_again(early, late, counting):
+    joining, _ = counting
+    with TemporaryDirectory() as folder, EventLog(Path(folder) / "log.db") as log:
+        log.append(early, now=100)
+        then = Cells(BASE, fold(log, joining, 0))
+        after = log.last_position()
+        log.append(late, now=200)
+        told_only = [e for e in late if e.kind == "label"]
+        now = Cells(BASE, [*then, *fold(log, joining, after)])
+        now.add(joining.as_of(log, 150, log.last_position(), plainly))
+        ours = [c for c in now if c.signal != "told"]
+        assert ours == [c for c in then if c.signal != "told"], told_only
+
+
+def prediction(i: int, time: int, label: str = "", **more) -> Event:
+    return Event(id=f"p{i}", time=time, kind="prediction", prediction="a", label=label, **more)
+
+
+def label(call: str, value: str, time: int, n: int = 0, **more) -> Event:
+    return Event(id=f"{call}/{value}/{n}", time=time, kind="label", call=call, label=value, **more)
+
+
+def test_what_may_get_a_label_is_kept_without_its_texts_and_counts_weeks_later(tmp_path, counting):
+    joining, _ = counting
+    events = [prediction(i, i * DAY, prompt="hello") for i in range(4)]
+    content = Event(id="c", time=0, kind="content", call="p0", prompt="hello")
+    with EventLog(tmp_path / "log.db") as log:
+        for event in events:
+            log.append([event, *([content] if event.id == "p0" else [])])
+        cells = Cells(BASE, fold(log, joining, 0))
+        assert log.drop_before(3 * DAY, labelled=DAY // 2) == 2, "p0 is too old for a label, and so is its content"
+        assert log.find("p0") is None
+        kept = log.find("p1")
+        assert kept is not None
+        assert (kept.prediction, kept.prompt) == ("a", None)
+        assert [p for p, _ in log.read(0)] == [4], "what is kept for labels alone is no batch to read"
+        after = log.last_position()
+        late = [label("p1", "b", 9 * DAY), label("p3", "a", 9 * DAY), label("p0", "b", 9 * DAY)]
+        log.append([*late, *events[1:3]], now=9 * DAY)
+        cells.add(fold(log, joining, after))
+        wrong = {c.start: c.n for c in cells if (c.signal, c.part) == ("wrong", "bad")}
+        assert wrong == {DAY // BASE * BASE: 1}
+        assert log.orphans() == 1
+        assert log.drop_before(20 * DAY, labelled=15 * DAY) == 3 + 3
+        assert (log.orphans(), log.labels_of("p1"), log.size().batches) == (0, [], 0)
+
+
+def test_a_log_of_an_older_bongsu_gets_its_index(tmp_path):
+    path = tmp_path / "log.db"
+    with EventLog(path) as log:
+        log.append([prediction(1, 5), label("p1", "b", 7), label("p2", "a", 8)], now=99)
+    db = sqlite3.connect(path)
+    for name in ("label", "kept"):
+        db.execute(f"DROP TABLE {name}")
+    db.execute("PRAGMA user_version = 1")
+    db.commit()
+    db.close()
+    with EventLog(path) as log:
+        assert [(k.label.label, k.place, k.known) for k in log.labels_of("p1")] == [("b", 1, 7)]
+        assert log.orphans() == 1
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    db.close()
+
+
+POLICY = """
+bongsu: 1
+service: {name: shop}
+settings: {base_window: 1s, stale_after: 10s, retention: {log: 2d, cells: 60d, labels: 30d}}
+signals:
+  wrong: {kind: ratio, bad: "label <> prediction", total: "label IS NOT NULL"}
+  unlabelled: {kind: ratio, bad: "label IS NULL", total: "kind = 'prediction'"}
+  disliked: {kind: ratio, bad: "label = 'down'", total: "label IS NOT NULL", label: feedback}
+alerts: {often wrong: {when: wrong > 50%, over: 60s}}
+"""
+
+
+@pytest.fixture
+def room(tmp_path) -> Iterator[Room]:
+    room = Room(tmp_path)
+    room.policy = parse(POLICY.replace("often wrong", "often_wrong"), "policy.yaml", {})
+    room.restart()
+    yield room
+    room.close()
+
+
+def value(control: Control, name: str, since: int = 0) -> float | None:
+    signal = next(s for s in control.plan.signals if s.name == name)
+    found = signal.sli.value(Cells(control.plan.base, control.store.cells()).vector(signal.key, since, 2**62))
+    return None if found is None else float(found)
+
+
+@pytest.mark.req("D5", "D12")
+def test_labels_that_come_late_move_the_past_and_survive_a_kill(room):
+    room.spool.append([prediction(i, room.now) for i in range(4)])
+    room.now += SECOND
+    room.control.cycle()
+    assert (value(room.control, "wrong"), value(room.control, "unlabelled")) == (None, 1.0)
+    born = room.now
+    room.now += 20 * DAY  # further back than the log keeps
+    room.control.cycle()
+    room.now += HOUR
+    room.control.cycle()
+    assert room.control.log.size().events == 0
+    room.spool.append([label("p0", "b", room.now), label("p1", "a", room.now),
+                       label("p1", "down", room.now, name="feedback")])
+    room.now += SECOND
+    room.control.cycle()
+    assert (value(room.control, "wrong"), value(room.control, "unlabelled")) == (0.5, 0.5)
+    assert value(room.control, "disliked") == 1.0
+    room.spool.append([label("p0", "a", room.now + 1), label("p0", "b", room.now - 5, 7)])
+    room.now += SECOND
+    room.control.cycle()
+    room.restart()
+    room.control.cycle()
+    assert (value(room.control, "wrong"), value(room.control, "wrong", born)) == (0.0, None), "booked on its own time"
+
+
+def test_a_signal_that_is_new_counts_what_the_log_keeps_for_labels(room):
+    room.spool.append([prediction(i, room.now) for i in range(3)])
+    room.now += SECOND
+    room.control.cycle()
+    room.now += 5 * DAY
+    room.control.cycle()
+    room.now += HOUR
+    room.spool.append([label("p0", "b", room.now)])
+    room.control.cycle()
+    text = POLICY.replace("often wrong", "often_wrong").replace(
+        "alerts:", "  right: {kind: ratio, bad: \"label = prediction\", total: \"label IS NOT NULL\"}\nalerts:")
+    room.policy = parse(text, "policy.yaml", {})
+    room.restart()
+    room.spool.append([label("p1", "a", room.now)])
+    room.now += SECOND
+    room.control.cycle()
+    assert value(room.control, "right") == 0.5
+
+
+@pytest.mark.req("D5")
+def test_a_verdict_is_judged_again_on_the_labels_that_were_known_then(tmp_path):
+    room = Room(tmp_path)
+    try:
+        room.policy = parse(POLICY.replace("often wrong", "often_wrong").replace(
+            "alerts:", "objectives: {right: {signal: wrong, target: 60%, window: 1h}}\nalerts:"), "policy.yaml", {})
+        room.restart()
+        desk = ControlDesk(room.control)
+        room.spool.append([prediction(i, room.now, label="a") for i in range(4)])
+        for _ in range(5):
+            room.now += SECOND
+            room.control.cycle()
+        then = desk.verdict_for("shop", "")["data"]
+        room.now += 5 * SECOND
+        room.spool.append([label(f"p{i}", "b", room.now) for i in range(3)])
+        room.now += SECOND
+        room.control.cycle()
+        now = desk.verdict_for("shop", "")["data"]
+        assert [o["bad"] for o in (then["objectives"][0], now["objectives"][0])] == [0, 3]
+        again = desk.gates.replay(then["verdictId"])
+        assert again is not None
+        assert again["now"]["objectives"][0]["bad"] == 0
+        assert desk.explain("p0")["labels"][0]["label"] == "b"
+        room.spool.append([label("nobody", "b", room.now)])
+        room.control.cycle()
+        assert any("1 labels wait" in remark for remark in room.control.view().troubles)
+    finally:
+        room.close()
