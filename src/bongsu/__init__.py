@@ -3,6 +3,7 @@
 The story, in order. Each module may import only the modules above it; a test reads this list.
 
     quantity    durations, shares, money: parsed strictly, computed exactly
+    split       a key and weights -> always the same name; a key and a share -> in the sample or not
     event       what happened: one immutable fact and its columns
     label       what was said of an event later: the newest counts, and takes the place of the one before
     expression  a question asked of an event's columns: SQL, checked before it runs

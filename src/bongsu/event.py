@@ -8,6 +8,8 @@ conventions (v1.41) name, the rest live in our own ``bongsu.*`` namespace.
 
 ``features`` are what a model was given: numbers, texts and truths by name. Expressions call them ``features.NAME``, as
 the type the policy declares; one that came as another type is not known to them. None says that it was missing.
+``version`` is the route's version that was picked for the call, also where a fallback answered in its stead. ``border``
+is what a border did to the call: ``rerouted``, ``refused``, or nothing.
 
 Units: times are microseconds since 1970 (UTC), durations are milliseconds, money is whole nano-units of ``currency``.
 ``input_tokens`` includes cached ones, as in the conventions.
@@ -65,12 +67,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     # tags any signal can be split by
     model_version: str = ""
     prompt_version: str = ""
+    version: str = ""
     environment: str = ""
     tier: str = ""
     user: str = ""
     group: str = ""
     region: str = ""
     upstream_region: str = ""
+    border: str = ""
     # how it ended
     outcome: str = ""
     status: int | None = None
@@ -184,5 +188,5 @@ def feature_of(column: str) -> tuple[str, FeatureKind]:
     return name, next((kind for kind in FEATURE_KINDS if kind == suffix), "number")
 
 LABELS = ("model", "upstream", "route", "model_version", "prompt_version", "environment", "tier", "group", "region",
-          "upstream_region", "outcome", "blocked_by", "operation", "provider", "user")
+          "upstream_region", "outcome", "blocked_by", "operation", "provider", "user", "version", "border")
 """Columns a signal may be split by."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 from bongsu.event import Verdict
 from bongsu.ports import Check, Finding
-from bongsu.quantity import Duration
+from bongsu.quantity import Duration, show_share
 
 Act = Literal["allow", "flag", "tokenise", "block"]
 On = Literal["input", "output"]
@@ -36,6 +37,11 @@ class Guard:
     shadow: bool = False
     enabled: bool = True
     routes: tuple[str, ...] = ()
+    sample: Fraction = Fraction(1)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sample <= 1:
+            raise ValueError(f"sample: expected a share above 0% and up to 100%, came {show_share(self.sample)}")
 
     def applies(self, on: On, route: str) -> bool:
         return self.enabled and on in self.on and (not self.routes or route in self.routes)

@@ -256,6 +256,8 @@ class Document:
     notify: NotifyDecl | None = None
     heartbeat: Heartbeat | None = None
     features: Mapping[str, FeatureKind] = _named(FEATURE_NAME)
+    regions: Mapping[str, tuple[str, ...]] = _named()
+    borders: Mapping[str, tuple[str, ...]] = _named()
     tests: tuple[TestDecl, ...] = ()
 
 

@@ -15,6 +15,7 @@ from bongsu.incident import show
 from bongsu.notice import Manners
 from bongsu.policy.model import Policy, Route
 from bongsu.policy.phrases import PHRASES, TIERS, UNITS, Language
+from bongsu.policy.routing import OTHER
 from bongsu.ports import Action
 from bongsu.quantity import NANO, show_duration, show_number, show_share
 from bongsu.response import Playbook
@@ -41,6 +42,7 @@ class _Words:
         yield from map(self.objective, plan.objectives)
         yield from map(self.guard, self.policy.guards)
         yield from map(self.route, self.policy.routes.values())
+        yield from self.borders()
         yield from self.manners()
         yield self.gate()
 
@@ -147,6 +149,8 @@ class _Words:
         words = {"name": guard.name, "check": guard.check.name,
                  "on": self.listed([self.phrases[side] for side in guard.on]),
                  "routes": self.say("routes", routes=", ".join(guard.routes)) if guard.routes else ""}
+        if guard.sample < 1:
+            words["routes"] += self.say("sample", share=show_share(guard.sample))
         if guard.shadow:
             return self.say("shadow", **words)
         return self.say("guard", act=self.phrases["block act" if guard.act == "block" else guard.act],
@@ -154,9 +158,18 @@ class _Words:
 
     def route(self, route: Route) -> str:
         roles = ((role, getattr(route, role)) for role in ("light", "conservative"))
+        parts, whole = route.weights(), sum(route.weights().values())
+        spread = self.listed([f"{name} {show_share(Fraction(weight, whole))}" for name, weight in parts.items()])
         return self.say("path", name=route.name, primary=self.upstream(route.primary),
                         fallback=self.say("fallback", names=", ".join(route.fallback)) if route.fallback else "",
-                        roles="".join(self.say("role", role=role, name=name) for role, name in roles if name))
+                        roles="".join(self.say("role", role=role, name=name) for role, name in roles if name),
+                        versions=self.say("versions", spread=spread) if parts else "")
+
+    def borders(self) -> Iterator[str]:
+        """Where the data of each region's people may go."""
+        for name, regions in sorted(self.policy.borders.allowed.items()):
+            where = ", ".join(sorted(regions)) or self.phrases["nowhere"]
+            yield self.say("border", name=self.phrases["elsewhere"] if name == OTHER else name, regions=where)
 
     def upstream(self, name: str) -> str:
         found = self.policy.upstreams[name]

@@ -23,6 +23,7 @@ from bongsu.policy.fault import Misfit, closest, did_you_mean, listed, quoted
 from bongsu.policy.manners import manners
 from bongsu.policy.model import Note, Policy
 from bongsu.policy.node import Items, Table, Text
+from bongsu.policy.paths import borders
 from bongsu.policy.read import Reader, Reference, Trail
 from bongsu.policy.setting import settings
 from bongsu.ports import Action, Sli
@@ -138,7 +139,6 @@ class Linker:
                 if label.startswith(FEATURES) and kind != "text":
                     self.reader.fault(("signals", name, "labels", i), "a feature of type text",
                                       f"{quoted(label)} of type {kind}", "a signal is split by names, not by numbers")
-
     # ---- the plan ----
 
     def signal(self, name: str, decl: SignalDecl) -> Signal:
@@ -295,6 +295,7 @@ class Linker:
         self.references()
         self.prices()
         self.features()
+        fences = borders(self)
         signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}
         objectives = {o.name: o for o in self.objectives(signals)}
         rules = [one for name, decl in doc.alerts.items() for one in self.both(name, decl, signals, objectives)]
@@ -304,7 +305,8 @@ class Linker:
         s = doc.settings
         return Policy(self.reader.path, digest, doc.service, plan, doc.upstreams, doc.routes,
                       tuple(doc.guards.values()), doc.channels, doc.roles, s.retention, doc.heartbeat, s.currency,
-                      s.apology, s.durability, s.fail, doc.tests, self.limits, tuple(self.notes), doc.features)
+                      s.apology, s.durability, s.fail, doc.tests, self.limits, tuple(self.notes), doc.features,
+                      fences)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from bongsu.engine import Plan
 from bongsu.event import FeatureKind
 from bongsu.guard import Guard
+from bongsu.policy.routing import Borders, Version, check_split
 from bongsu.ports import Channel
 from bongsu.quantity import DAY, SECOND, Duration, Rate
 
@@ -44,7 +45,11 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Route:
-    """What a client's ``model`` names: where its traffic goes, and where else it may go."""
+    """What a client's ``model`` names: where its traffic goes, and where else it may go.
+
+    With ``versions``, calls are spread over them by the weights of ``split`` (all to the first, if left out); the same
+    conversation or user always meets the same version, whatever is ``sticky`` and known.
+    """
 
     name: str
     primary: str = field(metadata={"ref": "upstreams"})
@@ -52,6 +57,16 @@ class Route:
     light: str = field(default="", metadata={"ref": "upstreams"})
     conservative: str = field(default="", metadata={"ref": "upstreams"})
     prompt_version: str = ""
+    versions: Mapping[str, Version] = field(default_factory=dict, metadata={"names": r"\w[\w.-]*"})
+    split: Mapping[str, int] = field(default_factory=dict)
+    sticky: Literal["conversation", "user", "call"] = "conversation"
+
+    def __post_init__(self) -> None:
+        check_split(self.split, self.versions)
+
+    def weights(self) -> Mapping[str, int]:
+        """How calls are spread over the versions, as the policy says."""
+        return self.split or dict.fromkeys([*self.versions][:1], 100)
 
     def resolve(self, target: str) -> str:
         """The upstream that a role or an upstream's name means here."""
@@ -137,3 +152,4 @@ class Policy:
     limits: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[Note, ...] = ()
     features: Mapping[str, FeatureKind] = field(default_factory=dict)
+    borders: Borders = field(default_factory=Borders)

@@ -58,6 +58,9 @@ class Asking:
     def _at(self, target: Target) -> Endpoint:
         return target.endpoint.at(self._call.surface.path)
 
+    def _body(self, target: Target) -> bytes:
+        return target.shape.put(self._request.body(target.model), self._call.surface.api)
+
     async def whole(self) -> Answer:
         """A reply, or the last fault."""
         fault = errors.no_upstream(self._call.id)
@@ -65,7 +68,7 @@ class Asking:
             self._call.trying(target)
             since = self._timer()
             try:
-                reply = await self._transport.send(self._at(target), self._request.body(target.model), self._extra)
+                reply = await self._transport.send(self._at(target), self._body(target), self._extra)
             except UpstreamError as error:
                 fault = fault_of(error, self._call)
                 continue
@@ -97,7 +100,7 @@ class Asking:
         raise fault
 
     async def _begin(self, target: Target) -> Open | Answer:
-        flow = await self._transport.stream(self._at(target), self._request.body(target.model), self._extra)
+        flow = await self._transport.stream(self._at(target), self._body(target), self._extra)
         handed_on = False
         try:
             bad = errors.by_status(flow.status, _after(flow.headers), self._call.id)

@@ -144,6 +144,8 @@ class Call:
         out: list[Header] = [(b"x-request-id", self.request_id), (b"x-bongsu-call-id", self.id.encode())]
         if "route" in facts:
             out.append((b"x-bongsu-route", facts["route"].encode()))
+        if facts.get("version"):
+            out.append((b"x-bongsu-version", facts["version"].encode()))
         if facts.get("upstream"):
             out += ((b"x-bongsu-upstream", facts["upstream"].encode()),
                     (b"x-bongsu-fallback", b"true" if facts["fallback"] else b"false"))

@@ -75,6 +75,11 @@ def unknown_model() -> ApiError:
                     param="model")
 
 
+def region_not_allowed(call: str) -> ApiError:
+    return ApiError(403, "region_not_allowed", "the policy keeps data of this person's region within borders, and this "
+                    f"route has no model inside them; call {call}", retry=False)
+
+
 def guard_unavailable(guard: str, call: str) -> ApiError:
     return ApiError(503, "guard_unavailable", f"guard {guard!r} could not check this call, and the policy refuses what "
                     f"is not checked; call {call}", retry=False)

@@ -24,6 +24,7 @@ from bongsu.web.masking import Masking
 from bongsu.web.plan import Plans, Secrets, compile_plans, models
 from bongsu.web.serve import log_fault, outcome_of, refuse
 from bongsu.web.serve_stream import Streamed
+from bongsu.web.settle import settle
 from bongsu.web.surface import Surface
 from bongsu.web.surfaces import PATHS, surface_of
 from bongsu.web.upstream import Transport
@@ -171,6 +172,7 @@ class Gateway:
         if plan is None:
             raise errors.unknown_model()
         call.begin(plan, request.user, request.stream)
+        plan = settle(plan, call)
         if self.ledger.refuses(plans.policy):
             raise errors.log_unavailable()
         extra = {"x-request-id": call.id, **call.surface.passed(headers)}

@@ -1,0 +1,86 @@
+"""How a route's calls are spread: versions and their weights, and where a person's data may go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+
+from bongsu.policy.fault import Misfit, did_you_mean, listed, quoted
+
+OTHER = "other"
+"""The border of regions that no other border names."""
+SETTING = r"[A-Za-z_]\w*"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A named set: who answers, with which prompt, which guards and which parameters.
+
+    ``upstream`` is the route's primary where none is named. ``prompt`` is put first as the system's message. With
+    ``guards``, only those look (and any that is enforced live). ``set`` gives numbers of the request, ``cap`` limits
+    them.
+    """
+
+    name: str
+    upstream: str = field(default="", metadata={"ref": "upstreams"})
+    model: str = ""
+    model_version: str = ""
+    prompt_version: str = ""
+    prompt: str = ""
+    guards: tuple[str, ...] = field(default=(), metadata={"ref": "guards"})
+    fixed: Mapping[str, float] = field(default_factory=dict, metadata={"key": "set", "names": SETTING})
+    cap: Mapping[str, float] = field(default_factory=dict, metadata={"names": SETTING})
+
+    def __post_init__(self) -> None:
+        for name, values in (("set", self.fixed), ("cap", self.cap)):
+            bad = next((v for v in values.values() if not isfinite(v)), None)
+            if bad is not None:
+                raise Misfit("finite numbers", str(bad), field=name)
+        if both := sorted(self.fixed.keys() & self.cap.keys()):
+            raise Misfit("a parameter that is either set or capped", quoted(both[0]), field="cap")
+
+
+def check_split(split: Mapping[str, int], versions: Mapping[str, Version]) -> None:
+    """A split names versions of its own route, and sends the calls somewhere."""
+    for name in split:
+        if name not in versions:
+            raise Misfit(f"a version of this route ({listed(versions) or 'none is declared'})", quoted(name),
+                         did_you_mean(name, versions), "split")
+    if split and not any(split.values()):
+        raise Misfit("a weight above zero", "none", field="split")
+
+
+@dataclass(frozen=True)
+class Borders:
+    """To which regions of upstreams the data of each region's people may go; all in lower case.
+
+    ``allowed`` maps a region, or a group of regions, to regions; what is not named is under ``other``, and may go
+    anywhere where there is no such entry.
+    """
+
+    allowed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, borders: Mapping[str, tuple[str, ...]], regions: Mapping[str, tuple[str, ...]]) -> Borders:
+        """As they are declared: names of groups stand for their regions.
+
+        >>> sorted(Borders.of({"eu": ("eu",)}, {"eu": ("eu-west", "eu-north")}).regions("EU-West"))
+        ['eu', 'eu-north', 'eu-west']
+        """
+        groups = {name.lower(): frozenset(r.lower() for r in inside) for name, inside in regions.items()}
+        return cls({name.lower(): frozenset(one for r in to for one in (r.lower(), *groups.get(r.lower(), ())))
+                    for name, to in borders.items()}, groups)
+
+    def regions(self, subject: str) -> frozenset[str] | None:
+        """Where the data of people of a region may go; None for anywhere.
+
+        A region's own entry wins; then what all its groups allow; then ``other``.
+        """
+        name = subject.strip().lower()
+        if name != OTHER and name in self.allowed:
+            return self.allowed[name]
+        mine = [self.allowed[group] for group, inside in self.groups.items()
+                if name in inside and group in self.allowed]
+        return frozenset.intersection(*mine) if mine else self.allowed.get(OTHER)

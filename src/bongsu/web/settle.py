@@ -1,0 +1,67 @@
+"""A route's plan, settled for one call: its version, the guards that look at this one, and the borders of its data.
+
+Borders come last, so that no version, fallback or substitute can lead across one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bongsu.event import Verdict
+from bongsu.guard import Guard, On
+from bongsu.split import pick, sampled
+from bongsu.web import errors
+from bongsu.web.call import Call
+from bongsu.web.plan import RoutePlan
+
+
+def settle(plan: RoutePlan, call: Call) -> RoutePlan:
+    """The plan for this call. Raises ``region_not_allowed`` where its data may go to none of the route's upstreams."""
+    plan = _version(plan, call)
+    if plan.sampled:
+        plan = replace(plan, before=_looking(plan.before, "input", call), after=_looking(plan.after, "output", call))
+    return _within(plan, call)
+
+
+def _version(plan: RoutePlan, call: Call) -> RoutePlan:
+    """The same conversation (or user) meets the same version as long as the weights stay."""
+    if not plan.versions:
+        return plan
+    facts, sticky = call.facts, plan.route.sticky
+    known = (facts.get("conversation"), facts.get("user")) if sticky == "conversation" else (facts.get("user"),)
+    key = "" if sticky == "call" else next((k for k in known if k), "")
+    name = pick(f"{plan.route.name}/{key or call.id}", plan.weights)
+    chosen = plan.versions[name]
+    # a version's prompt is what was sent, whatever a header says
+    facts.update(version=name, prompt_version=chosen.facts["prompt_version"] or facts.get("prompt_version", ""))
+    return chosen
+
+
+def _looking(guards: Sequence[Guard], on: On, call: Call) -> tuple[Guard, ...]:
+    """The guards that look at this call; of the others it is told that they did not."""
+    looking = []
+    for guard in guards:
+        if guard.sample == 1 or sampled(call.id, guard.name, guard.sample):
+            looking.append(guard)
+        else:
+            call.verdicts += (Verdict(guard=guard.name, on=on, act="skipped", version=guard.check.version),)
+    return tuple(looking)
+
+
+def _within(plan: RoutePlan, call: Call) -> RoutePlan:
+    """Only upstreams whose region this person's data may go to; one without a region is in none."""
+    if plan.borders is None:
+        return plan
+    allowed = plan.borders.regions(call.facts.get("region") or plan.facts["region"])
+    if allowed is None:
+        return plan
+    chain = tuple(t for t in plan.chain if t.upstream.region.lower() in allowed)
+    if plan.chain and chain[:1] == plan.chain[:1]:
+        return replace(plan, chain=chain)
+    call.facts["border"] = "rerouted"
+    chain = chain or tuple(t for t in plan.spare if t.upstream.region.lower() in allowed)
+    if not chain:
+        call.facts["border"] = "refused"
+        raise errors.region_not_allowed(call.id)
+    return replace(plan, chain=chain)
