@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bongsu.checks.grounding import unsupported
 from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
+from bongsu.measure import auc
 
 DATA = Path(os.environ.get("BONGSU_EVAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 KINDS = {"CREDIT_CARD": "card", "EMAIL_ADDRESS": "email", "IP_ADDRESS": "ip", "PHONE": "phone", "PHONE_NUMBER": "phone",
@@ -90,3 +93,17 @@ def test_the_built_in_phrases_leave_other_texts_alone() -> None:
     clean += [r["answer"] for r in rows("rag_hallucination.jsonl")]
     check = Pattern()
     assert sum(bool(check.look(t)) for t in clean) < 0.01 * len(clean)
+
+
+def test_grounding_is_better_than_the_overlap_of_words_on_every_source() -> None:
+    """No figure is pooled; the check was fitted on BEGIN alone."""
+    scored: dict[str, list[tuple[int, float, float]]] = {}
+    for row in rows("rag_hallucination.jsonl"):
+        said, there = (set(re.findall(r"\w+", row[key].lower())) for key in ("answer", "context"))
+        ours = unsupported(row["answer"], [row["context"]])
+        if ours is not None:
+            scored.setdefault(row["source"], []).append((row["label"], ours, 1 - len(said & there) / max(1, len(said))))
+    for source, found in scored.items():
+        ours, overlap = (auc([r[i] for r in found if r[0]], [r[i] for r in found if not r[0]]) for i in (1, 2))
+        print(f"{source}: overlap {overlap:.3f}, ours {ours:.3f}")
+        assert ours > overlap

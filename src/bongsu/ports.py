@@ -93,6 +93,29 @@ class Check(Protocol):
     def hold(self, text: str) -> int: ...
 
 
+@dataclass(frozen=True)
+class Support:
+    """How far a text rests on its context: 0..1, None where there is nothing to say, and the claims that do not."""
+
+    score: float | None
+    findings: tuple[Finding, ...] = ()
+
+
+@runtime_checkable
+class Grounds(Protocol):
+    """A check that holds a reply against what the model was given; beside ``look``, which then finds nothing.
+
+    A guard's time-out is for each ``usual`` characters of both; ``roles`` are those whose messages are the context.
+    """
+
+    usual: ClassVar[int]
+
+    @property
+    def roles(self) -> tuple[str, ...]: ...
+
+    def support(self, text: str, context: Sequence[str]) -> Support: ...
+
+
 # ---- channels ----
 
 

@@ -1,6 +1,7 @@
 """What a guard looks for. One check a file, one line here."""
 
 CHECKS = {
+    "grounding": "bongsu.checks.grounding:Grounding",
     "injection": "bongsu.checks.injection:Injection",
     "pii": "bongsu.checks.pii:Pii",
     "pattern": "bongsu.checks.pattern:Pattern",

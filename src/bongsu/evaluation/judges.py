@@ -37,5 +37,24 @@ def injection(threshold: float | None) -> Judge:
     return judge
 
 
-JUDGES: Mapping[str, Callable[[float | None], Judge]] = {"injection": injection}
+def grounding(threshold: float | None) -> Judge:
+    """How far an answer is from being supported.
+
+    Without a context there is nothing to hold an answer against, so it is not flagged; its score then only says how
+    many names and numbers it states.
+    """
+    from bongsu.checks.grounding import Grounding, unsupported
+
+    check = Grounding() if threshold is None else Grounding(threshold=1 - threshold)
+
+    def judge(row: Row) -> Judged:
+        context, answer = row["context"], row["answer"]
+        score = unsupported(answer, [context])
+        size = len(context.encode("utf-8", "replace")) + len(answer.encode("utf-8", "replace"))
+        return Judged(score, bool(context.strip()) and score is not None and 1 - score < check.threshold, size)
+
+    return judge
+
+
+JUDGES: Mapping[str, Callable[[float | None], Judge]] = {"injection": injection, "grounding": grounding}
 """Kind -> its judge, made with the threshold asked for or, where that is None, with the check's own."""

@@ -10,7 +10,7 @@ import click
 
 from bongsu.verbs.console import AS_JSON, NO, WRONG, fail
 
-KINDS = ("pii", "injection")
+KINDS = ("pii", "injection", "grounding")
 DEFAULT = ("pii", "pattern", "injection")
 
 
