@@ -22,6 +22,7 @@ from bongsu.verbs.exchange import export, import_
 from bongsu.verbs.gate import gate
 from bongsu.verbs.guards import evaluate, scan
 from bongsu.verbs.notice import ack, silence
+from bongsu.verbs.pack import pack
 
 PORT = click.IntRange(1, 65535)
 
@@ -41,6 +42,7 @@ cli.add_command(evaluate)
 cli.add_command(channel)
 cli.add_command(export)
 cli.add_command(import_)
+cli.add_command(pack)
 
 
 # ---- policy ----

@@ -9,6 +9,7 @@ from typing import Any
 
 from bongsu.event import FEATURE_KINDS, FeatureKind, columns
 from bongsu.policy.declare import Document
+from bongsu.policy.extend import Extension, extended
 from bongsu.policy.fault import Fault, PolicyError
 from bongsu.policy.link import Linker, Names
 from bongsu.policy.model import Note, Policy, Service
@@ -40,6 +41,11 @@ def parse(text: str, path: str, environ: Mapping[str, str], digest: str = "") ->
     root, faults = compose(text, path)
     if root is None:
         raise PolicyError(faults)
+    extensions: list[Extension] = []
+    if isinstance(root, Table):
+        root, wrong, extensions = extended(root, path)
+        if wrong:  # what hangs on a pack that is not there would be a fault of nobody's
+            raise PolicyError(faults + wrong)
     reader = Reader(path, environ)
     reader.faults += faults
     reader.nodes[()] = root
@@ -48,7 +54,7 @@ def parse(text: str, path: str, environ: Mapping[str, str], digest: str = "") ->
     if isinstance(values, dict) and isinstance(root, Table):
         sound: dict[str, Any] = {name: value for name, value in values.items() if value is not BROKEN}
         document = Document(**{"bongsu": "1", "service": Service("broken"), **sound})
-        linker = Linker(document, reader, Names.of(root))
+        linker = Linker(document, reader, Names.of(root), tuple(extensions))
         if ("settings",) in reader.lame:
             linker.references()  # windows and prices cannot be judged without it
         else:

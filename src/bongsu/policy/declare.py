@@ -232,6 +232,12 @@ class TestDecl:
     place: Place = NOWHERE
 
 
+class Extends(tuple[str, ...]):
+    """Ready policies this one is on top of: merged into its text before it is read, so nothing of it is left here."""
+
+    __slots__ = ()
+
+
 def _named(pattern: str = NAME) -> Any:
     return field(default_factory=dict, metadata={"names": pattern})
 
@@ -259,6 +265,7 @@ class Document:
     regions: Mapping[str, tuple[str, ...]] = _named()
     borders: Mapping[str, tuple[str, ...]] = _named()
     tests: tuple[TestDecl, ...] = ()
+    extends: Extends = Extends()  # noqa: RUF009  # an empty tuple
 
 
 EVENT_TYPES: dict[str, Any] = {"text": str, "int": int, "number": float, "bool": bool}

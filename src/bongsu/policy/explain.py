@@ -45,6 +45,8 @@ class _Words:
         yield from self.borders()
         yield from self.manners()
         yield self.gate()
+        for one in self.policy.extensions:
+            yield self.say("extends", pack=one.pack, parts=", ".join(one.taken) or self.phrases["nothing"])
 
     # ---- alerts ----
 

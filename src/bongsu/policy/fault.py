@@ -12,10 +12,11 @@ SHOWN = 12
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands in the file; both count from 1."""
+    """Where something stands; line and column count from 1. ``path`` is empty in the policy itself."""
 
     line: int
     column: int
+    path: str = ""
 
 
 NOWHERE = Place(1, 1)

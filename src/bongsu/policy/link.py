@@ -19,6 +19,7 @@ from bongsu.gate import Terms
 from bongsu.period import Calendar
 from bongsu.policy.condition import read_clear, read_good, read_when, unit_of
 from bongsu.policy.declare import AlertDecl, Document, GateDecl, ObjectiveDecl, SignalDecl
+from bongsu.policy.extend import Extension
 from bongsu.policy.fault import Misfit, closest, did_you_mean, listed, quoted
 from bongsu.policy.manners import manners
 from bongsu.policy.model import Note, Policy
@@ -64,11 +65,15 @@ class Names:
 class Linker:
     """One pass over a document."""
 
-    def __init__(self, document: Document, reader: Reader, names: Names) -> None:
-        self.document, self.reader, self.names = document, reader, names
+    def __init__(self, document: Document, reader: Reader, names: Names,
+                 extensions: tuple[Extension, ...] = ()) -> None:
+        self.document, self.reader, self.names, self.extensions = document, reader, names, extensions
         self.base = document.settings.base_window
         self.notes: list[Note] = []
         self.limits: dict[str, str] = {}
+        for extension in extensions:
+            at = extension.place
+            self.notes += (Note(reader.path, at.line, at.column, text) for text in extension.notes())
 
     # ---- names ----
 
@@ -173,6 +178,7 @@ class Linker:
             length = show_duration(decl.window.length)
             self.reader.fault((*at, "slice"), f"a slice that the window ({length}) is made of",
                               quoted(show_duration(every)))
+            return None
         try:
             op, limit = read_good(decl.good, signal)
         except Misfit as error:
@@ -257,7 +263,7 @@ class Linker:
 
     def note(self, trail: Trail, text: str) -> None:
         place = self.reader.nearest(trail).place
-        self.notes.append(Note(self.reader.path, place.line, place.column, text))
+        self.notes.append(Note(place.path or self.reader.path, place.line, place.column, text))
 
     def playbooks(self) -> Iterator[Playbook]:
         for name, decl in self.document.playbooks.items():
@@ -303,10 +309,13 @@ class Linker:
                     tuple(rules), tuple(self.playbooks()), doc.settings.stale_after,
                     self.gate(), manners(self))
         s = doc.settings
-        return Policy(self.reader.path, digest, doc.service, plan, doc.upstreams, doc.routes,
-                      tuple(doc.guards.values()), doc.channels, doc.roles, s.retention, doc.heartbeat, s.currency,
-                      s.apology, s.durability, s.fail, doc.tests, self.limits, tuple(self.notes), doc.features,
-                      fences)
+        return Policy(
+            self.reader.path, digest, doc.service, plan, doc.upstreams, doc.routes, tuple(doc.guards.values()),
+            doc.channels, doc.roles, s.retention, doc.heartbeat, s.currency, s.apology, s.durability, s.fail,
+            doc.tests, self.limits, tuple(self.notes),
+            extensions=self.extensions,
+            features=doc.features,
+            borders=fences)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:

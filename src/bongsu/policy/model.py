@@ -15,6 +15,7 @@ from bongsu.quantity import DAY, SECOND, Duration, Rate
 
 if TYPE_CHECKING:
     from bongsu.policy.declare import TestDecl
+    from bongsu.policy.extend import Extension
 
 Role = Literal["primary", "light", "conservative"]
 
@@ -151,5 +152,6 @@ class Policy:
     tests: tuple[TestDecl, ...] = ()
     limits: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[Note, ...] = ()
+    extensions: tuple[Extension, ...] = ()
     features: Mapping[str, FeatureKind] = field(default_factory=dict)
     borders: Borders = field(default_factory=Borders)

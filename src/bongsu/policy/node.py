@@ -7,7 +7,7 @@ Typing comes from the declarations, not from how a scalar looks, so ``on``, ``no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -67,8 +67,11 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def compose(text: str, path: str) -> tuple[Node | None, list[Fault]]:
-    """The root node, or why there is none. Duplicate keys are faults, and the first one counts."""
+def compose(text: str, path: str, *, packed: bool = False) -> tuple[Node | None, list[Fault]]:
+    """The root node, or why there is none. Duplicate keys are faults, and the first one counts.
+
+    The places of a ``packed`` text say in which file they are, since its nodes end up beside those of another.
+    """
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
@@ -84,23 +87,23 @@ def compose(text: str, path: str) -> tuple[Node | None, list[Fault]]:
     if root is None:
         return None, [Fault(path, 1, 1, "a policy", "an empty file", "begin with 'bongsu: 1'")]
     faults: list[Fault] = []
-    return _convert(root, path, faults), faults
+    return _convert(root, path, faults, path if packed else ""), faults
 
 
-def _convert(node: Any, path: str, faults: list[Fault]) -> Node:
-    place = _place(node.start_mark)
+def _convert(node: Any, path: str, faults: list[Fault], inside: str) -> Node:
+    place = _place(node.start_mark, inside)
     if isinstance(node, yaml.SequenceNode):
-        return Items(place, tuple(_convert(item, path, faults) for item in node.value))
+        return Items(place, tuple(_convert(item, path, faults, inside) for item in node.value))
     if isinstance(node, yaml.MappingNode):
-        return Table(place, tuple(_entries(node, path, faults)))
+        return Table(place, tuple(_entries(node, path, faults, inside)))
     quotes = 0 if node.style is None else 1
-    return Text(place, node.value, node.style is None, Place(place.line, place.column + quotes))
+    return Text(place, node.value, node.style is None, replace(place, column=place.column + quotes))
 
 
-def _entries(node: yaml.MappingNode, path: str, faults: list[Fault]) -> Iterator[tuple[Text, Node]]:
+def _entries(node: yaml.MappingNode, path: str, faults: list[Fault], inside: str) -> Iterator[tuple[Text, Node]]:
     seen: dict[str, int] = {}
     for key, value in node.value:
-        name, inside = _convert(key, path, faults), _convert(value, path, faults)
+        name, said = _convert(key, path, faults, inside), _convert(value, path, faults, inside)
         if not isinstance(name, Text):
             faults.append(Fault(path, name.place.line, name.place.column, "a key that is a text", kind(name)))
         elif name.text == "<<" and name.plain:
@@ -110,7 +113,7 @@ def _entries(node: yaml.MappingNode, path: str, faults: list[Fault]) -> Iterator
                                 f"'{name.text}' again (first on line {seen[name.text]})"))
         else:
             seen[name.text] = name.place.line
-            yield name, inside
+            yield name, said
 
 
 def kind(node: Node) -> str:
@@ -118,8 +121,8 @@ def kind(node: Node) -> str:
     return "a list" if isinstance(node, Items) else "a mapping" if isinstance(node, Table) else "a text"
 
 
-def _place(mark: yaml.Mark) -> Place:
-    return Place(mark.line + 1, mark.column + 1)
+def _place(mark: yaml.Mark, path: str = "") -> Place:
+    return Place(mark.line + 1, mark.column + 1, path)
 
 
 def _misspelt(text: str, path: str, error: yaml.MarkedYAMLError) -> Fault:

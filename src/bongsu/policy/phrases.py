@@ -71,6 +71,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "approvers": " ({names})",
         "latch": "; after {alerts} it stays shut until a person clears it",
         "left out": "; it does not look at {names}",
+        "extends": "taken from pack {pack}: {parts}",
     },
     "ko": {
         "alert": "알림 {name}({tier}): {condition}, {actions}; {clear}",
@@ -130,6 +131,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "approvers": "({names})",
         "latch": "; {alerts} 발생 뒤에는 담당자가 해제할 때까지 거부 유지",
         "left out": "; 제외한 목표: {names}",
+        "extends": "팩 {pack}에서 가져온 부분: {parts}",
     },
 }
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, Literal, Union, get_args, get_origin
 
 from bongsu import expression, registry
 from bongsu.event import COLUMNS, FEATURES, Kind
 from bongsu.policy import text as texts
 from bongsu.policy.declare import EVENT_COLUMNS, EVENT_TYPES, NAME
-from bongsu.policy.fault import Fault, Misfit, Place, closest, did_you_mean, listed, quoted
+from bongsu.policy.fault import Fault, Misfit, closest, did_you_mean, listed, quoted
 from bongsu.policy.node import Items, Node, Table, Text, kind
 from bongsu.policy.scalar import SCALARS
 from bongsu.policy.setting import INLINE, KEYED, Setting, place_of, settings, shared
@@ -59,8 +59,8 @@ class Reader:
         node = self.nearest(where) if isinstance(where, tuple) else where
         place = node.place
         if offset and isinstance(node, Text):
-            place = Place(node.inner.line, node.inner.column + offset)
-        self.faults.append(Fault(self.path, place.line, place.column, expected, came, hint))
+            place = replace(node.inner, column=node.inner.column + offset)
+        self.faults.append(Fault(place.path or self.path, place.line, place.column, expected, came, hint))
         return BROKEN
 
     def misfit(self, where: Node | Trail, error: Misfit) -> _Broken:

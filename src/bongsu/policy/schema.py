@@ -10,7 +10,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 from bongsu import registry
 from bongsu.event import FEATURE_NAME
 from bongsu.expression import Expression
-from bongsu.policy.declare import EVENT_COLUMNS, Document
+from bongsu.packs import PACKS
+from bongsu.policy.declare import EVENT_COLUMNS, Document, Extends
+from bongsu.policy.extend import WITHOUT, read_pack
 from bongsu.policy.scalar import SCALARS
 from bongsu.policy.setting import INLINE, KEYED, Setting, settings, shared
 
@@ -40,6 +42,8 @@ def _of(want: Any, meta: Mapping[str, Any], form: str, defs: dict[str, Schema]) 
         return {"enum": [*choices, *(int(c) for c in choices if c.isdigit())]}
     if origin is not None:
         return _table(get_args(want)[1], meta, defs)
+    if want is Extends:
+        return _extends()
     if want in KEYED:
         return _defined(want.__name__, defs, lambda: _keyed(KEYED[want], defs))
     if want in SCALARS:
@@ -112,6 +116,21 @@ def _keyed(family: str, defs: dict[str, Schema]) -> Schema:
                        "properties": {kind: several, **_properties((*others, *shared(family)), defs)},
                        "required": [kind, *(s.key for s in others if s.required)]})
     return {"oneOf": shapes}
+
+
+def _extends() -> Schema:
+    """A pack's name, several, or each with its parameters."""
+    name: Schema = {"enum": list(PACKS)}
+    given: Schema = {"type": "object", "properties": {pack: _pack(pack) for pack in PACKS},
+                     "additionalProperties": False}
+    return {"anyOf": [name, given, {"type": "array", "items": {"anyOf": [name, given]}}]}
+
+
+def _pack(name: str) -> Schema:
+    pack = read_pack(name)
+    without: Schema = {"type": ["array", "string"], "items": {"enum": [part.name for part in pack.parts]}}
+    return {"type": ["object", "null"], "description": pack.about, "additionalProperties": False,
+            "properties": {WITHOUT: without, **{key: {"description": about} for key, about in pack.parameters.items()}}}
 
 
 def _parts(family: str) -> dict[str, Any]:

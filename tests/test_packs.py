@@ -1,0 +1,153 @@
+"""Packs: one line puts ready thresholds in force, and each is exact on both sides of its boundary."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from bongsu.app import count_events
+from bongsu.cli import cli
+from bongsu.packs import PACKS
+from bongsu.policy import Policy, PolicyError, parse
+from bongsu.policy.explain import explain
+from bongsu.policy.extend import read_pack
+from bongsu.policy.rehearse import rehearse
+
+HEAD = "bongsu: 1\nservice: {name: bot}\n"
+
+
+def policy(text: str) -> Policy:
+    return parse(HEAD + text, "p.yaml", {})
+
+
+def rules(text: str) -> dict[str, object]:
+    return {rule.name: rule for rule in policy(text).plan.rules}
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        policy(text)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def fires(alert: str, extends: str, *events: str) -> bool:
+    """Whether an alert fires within two hours, judged by the real engine on a virtual clock."""
+    happenings = "\n".join(f"      - {{{event}}}" for event in events)
+    rehearsed = policy(f"""extends: {extends}
+tests:
+  - name: boundary
+    events:
+{happenings}
+    expect: [{{between: "00:00..02:00:00", alert: {alert}, state: firing}}]
+""")
+    return rehearse(rehearsed, count_events) == []
+
+
+# ---- the five thresholds ----
+
+
+@pytest.mark.req("D14")
+@pytest.mark.parametrize(("blocked", "alarm"), [(10, False), (11, True)])
+def test_more_than_ten_blocked_calls_a_day_alarm(blocked: int, alarm: bool) -> None:
+    events = [f'at: "00:00:{n:02}", blocked: true' for n in range(blocked)]
+    assert fires("guard_blocks", "default", *events) is alarm
+
+
+@pytest.mark.req("D14")
+@pytest.mark.parametrize(("cost", "alarm"), [(4800, False), (4801, True)])
+def test_a_token_above_120_percent_of_its_target_alarms(cost: int, alarm: bool) -> None:
+    """A token may cost 4,000 nano-dollars: 4,800 is the threshold itself, and a single nano-dollar more is above it."""
+    event = f'at: "00:00:01", cost: {cost}, input_tokens: 1, output_tokens: 0'
+    assert fires("cpt", "{default: {cpt_target: 0.000004 USD}}", event) is alarm
+
+
+@pytest.mark.req("D14")
+@pytest.mark.parametrize(("bad", "alarm"), [(10, False), (11, True)])
+def test_more_than_five_percent_of_unsupported_answers_alarm(bad: int, alarm: bool) -> None:
+    events = [f'at: "00:00:01", grounding_score: {0.1 if n < bad else 0.9}' for n in range(200)]
+    assert fires("mismatch", "default", *events) is alarm
+
+
+@pytest.mark.req("D14")
+def test_a_few_unsupported_answers_are_no_rate_yet() -> None:
+    events = [f'at: "00:00:{n:02}", grounding_score: 0.1' for n in range(50)]
+    assert not fires("mismatch", "default", *events)
+
+
+# ---- one line, and what can be said beside it ----
+
+
+def test_one_line_is_enough_and_what_is_left_out_is_said() -> None:
+    read = policy("extends: default\n")
+    assert {"mismatch", "guard_blocks"} <= {rule.name for rule in read.plan.rules}
+    assert "cpt" not in {rule.name for rule in read.plan.rules}
+    assert ("p.yaml:3:10: note: pack default: 'cost' is left out; give it cpt_target (what a token should cost, such as "
+            "0.000004 USD) under extends") in [str(note) for note in read.notices]
+    assert any("mismatch" in line and "pack default" in line for line in explain(read, "en"))
+    assert any("mismatch" in line and "팩 default" in line for line in explain(read, "ko"))
+
+
+@pytest.mark.parametrize("extends", ["default", "[default]", "{default: {}}", "[{default: {}}]", "\n  default:\n"])
+def test_a_pack_is_named_in_any_of_these_ways(extends: str) -> None:
+    assert "guard_blocks" in rules(f"extends: {extends}\n")
+
+
+def test_the_policy_replaces_single_settings_of_a_packs_entry() -> None:
+    rule = rules("extends: default\nalerts:\n  guard_blocks: {tier: severe, when: guard_blocks > 100}\n")["guard_blocks"]
+    assert (rule.tier, rule.when.enter, rule.when.over) == ("severe", 100, 86_400_000_000)
+
+
+def test_an_entry_that_says_its_kind_is_the_policys_own() -> None:
+    read = policy("extends: default\nsignals:\n  mismatch: {kind: ratio, bad: blocked}\n")
+    (signal,) = [s for s in read.plan.signals if s.name == "mismatch"]
+    assert (str(signal.sli.bad), signal.sli.total, signal.labels) == ("blocked", None, ())
+
+
+def test_a_part_can_be_left_out() -> None:
+    read = policy("extends: {default: {without: [blocks]}}\n")
+    assert "guard_blocks" not in {rule.name for rule in read.plan.rules}
+    assert "guard_blocks" not in {signal.name for signal in read.plan.signals}
+
+
+def test_a_parameter_that_is_a_list_goes_where_a_list_goes() -> None:
+    text = "extends: {default: {to: [a, b]}}\nchannels: {a: {slack: secret://env/X}, b: {slack: secret://env/Y}}\n"
+    assert rules(text)["guard_blocks"].to == ("a", "b")
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("extends: defautl\n", "p.yaml:3:10: expected a pack ("),
+    ("extends: {default: {cpt: 1}}\n", "expected a parameter of pack default ("),
+    ("extends: {default: {without: cots}}\n", "expected a part of pack default ("),
+    ("extends: {default: yes}\n", "p.yaml:3:20: expected a mapping of parameters of pack default, came a text"),
+    ("extends: [[default]]\n", "p.yaml:3:11: expected the name of a pack, came a list"),
+    ("extends: {default: {to: opss}}\nchannels: {ops: {slack: secret://env/X}}\n",
+     "p.yaml:3:25: expected a channel (ops), came 'opss'; did you mean 'ops'?"),
+    ("extends: {default: {cpt_target: cheap}}\n", "pack:default:"),
+])
+def test_a_mistake_is_told_where_it_was_made(text: str, said: str) -> None:
+    told = faults(text)
+    assert len(told) == 1
+    assert said in told[0]
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_a_pack_uses_no_parameter_that_it_does_not_declare_or_need(name: str) -> None:
+    """Inside a longer text a parameter must be given: its part needs it, or it has a default."""
+    pack = read_pack(name)
+    text = PACKS[name].read_text(encoding="utf-8")
+    for part in pack.parts:
+        assert part.about, part.name
+        assert set(part.needs) <= set(pack.parameters)
+    assert set(pack.defaults) <= set(pack.parameters)
+    for parameter in pack.parameters:
+        assert f"${{with.{parameter}}}" in text
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_packs_are_listed_and_shown(name: str) -> None:
+    run = CliRunner()
+    listed = json.loads(run.invoke(cli, ["pack", "list", "--json"]).stdout)
+    assert name in [one["name"] for one in listed]
+    assert run.invoke(cli, ["pack", "show", name]).stdout == PACKS[name].read_text(encoding="utf-8")
