@@ -83,8 +83,8 @@ def test_one_line_is_enough_and_what_is_left_out_is_said() -> None:
     read = policy("extends: default\n")
     assert {"mismatch", "guard_blocks"} <= {rule.name for rule in read.plan.rules}
     assert "cpt" not in {rule.name for rule in read.plan.rules}
-    assert ("p.yaml:3:10: note: pack default: 'cost' is left out; give it cpt_target (what a token should cost, such as "
-            "0.000004 USD) under extends") in [str(note) for note in read.notices]
+    assert ("p.yaml:3:10: note: pack default: 'cost' is left out; give it cpt_target (what a token should cost, such "
+            "as 0.000004 USD) under extends") in [str(note) for note in read.notices]
     assert any("mismatch" in line and "pack default" in line for line in explain(read, "en"))
     assert any("mismatch" in line and "팩 default" in line for line in explain(read, "ko"))
 
@@ -95,7 +95,8 @@ def test_a_pack_is_named_in_any_of_these_ways(extends: str) -> None:
 
 
 def test_the_policy_replaces_single_settings_of_a_packs_entry() -> None:
-    rule = rules("extends: default\nalerts:\n  guard_blocks: {tier: severe, when: guard_blocks > 100}\n")["guard_blocks"]
+    own = "alerts:\n  guard_blocks: {tier: severe, when: guard_blocks > 100}\n"
+    rule = rules("extends: default\n" + own)["guard_blocks"]
     assert (rule.tier, rule.when.enter, rule.when.over) == ("severe", 100, 86_400_000_000)
 
 
