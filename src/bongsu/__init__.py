@@ -8,6 +8,8 @@ The story, in order. Each module may import only the modules above it; a test re
     label       what was said of an event later: the newest counts, and takes the place of the one before
     expression  a question asked of an event's columns: SQL, checked before it runs
     cell        events counted: key x base window -> integers; add, total, vector
+    interval    how sure a count is: Wilson, Newcombe, chi-square
+    drift       cells compared: this window against a reference
     ports       the shape of every outside part, all on one page
     guard       many findings -> one decision: allow, flag, tokenise, block
     period      rolling and calendar windows

@@ -3,7 +3,10 @@
 An alert enters when its condition holds for ``hold`` (the policy's ``for``), and leaves when the opposite holds for
 ``clear_hold``. A threshold alert has two thresholds: above ``enter`` it enters, at or below ``exit`` it leaves,
 between them it keeps its state, so a value that dances on the line makes one alert, not eight. Without data the state
-is frozen: silence is not health.
+is frozen: silence is not health. So it is where there is too little data to judge.
+
+Where a signal can say how sure it is, the condition includes that: it enters when the bound of the interval is beyond
+the threshold and the value is significant, and leaves when either is no longer so.
 """
 
 from __future__ import annotations
@@ -15,15 +18,17 @@ from typing import Literal
 
 from bongsu.cell import Cells, Labels
 from bongsu.ports import Sli
-from bongsu.quantity import Duration
+from bongsu.quantity import DAY, Duration
 from bongsu.slo import (
     MIN_BAD,
-    OPERATORS,
+    OPPOSITE,
     Objective,
     Operator,
     Pair,
     burn,
     counts,
+    evidence,
+    proven,
     reachable_factor,
     significant,
     warmth,
@@ -91,12 +96,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the condition said at one moment. ``value`` is None without data; ``warming``: no window may vote yet."""
+    """What the condition said at one moment. ``value`` is None without data; ``warming``: no window may vote yet;
+    ``insufficient``: there is data, but too little to judge."""
 
     value: Fraction | None
     enter: bool = False
     leave: bool = False
     warming: bool = False
+    insufficient: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,19 +119,35 @@ class State:
     episode: int = 0
     fired: int = 0
     value: Fraction | None = None
-    data: Literal["seen", "none", "warming"] = "none"
+    data: Literal["seen", "none", "warming", "insufficient"] = "none"
     closed: int = 0
     rebounds: int = 0
 
 
-def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Labels] | None = None) -> Reading:
-    """The value over the window against both thresholds, compared exactly with the operator as written."""
+def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Labels] | None = None,
+                   groups: int = 1) -> Reading:
+    """The value over the window against both thresholds, compared exactly with the operator as written.
+
+    ``groups`` is how many are looked at side by side; each look is one more chance of a false alarm.
+    """
     vector = cells.vector(rule.signal.key, *cells.window(now, rule.over), labels=labels)
-    value = rule.signal.sli.value(vector)
-    # A histogram has no count beside its buckets: their sum is the count.
-    if value is None or vector.get("total", vector.get("n", sum(vector.values()))) < rule.min_events:
+    found = evidence(rule.signal.sli, vector, looks(rule.over) * groups)
+    if found.insufficient:
+        return Reading(value=None, insufficient=found.n > 0)
+    if found.value is None or found.n < rule.min_events:
         return Reading(value=None)
-    return Reading(value, OPERATORS[rule.op](value, rule.enter), OPERATORS[rule.leave_op](value, rule.exit))
+    stays = proven(found, OPPOSITE[rule.leave_op], rule.exit)
+    return Reading(found.value, proven(found, rule.op, rule.enter), not stays)
+
+
+def looks(over: Duration) -> int:
+    """How many windows there are in a day: a condition on evidence gives one false alarm a day in 1/alpha at most.
+
+    >>> from bongsu.quantity import HOUR
+    >>> looks(HOUR), looks(Duration(7 * DAY))
+    (24, 1)
+    """
+    return max(1, -(-DAY // over))
 
 
 def read_burn(cells: Cells, rule: Burn, now: int, watermark: int) -> Reading:
@@ -153,7 +176,8 @@ def absence(reading: Reading) -> Reading:
     """Whether there is nothing to judge, as a reading of 1 or 0: silence is not health, so it may be alerted on."""
     if reading.warming:
         return reading
-    missing = reading.value is None
+    # Too little is not nothing: what is alerted on here is silence.
+    missing = not reading.insufficient and reading.value is None
     return Reading(Fraction(missing), missing, not missing)
 
 
@@ -162,7 +186,7 @@ def step(rule: Rule, state: State, reading: Reading, now: int) -> State:
     if reading.warming:
         return replace(state, data="warming")
     if reading.value is None:
-        return replace(state, data="none", value=None)
+        return replace(state, data="insufficient" if reading.insufficient else "none", value=None)
     state = replace(state, data="seen", value=reading.value)
     if state.phase in ("ok", "pending"):
         if not reading.enter:

@@ -32,15 +32,19 @@ class Cell(NamedTuple):
 
 
 OTHER = "__other__"
+MOST_GROUPS = 100
+"""Values that one signal counts apart in its parts (``NAME=VALUE``)."""
 
 
 def capped(cells: Iterable[Cell], known: Cells, most: int) -> list[Cell]:
     """Label combinations beyond the first ``most`` of a signal are counted together, all labels ``__other__``.
 
     Labels come from callers; without a cap one that sends a new value with every call would fill the memory. Totals
-    over all labels stay exact; which combinations have a row of their own depends on who came first.
+    over all labels stay exact; which combinations have a row of their own depends on who came first. So it is with the
+    values that parts are split by.
     """
     seen: dict[str, set[Labels]] = {}
+    groups: dict[str, set[str]] = {}
     out = []
     for cell in cells:
         if cell.signal not in seen:
@@ -49,6 +53,14 @@ def capped(cells: Iterable[Cell], known: Cells, most: int) -> list[Cell]:
         if cell.labels not in mine and len(mine) >= most and cell.labels:
             cell = cell._replace(labels=(OTHER,) * len(cell.labels))
         mine.add(cell.labels)
+        name, split, group = cell.part.partition("=")
+        if split:
+            if cell.signal not in groups:
+                groups[cell.signal] = known.groups(cell.signal)
+            if group not in groups[cell.signal] and len(groups[cell.signal]) >= MOST_GROUPS:
+                cell = cell._replace(part=f"{name}={OTHER}")
+            else:
+                groups[cell.signal].add(group)
         out.append(cell)
     return out
 
@@ -161,6 +173,11 @@ class Cells:
     def labels(self, signal: str) -> list[Labels]:
         """Every combination of label values seen, in order."""
         return sorted(self._series.get(signal, ()))
+
+    def groups(self, signal: str) -> set[str]:
+        """Every value that the parts of a signal are split by."""
+        series = self._series.get(signal, {}).values()
+        return {part.partition("=")[2] for one in series for part in one.parts if "=" in part}
 
     def vector(self, signal: str, begin: int, end: int, labels: Iterable[Labels] | None = None) -> dict[str, int]:
         """Sums of each part over [begin, end), of some label combinations or of all of them."""

@@ -173,7 +173,7 @@ def _readings(rule: Rule, cells: Cells, state: EngineState, now: int) -> Iterato
         for labels in cells.labels(rule.when.signal.key):
             groups.setdefault(tuple(labels[i] for i in places), []).append(labels)
         for group, members in groups.items():
-            yield group, read_threshold(cells, rule.when, now, members)
+            yield group, read_threshold(cells, rule.when, now, members, len(groups))
 
 
 def _forget_what_is_gone(plan: Plan, alerts: dict[Instance, State], incidents: dict[Instance, Incident],

@@ -22,11 +22,13 @@ from bongsu.expression import Expression
 class Count:
     """How many events satisfy every condition of ``where`` and have a value for every expression of ``known``.
 
-    An unknown (NULL) condition is not satisfied.
+    An unknown (NULL) condition is not satisfied. With ``by``, a text, each of its values is counted apart: the parts
+    are ``NAME=VALUE``, and an event without a value is in none.
     """
 
     where: tuple[Expression, ...] = ()
     known: tuple[Expression, ...] = ()
+    by: Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,45 @@ class Histogram:
     sub_bits: int = 6
 
 
-Aggregate = Count | Sum | Histogram
+@dataclass(frozen=True)
+class Tally:
+    """How many events satisfying ``where`` fall in each of fixed bins; parts are the aggregate's name and a number.
+
+    Of a number: bin i holds what is above ``edges[i - 1]`` and not above ``edges[i]``, the last what is above all. Of a
+    text: bin i holds ``categories[i]``, the next all others. What is not known is in the bin after these.
+    """
+
+    of: Expression
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    where: tuple[Expression, ...] = ()
+
+    @property
+    def bins(self) -> int:
+        """How many, with that of the unknown."""
+        return max(len(self.edges), len(self.categories)) + 2
+
+
+Aggregate = Count | Sum | Histogram | Tally
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a summed vector shows, and how sure it is.
+
+    ``value`` is exact, or None where it is undefined; ``n`` is how many events stand behind it. ``low`` and ``high``
+    are its interval, where it has one; ``significant`` is false where nothing need have changed to give this value.
+    ``insufficient`` says why there is too little to judge it by; then it is shown as such, and no condition holds.
+    ``about`` says what it is of, where it is one of several (a feature, two groups).
+    """
+
+    value: Fraction | None
+    n: int = 0
+    low: Fraction | None = None
+    high: Fraction | None = None
+    significant: bool = True
+    insufficient: str = ""
+    about: str = ""
 
 
 @runtime_checkable
@@ -66,6 +106,15 @@ class Sli(Protocol):
 
     def value(self, vector: Vector) -> Fraction | None:
         """The exact value of a summed vector; None where it is undefined (no data), never 0 or NaN for it."""
+        ...
+
+
+@runtime_checkable
+class Evident(Sli, Protocol):
+    """An SLI whose alarm needs proof: a bound of the interval beyond the threshold, and significance."""
+
+    def evidence(self, vector: Vector, looks: int = 1) -> Evidence:
+        """The value and how sure it is, corrected for so many ``looks`` at it (windows, groups) and for its parts."""
         ...
 
 

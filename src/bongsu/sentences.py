@@ -13,6 +13,7 @@ import re
 # Groups keep their names; a group that is itself a sentence is said too.
 _SAID: tuple[tuple[str, str], ...] = (
     (r"no data", "데이터 없음"),
+    (r"insufficient data", "판단할 데이터 부족"),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) is (?P<b>.+) over (?P<over>\S+), alert at (?P<limit>.+)",
      "최근 {over} 동안 {a}{where} 값이 {b}입니다. 알림 기준은 {limit}입니다."),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) burns its error budget (?P<b>\S+) faster than its (?P<target>\S+) target allows",

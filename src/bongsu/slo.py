@@ -10,19 +10,40 @@ Source of the burn-rate method and of the 30-day factors: Google, The Site Relia
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import comb
 from typing import Literal
 
-from bongsu.cell import Cells
+from bongsu.cell import Cells, Vector
 from bongsu.period import LONGEST, Calendar
-from bongsu.ports import Sli
+from bongsu.ports import Evidence, Evident, Sli
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
 
 Severity = Literal["page", "ticket"]
 Operator = Literal[">", ">=", "<", "<="]
 OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+OPPOSITE: Mapping[Operator, Operator] = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
+
+
+def evidence(sli: Sli, vector: Vector, looks: int = 1) -> Evidence:
+    """What a signal shows; one that says nothing of how sure it is is taken at its word."""
+    if isinstance(sli, Evident):
+        return sli.evidence(vector, looks)
+    # A histogram has no count beside its buckets: their sum is the count.
+    return Evidence(sli.value(vector), vector.get("total", vector.get("n", sum(vector.values()))))
+
+
+def proven(found: Evidence, op: Operator, limit: Fraction) -> bool:
+    """Whether a value is beyond a limit for sure: the near end of its interval is, and it is significant.
+
+    >>> proven(Evidence(Fraction(3, 10), low=Fraction(1, 10)), ">", Fraction(2, 10))
+    False
+    """
+    end = found.low if op[0] == ">" else found.high
+    value = found.value if end is None else end
+    return value is not None and found.significant and OPERATORS[op](value, limit)
 
 
 @dataclass(frozen=True)
@@ -217,9 +238,10 @@ def sliced(cells: Cells, objective: Objective, slices: Slices, begin: int, end: 
     good = bad = excluded = 0
     start = -(-max(begin, objective.created) // slices.every) * slices.every
     while start + slices.every <= end:
-        value = slices.sli.value(cells.slice(objective.signal, start, slices.every))
+        found = evidence(slices.sli, cells.slice(objective.signal, start, slices.every))
         start += slices.every
-        verdict = slices.nodata if value is None else "good" if OPERATORS[slices.op](value, slices.limit) else "bad"
+        unknown = found.value is None or found.insufficient
+        verdict = slices.nodata if unknown else "bad" if proven(found, OPPOSITE[slices.op], slices.limit) else "good"
         good, bad, excluded = good + (verdict == "good"), bad + (verdict == "bad"), excluded + (verdict == "exclude")
     return Sliced(good, bad, excluded)
 

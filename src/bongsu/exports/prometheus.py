@@ -22,11 +22,10 @@ from sqlglot import exp
 from bongsu.alert import TIERS, Burn, Rule, Signal, Threshold
 from bongsu.exports import promql
 from bongsu.exports.names import SERVICE, ExportError, decimal, distinct
-from bongsu.policy.condition import OPPOSITE
 from bongsu.policy.model import Policy
 from bongsu.quantity import DAY, HOUR, MINUTE, SECOND, Duration, show_share
 from bongsu.slis.mean import Mean
-from bongsu.slo import MIN_BAD, Objective, Pair, pairs, reachable_factor
+from bongsu.slo import MIN_BAD, OPPOSITE, Objective, Pair, pairs, reachable_factor
 
 Entry = dict[str, Any]
 SLOTH_WINDOWS = tuple(map(Duration, (5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 6 * HOUR, DAY, 3 * DAY)))

@@ -18,12 +18,11 @@ from bongsu.policy.fault import Misfit, did_you_mean, listed, quoted
 from bongsu.policy.scalar import read_number
 from bongsu.ports import Sli
 from bongsu.quantity import QuantityError, parse_duration, parse_money, parse_share
-from bongsu.slo import Operator
+from bongsu.slo import OPPOSITE, Operator
 
 _WHEN = re.compile(r"(?P<signal>[^\s<>=]+)\s*(?P<op>>=|<=|>|<)\s*(?P<value>\S.*?)\s*")
 _CLEAR = re.compile(r"(?P<op>>=|<=|>|<)\s*(?P<value>\S.*?)\s*")
 _OF = re.compile(r"(?P<share>[\d_.]+\s*%)\s+of\s+(?P<base>\S.*)")
-OPPOSITE: Mapping[Operator, Operator] = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 
 
 @dataclass(frozen=True)

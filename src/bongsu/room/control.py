@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from bongsu import gate
 from bongsu.alert import Rule, Signal, State
-from bongsu.cell import OTHER, Cell, Cells, Labels, capped
+from bongsu.cell import MOST_GROUPS, OTHER, Cell, Cells, Labels, capped
 from bongsu.engine import EngineState, Plan, born, standings, tick
 from bongsu.expression import read
 from bongsu.folder import Folder
@@ -253,10 +253,11 @@ class Control:
     def _cap(self, cells: list[Cell]) -> list[Cell]:
         """Label values beyond the cap are counted together; that is shown, and recorded once a signal and start."""
         kept = capped(cells, self.cells, MOST_LABELS)
-        for signal in {b.signal for a, b in zip(cells, kept, strict=True) if a.labels != b.labels} - self._full:
+        for signal in {b.signal for a, b in zip(cells, kept, strict=True) if a != b} - self._full:
             self._full.add(signal)
-            self.store.record("labels.full", "bongsu", signal, f"more than {MOST_LABELS} combinations of label values: "
-                              f"the others are counted as {OTHER}", {}, self.now, self.policy.hash)
+            self.store.record("labels.full", "bongsu", signal, f"more than {MOST_LABELS} combinations of label values, "
+                              f"or {MOST_GROUPS} groups: the others are counted as {OTHER}", {}, self.now,
+                              self.policy.hash)
         return kept
 
     def remarks(self) -> tuple[str, ...]:

@@ -230,6 +230,8 @@ def alert_row(rule: Rule, labels: tuple[str, ...], state: State) -> AlertRow:
         value, against = "no data" if state.value is None else f"{float(state.value):.1f}x", f"> {min(factors):g}x"
     else:
         value, against = show(state.value, rule.when.signal.unit), limit(rule.when)
+    if state.data == "insufficient":
+        value = "insufficient data"
     return AlertRow(rule.name, _labels(rule, labels), rule.tier, TIERS[rule.tier], state.phase, state.since, value,
                     against, state.data)
 

@@ -26,7 +26,7 @@ from bongsu.cell import Cell
 from bongsu.event import FEATURES, feature_column, feature_of
 from bongsu.expression import Expression
 from bongsu.label import APART
-from bongsu.ports import Aggregate, Count, Histogram, Sum
+from bongsu.ports import Aggregate, Count, Histogram, Sum, Tally
 
 BATCH = "batch"
 INT64 = 2**63
@@ -86,8 +86,8 @@ class Counter:
                 if not -INT64 <= n < INT64:
                     raise CountError(f"signal {owners[0].signal.name!r}: the sum {owners[0].part!r} of one base window "
                                      f"is {n}, expected a 64-bit integer; use a coarser unit")
-                for signal, part in owners:
-                    yield Cell(signal.key, labels, start, part, int(n))
+                for owner in owners:
+                    yield Cell(owner.signal.key, labels, start, owner.part, int(n))
 
     def _blame(self, error: duckdb.Error) -> CountError:
         """Which signal it was: each is tried alone, which only ever happens on the way to an error."""
@@ -114,10 +114,18 @@ _ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
 
 
 class _Owner(NamedTuple):
-    """Whose cell a column becomes."""
+    """Whose cell a column becomes. A column that holds a count a value becomes several: ``tally`` says which."""
 
     signal: Signal
     part: str
+    tally: Tally | None = None
+
+    def of(self, value: Any) -> _Owner:
+        """The part that counts one value of such a column."""
+        if self.tally is None:
+            return _Owner(self.signal, f"{self.part}={value}")
+        known: Sequence[Any] = self.tally.categories or self.tally.edges
+        return _Owner(self.signal, f"{self.part}{known.index(value) if value in known else len(known)}")
 
 
 @dataclass
@@ -135,8 +143,17 @@ class _Query:
 
     def read(self, values: Sequence[Any]) -> Iterable[tuple[list[_Owner], Any]]:
         if not self.histogram:
-            return zip(self.owners, values, strict=True)
+            return [one for owners, value in zip(self.owners, values, strict=True) for one in _apart(owners, value)]
         return [([_Owner(o.signal, f"{o.part}{values[0]}") for o in self.owners[0]], values[1])]
+
+
+def _apart(owners: list[_Owner], value: Any) -> Iterator[tuple[list[_Owner], Any]]:
+    """A count a value as counts: each owner has parts of its own for them."""
+    if not isinstance(value, dict):
+        yield owners, value
+        return
+    for one, n in value.items():
+        yield [owner.of(one) for owner in owners], n
 
 
 class _Group(NamedTuple):
@@ -164,6 +181,11 @@ def _compile(signals: Sequence[Signal], base: int) -> list[_Query]:
             owner = _Owner(signal, name)
             if isinstance(aggregate, Histogram):
                 plan.histograms.setdefault((aggregate.of, aggregate.scale, aggregate.sub_bits), []).append(owner)
+            elif isinstance(aggregate, Tally):
+                unknown = _Owner(signal, f"{name}{aggregate.bins - 1}")
+                plan.fixed.setdefault(_tally(aggregate), []).append(_Owner(signal, name, aggregate))
+                plan.fixed.setdefault(_count([*map(_tree, aggregate.where), exp.Not(this=_known(aggregate.of))]),
+                                      []).append(unknown)
             else:
                 plan.fixed.setdefault(_fixed(aggregate), []).append(owner)
     out = []
@@ -205,7 +227,9 @@ def _group(signal: Signal, parts: Iterable[Aggregate]) -> _Group:
 
 def _expressions(part: Aggregate) -> tuple[Expression, ...]:
     if isinstance(part, Count):
-        return (*part.where, *part.known)
+        return (*part.where, *part.known, *((part.by,) if part.by else ()))
+    if isinstance(part, Tally):
+        return (part.of, *part.where)
     return (part.of, *part.known) if isinstance(part, Sum) else (part.of,)
 
 
@@ -238,7 +262,7 @@ def _grouped(query: exp.Select, labels: int) -> str:
 def _fixed(part: Count | Sum) -> exp.Expr:
     if isinstance(part, Count):
         conditions = [*map(_tree, part.where), *map(_known, part.known)]
-        return _count(conditions)
+        return _count(conditions) if part.by is None else _spread(_tree(part.by), conditions)
     value = exp.Case().when(exp.and_(*map(_known, {part.of: 0, **dict.fromkeys(part.known)})),
                             _whole(part.of, part.scale))
     # Guarded by CASE, not by FILTER: a value that is not known must not even be converted.
@@ -248,6 +272,23 @@ def _fixed(part: Count | Sum) -> exp.Expr:
 def _count(conditions: list[exp.Expr]) -> exp.Expr:
     count = exp.Count(this=exp.Star())
     return exp.Filter(this=count, expression=exp.Where(this=exp.and_(*conditions))) if conditions else count
+
+
+def _tally(part: Tally) -> exp.Expr:
+    """A count a bin; edges are cast from texts, for a literal with a point would be a decimal."""
+    if part.categories or part.of.kind == "text":
+        return _spread(_tree(part.of), [*map(_tree, part.where)])
+    value = exp.cast(_tree(part.of), "DOUBLE")
+    edges = exp.Array(expressions=[exp.cast(exp.Literal.string(repr(e)), "DOUBLE") for e in part.edges])
+    return _spread(value, [*map(_tree, part.where), _known(part.of)], edges)
+
+
+def _spread(value: exp.Expr, conditions: list[exp.Expr], *edges: exp.Expr) -> exp.Expr:
+    """A map from values (or from upper edges, which belong to the bin below) to how often they come."""
+    spread = exp.Anonymous(this="histogram", expressions=[value, *edges])
+    if not conditions:
+        return spread
+    return exp.Filter(this=spread, expression=exp.Where(this=exp.and_(*conditions)))
 
 
 def _buckets(scan: exp.Select, group: _Group, of: Expression, scale: int, bits: int) -> exp.Select:

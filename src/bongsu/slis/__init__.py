@@ -5,4 +5,5 @@ SLIS = {
     "mean": "bongsu.slis.mean:Mean",
     "count": "bongsu.slis.count:Count",
     "quantile": "bongsu.slis.quantile:Quantile",
+    "gap": "bongsu.slis.gap:Gap",
 }
