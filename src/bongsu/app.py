@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bongsu.room.control import Control
     from bongsu.room.worker import Worker
     from bongsu.stores.state import State
+    from bongsu.web.access import Way
 
 CYCLE = 0.1
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -169,6 +170,10 @@ def run_up(policy_path: Path, data: Path, gateway_at: tuple[str, int], control_a
     if report["faults"]:
         print("\n".join(report["faults"]), file=sys.stderr)
         return 2
+    if gateway_at[0] not in LOOPBACK and load(policy_path, os.environ).keys != "required":
+        print(f"the gateway would serve anybody who reaches {gateway_at[0]}: expected settings.keys: required in the "
+              "policy for a host that is not loopback", file=sys.stderr)
+        return 2
     try:
         folder = Folder(data.resolve()).create()
         alone(folder.lock)()
@@ -200,6 +205,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     from bongsu.live import Live
     from bongsu.sources.spool import SpoolWriter
     from bongsu.tokens import Tokeniser
+    from bongsu.web.door import Door
     from bongsu.web.gateway import Gateway
     from bongsu.web.ids import ulids
     from bongsu.web.upstream import AiohttpTransport
@@ -213,7 +219,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     async def main() -> None:
         spool = SpoolWriter(folder.spool, f"gateway-{worker}", strict=policy.durability == "strict")
         app = Gateway(policy, Live(folder.live), spool, Tokeniser(keys.token_key(folder.keys)), resolve,
-                      AiohttpTransport(),
+                      AiohttpTransport(), door=Door(Live(folder.live, "people")),
                       clock=clock, ids=ulids(clock), reload=reload)
         # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
         gc.collect()
@@ -275,7 +281,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
         control = await loop.run_in_executor(engine_room, lambda: Control(policy, folder, store, clock, decided))
         store.record("control.start", "bongsu", policy.service.name, "", {"vkey": store.vkey()}, clock(), policy.hash)
         site = control_app(ControlDesk(control), store.note(keys.ADMIN),
-                           ways=channel_ways(Outlets(policy, send, store, clock, site_url)))
+                           ways=(*channel_ways(Outlets(policy, send, store, clock, site_url)), *ways_of(control)))
         stop = asyncio.Event()
         jobs = [
             asyncio.create_task(_forever(stop, lambda: loop.run_in_executor(engine_room, control.cycle))),
@@ -293,6 +299,14 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
             await loop.run_in_executor(engine_room, control.close)
             engine_room.shutdown()
             store.close(clock())
+
+
+def ways_of(control: Control) -> tuple[Way, ...]:
+    """The ways into the site that are about people: keys."""
+    from bongsu.room.keydesk import KeyDesk
+    from bongsu.web.keys import key_ways
+
+    return key_ways(KeyDesk(control))
 
 
 def _admin(store: State) -> None:

@@ -21,6 +21,7 @@ from bongsu.verbs.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, a
 from bongsu.verbs.exchange import export, import_
 from bongsu.verbs.gate import gate
 from bongsu.verbs.guards import evaluate, scan
+from bongsu.verbs.key import key
 from bongsu.verbs.notice import ack, silence
 from bongsu.verbs.pack import pack
 
@@ -37,6 +38,7 @@ cli.add_command(allow)
 cli.add_command(ack)
 cli.add_command(silence)
 cli.add_command(gate)
+cli.add_command(key)
 cli.add_command(scan)
 cli.add_command(evaluate)
 cli.add_command(channel)

@@ -14,6 +14,9 @@ is what a border did to the call: ``rerouted``, ``refused``, or nothing.
 Units: times are microseconds since 1970 (UTC), durations are milliseconds, money is whole nano-units of ``currency``.
 ``input_tokens`` includes cached ones, as in the conventions.
 
+``key`` is the id of a virtual key, never the key; ``lease`` names the worker's lease that a budget was drawn by, and
+``budget`` the budget that was nearly or wholly spent (``soft NAME``, ``hard NAME``).
+
 A ``label`` that comes later is an event of its own, of kind ``label``: ``call`` is the id of what it is about, ``name``
 says which label it is where there are several (``review``, ``feedback``), ``annotator`` who gave it.
 """
@@ -71,6 +74,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     environment: str = ""
     tier: str = ""
     user: str = ""
+    key: str = ""
+    team: str = ""
     group: str = ""
     region: str = ""
     upstream_region: str = ""
@@ -95,6 +100,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     usage_estimated: bool = False
     cost: int | None = None
     currency: str = ""
+    lease: str = ""
+    budget: str = ""
+    # under which restriction of its user or key it was served or refused
+    restriction: str = ""
     # what the guards said
     blocked: bool = False
     blocked_by: str = ""
@@ -188,5 +197,6 @@ def feature_of(column: str) -> tuple[str, FeatureKind]:
     return name, next((kind for kind in FEATURE_KINDS if kind == suffix), "number")
 
 LABELS = ("model", "upstream", "route", "model_version", "prompt_version", "environment", "tier", "group", "region",
-          "upstream_region", "outcome", "blocked_by", "operation", "provider", "user", "version", "border")
+          "upstream_region", "outcome", "blocked_by", "operation", "provider", "user", "version", "border",
+          "key", "team", "restriction")
 """Columns a signal may be split by."""

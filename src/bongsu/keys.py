@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import secrets
 import stat
 from binascii import crc32
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 AUDIT, TOKENS = "audit.key", "token.key"
 ADMIN = "admin.token"
 SIZE = 32
+_FORM = re.compile(r"(bsu_[a-z0-9]{1,16}_[0-9a-f]{8}_[A-Za-z0-9_-]{43})_([0-9a-f]{8})")
 
 
 class KeyFault(Exception):
@@ -73,10 +75,20 @@ def is_admin(notes: Notes, token: str) -> bool:
     return isinstance(kept, str) and hmac.compare_digest(kept, digest(token))
 
 
-def mint(role: str) -> str:
+def mint(role: str, id_: str = "") -> str:
     """``bsu_ROLE_ID_SECRET_CRC``: a form that secret scanners can find, and a check that a cut token fails."""
-    body = f"bsu_{role}_{secrets.token_hex(4)}_{secrets.token_urlsafe(SIZE)}"
+    body = f"bsu_{role}_{id_ or secrets.token_hex(4)}_{secrets.token_urlsafe(SIZE)}"
     return f"{body}_{crc32(body.encode()):08x}"
+
+
+def whole(token: str) -> bool:
+    """Whether it has the form of a token of ours and was not cut or mistyped.
+
+    >>> whole(mint("live")), whole(mint("live")[:-1]), whole("sk-something")
+    (True, False, False)
+    """
+    found = _FORM.fullmatch(token)
+    return found is not None and found[2] == f"{crc32(found[1].encode()):08x}"
 
 
 def digest(token: str) -> str:

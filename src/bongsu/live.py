@@ -1,8 +1,9 @@
 """Live policy: what responses have changed, published by control, seen by every gateway at its next request.
 
-Two files in the data folder: ``live.json`` holds the whole snapshot and is replaced atomically; ``live.gen`` is eight
-bytes that readers keep mapped, so looking for news costs a memory read, not a system call. A reader that finds no
-publisher alive keeps the last snapshot: a dead control process never stops traffic.
+Two files in the data folder for each snapshot (``live``, ``people``): ``NAME.json`` holds the whole of it and is
+replaced atomically; ``NAME.gen`` is eight bytes that readers keep mapped, so looking for news costs a memory read, not
+a system call. A reader that finds no publisher alive keeps the last snapshot: a dead control process never stops
+traffic.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _GENERATION = struct.Struct("<Q")
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """``changes`` maps ``route/NAME``, ``guard/NAME``, ``freeze/SERVICE``, ``allow/GUARD/ID`` to a value.
+    """``changes`` maps ``route/NAME``, ``guard/NAME``, ``freeze/SERVICE``, ``allow/GUARD/ID`` to a value; that of the
+    people maps ``key/ID`` and ``restrict/...``.
 
     ``policy`` is the policy's hash, ``at`` when it was published (microseconds).
     """
@@ -34,11 +36,11 @@ class Snapshot(msgspec.Struct, frozen=True):
 class Publisher:
     """The one writer. Generations never go back, not even over a restart."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, name: str = "live") -> None:
+        self.folder, self.name = folder, name
         folder.mkdir(parents=True, exist_ok=True)
-        self._last = _read(folder)
-        _generation_file(folder, self._last.generation)
+        self._last = _read(folder, name)
+        _generation_file(folder, name, self._last.generation)
 
     @property
     def last(self) -> Snapshot:
@@ -47,10 +49,10 @@ class Publisher:
     def publish(self, changes: Mapping[str, Any], policy: str, now: int) -> Snapshot:
         """Make a snapshot current in every reader. Content first, generation last: readers never see half of it."""
         snapshot = Snapshot(self._last.generation + 1, policy, now, dict(changes))
-        temporary = self.folder / "live.json.new"
+        temporary = self.folder / f"{self.name}.json.new"
         temporary.write_bytes(msgspec.json.encode(snapshot))
-        temporary.replace(self.folder / "live.json")
-        with (self.folder / "live.gen").open("r+b") as file:
+        temporary.replace(self.folder / f"{self.name}.json")
+        with (self.folder / f"{self.name}.gen").open("r+b") as file:
             file.write(_GENERATION.pack(snapshot.generation))
         self._last = snapshot
         return snapshot
@@ -59,10 +61,10 @@ class Publisher:
 class Live:
     """A reader: ``current()`` is cheap enough to call on every request."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        _generation_file(folder, 0)
-        with (folder / "live.gen").open("rb") as file:
+    def __init__(self, folder: Path, name: str = "live") -> None:
+        self.folder, self.name = folder, name
+        _generation_file(folder, name, 0)
+        with (folder / f"{name}.gen").open("rb") as file:
             self._map = mmap.mmap(file.fileno(), _GENERATION.size, access=mmap.ACCESS_READ)
         self._seen = b""
         self._snapshot = Snapshot()
@@ -70,28 +72,28 @@ class Live:
     def current(self) -> Snapshot:
         generation = self._map[:]
         if generation != self._seen:
-            self._snapshot, self._seen = _read(self.folder), generation
+            self._snapshot, self._seen = _read(self.folder, self.name), generation
         return self._snapshot
 
     def close(self) -> None:
         self._map.close()
 
 
-def _read(folder: Path) -> Snapshot:
+def _read(folder: Path, name: str) -> Snapshot:
     try:
-        return msgspec.json.decode((folder / "live.json").read_bytes(), type=Snapshot)
+        return msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=Snapshot)
     except FileNotFoundError:
         return Snapshot()
     except msgspec.DecodeError:  # a power cut can leave an empty file; control publishes a new one when it starts
-        return Snapshot(generation=_GENERATION.unpack((folder / "live.gen").read_bytes())[0])
+        return Snapshot(generation=_GENERATION.unpack((folder / f"{name}.gen").read_bytes())[0])
 
 
-def _generation_file(folder: Path, generation: int) -> None:
+def _generation_file(folder: Path, name: str, generation: int) -> None:
     """Create the mapped file once; it is never replaced, or readers would keep looking at the old one.
 
     It is written beside and linked into place: whoever is killed in between leaves no empty file that nobody can map.
     """
-    path, partial = folder / "live.gen", folder / f".live.gen.{os.getpid()}.{os.urandom(4).hex()}"
+    path, partial = folder / f"{name}.gen", folder / f".{name}.gen.{os.getpid()}.{os.urandom(4).hex()}"
     if path.exists():
         return
     partial.write_bytes(_GENERATION.pack(generation))

@@ -55,6 +55,8 @@ _SAID: tuple[tuple[str, str], ...] = (
     (r"retention cannot be carried out \((?P<a>.+)\)", "보존 기한에 따른 파기를 수행하지 못했습니다({a})"),
     (r"too many label values: those beyond (?P<a>\d+) are counted as (?P<b>\S+) \((?P<c>.+)\)",
      "레이블 값이 너무 많습니다. {a}개를 넘는 값은 {b}로 합산합니다({c})"),
+    (r"when keys were last used cannot be written down; free disk space \((?P<a>.+)\)",
+     "키의 마지막 사용 시각을 기록하지 못했습니다({a}). 디스크 공간을 확보하세요."),
     (r"allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space \((?P<a>.+)\)",
      "기한이 지난 허용 항목을 지우지 못했습니다({a}). 게이트웨이에서는 이미 효력이 없습니다. 디스크 공간을 확보하세요."),
     (r"the alert is no longer in the policy", "정책에서 삭제된 알림"),

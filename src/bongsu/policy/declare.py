@@ -17,7 +17,7 @@ from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.manners import TIER_NAMES, NotifyDecl
 from bongsu.policy.model import Heartbeat, Retention, Route, Service, Upstream
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
-from bongsu.quantity import MINUTE, Duration, show_duration, show_share
+from bongsu.quantity import MINUTE, SECOND, Duration, show_duration, show_share
 
 NAME = r"\w[\w.-]*"
 ROUTE_NAME = r"\w[\w./:-]*"
@@ -28,7 +28,11 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for the whole service."""
+    """What holds for the whole service.
+
+    ``keys`` says whether a call needs a virtual key; ``appeal`` tells who is restricted whom to ask, and ``slow_by`` is
+    how much later those are answered who are slowed down.
+    """
 
     base_window: Duration = MINUTE
     currency: str = "USD"
@@ -37,8 +41,14 @@ class Settings:
     apology: str = "I'm sorry, but I can't help with that request."
     retention: Retention = field(default_factory=Retention)
     stale_after: Duration = Duration(5 * MINUTE)
+    keys: Literal["optional", "required"] = "optional"
+    appeal: str = ""
+    slow_by: Duration = Duration(2 * SECOND)
 
     def __post_init__(self) -> None:
+        if self.slow_by > MINUTE:
+            raise Misfit(f"a delay of at most {show_duration(MINUTE)}", quoted(show_duration(self.slow_by)),
+                         "clients give up before a longer one", "slow_by")
         if not _CURRENCY.fullmatch(self.currency):
             raise Misfit("a currency code of three capitals such as USD", quoted(self.currency), field="currency")
         if self.base_window < SHORTEST_BASE:

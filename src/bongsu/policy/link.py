@@ -315,7 +315,8 @@ class Linker:
             doc.tests, self.limits, tuple(self.notes),
             extensions=self.extensions,
             features=doc.features,
-            borders=fences)
+            borders=fences,
+            keys=s.keys, appeal=s.appeal, slow_by=s.slow_by)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:

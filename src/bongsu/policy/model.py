@@ -155,3 +155,6 @@ class Policy:
     extensions: tuple[Extension, ...] = ()
     features: Mapping[str, FeatureKind] = field(default_factory=dict)
     borders: Borders = field(default_factory=Borders)
+    keys: Literal["optional", "required"] = "optional"
+    appeal: str = ""
+    slow_by: Duration = Duration(2 * SECOND)

@@ -27,6 +27,7 @@ from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
 from bongsu.room.joining import Joining
 from bongsu.room.joining import batches as grouped
+from bongsu.room.people import People, of_traffic
 from bongsu.room.saving import TOKENS, advised
 from bongsu.room.verdicts import judge_now
 from bongsu.runners.duckdb import Counter, CountError, reads_label
@@ -61,6 +62,7 @@ ADVICE = {
     "lake": "the lake is not filled; free disk space",
     "allow": "allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space",
     "checkpoint": "the audit log cannot be signed; run `bongsu audit verify`",
+    "used": "when keys were last used cannot be written down; free disk space",
     "sweep": "retention cannot be carried out",
 }
 CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "outcome"), "any", "bongsu/calls")
@@ -89,7 +91,7 @@ class Control:
         self.log = EventLog(folder.events)
         self.lake = Lake(folder.lake)
         self.reader = SpoolReader(folder.spool)
-        self.publisher = Publisher(folder.live)
+        self.publisher, self.people = Publisher(folder.live), People(folder.live, store)
         self.troubles: dict[str, str] = {}
         self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
         self.revision = 0
@@ -102,7 +104,7 @@ class Control:
         self.counter = Counter([s for s in self.plan.signals if not reads_label(s)], self.plan.base)
         self.joining = Joining([s for s in self.plan.signals if reads_label(s)], self.plan.base)
         self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
-        self._due: dict[str, int] = {"allow": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
+        self._due: dict[str, int] = {"allow": 0, "used": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
         self._marks = dict(self.log.marks())
         self.counted = 0
         self._backfill()
@@ -124,8 +126,7 @@ class Control:
             return 0
         self._housekeeping()
         self.revision += self.counted > known
-        if self.store.changes() != self.publisher.last.changes or self.now - self.publisher.last.at >= REPUBLISH:
-            self.attempt("live", self.publish)
+        self.attempt("live", self._publish_news)
         return self.counted - known
 
     def attempt(self, what: str, work: Callable[[], object]) -> bool:
@@ -171,7 +172,16 @@ class Control:
 
     def publish(self) -> None:
         """Make the changes now in force live in every gateway."""
-        self.publisher.publish(self.store.changes(), self.policy.hash, self.now)
+        changes = self.store.changes()
+        self.people.publish(changes, self.policy.hash, self.now)
+        self.publisher.publish(of_traffic(changes), self.policy.hash, self.now)
+
+    def _publish_news(self) -> None:
+        """The same where something is new, or gateways must be shown that somebody is here."""
+        changes = self.store.changes()
+        self.people.publish(changes, self.policy.hash, self.now)
+        if of_traffic(changes) != self.publisher.last.changes or self.now - self.publisher.last.at >= REPUBLISH:
+            self.publisher.publish(of_traffic(changes), self.policy.hash, self.now)
 
     def view(self) -> View:
         rules = {rule.name: rule for rule in self.plan.rules}
@@ -188,6 +198,7 @@ class Control:
 
     def close(self) -> None:
         try:
+            self.attempt("used", self.people.keep)
             self.attempt("checkpoint", lambda: self.store.checkpoint(self.now))
         finally:
             self.log.close()
@@ -207,7 +218,8 @@ class Control:
             self.engine, self.now = came_back(self.engine, clock)
         self.plan = born(self.plan, {o.name: min(o.created, clock) for o in self.plan.objectives})
         self._committed = 0
-        self._due = {"allow": 0, "lake": 0, "sweep": clock + SWEEP_EVERY, "checkpoint": clock + CHECKPOINT_EVERY}
+        self._due = {"allow": 0, "used": 0, "lake": 0, "sweep": clock + SWEEP_EVERY,
+                     "checkpoint": clock + CHECKPOINT_EVERY}
         self.attempt("clock", lambda: self._record_the_clock(back))
         self.attempt("live", self.publish)
 
@@ -229,6 +241,7 @@ class Control:
             if batch.marks != self._marks:
                 taken = self.log.append(batch.events, batch.marks, self.now)
                 self.counted += taken.n
+                self.people.saw(batch.events)
                 self._marks = dict(batch.marks)
                 if gone := self.reader.discard(self._marks):
                     self.log.forget_marks(gone)
@@ -317,7 +330,7 @@ class Control:
 
     def _housekeeping(self) -> None:
         for what, every, work in (("lake", LAKE_EVERY, self._fill_lake), ("sweep", SWEEP_EVERY, self._sweep),
-                                  ("allow", EXPIRE_EVERY, self._expire),
+                                  ("allow", EXPIRE_EVERY, self._expire), ("used", COMMIT_EVERY, self.people.keep),
                                   ("checkpoint", CHECKPOINT_EVERY, lambda: self.store.checkpoint(self.now))):
             if self.now >= self._due[what]:
                 self._due[what] = self.now + (every if self.attempt(what, work) else SECOND)

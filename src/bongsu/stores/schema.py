@@ -119,3 +119,13 @@ marker = Table(
     _text("kind"), _text("text"), _text("detail"), Index("ix_marker_at", "at"))
 
 note = Table("note", metadata, _key("key"), _text("value"))
+
+api_key = Table("api_key", metadata, _key("id"), _text("body"))
+
+key_used = Table("key_used", metadata, _key("id"), _whole("used"))
+
+spent = Table(
+    "spent", metadata, _key("subject"), Column("start", BigInteger, primary_key=True, autoincrement=False),
+    _whole("n"), Index("ix_spent_start", "start"), sqlite_with_rowid=False)
+
+drawn = Table("drawn", metadata, _key("lease"), _key("subject"), _whole("n"))

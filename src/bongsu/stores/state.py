@@ -7,6 +7,7 @@
     steps       durable steps, outcomes, live changes
     allowed     the allow-list: live changes that a person owns
     asked       silences and acknowledgements
+    keyring     virtual keys
 
 Every method is one transaction and may be called from any thread. What a method wrote is fsynced when it returns.
 """
@@ -23,12 +24,13 @@ from bongsu.stores.allowed import AllowStore
 from bongsu.stores.asked import AskedStore
 from bongsu.stores.cells import CellStore
 from bongsu.stores.database import StateError, Store, fsync
+from bongsu.stores.keyring import KeyStore
 from bongsu.stores.steps import StepStore
 
 FILE = "state.db"
 
 
-class State(StepStore, CellStore, AllowStore, AskedStore):
+class State(StepStore, CellStore, AllowStore, AskedStore, KeyStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def backup(self, folder: Path) -> Path:

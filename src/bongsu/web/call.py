@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bongsu.apikey import ApiKey
 from bongsu.event import FEATURE_NAME, MOST_FEATURES, Event, Verdict
 from bongsu.guard import RANK
 from bongsu.meter import Meter, Usage, decimal
@@ -21,7 +22,7 @@ _TAGS = {b"x-bongsu-tier": "tier", b"x-bongsu-group": "group", b"x-bongsu-enviro
          b"x-bongsu-prompt-version": "prompt_version", b"x-bongsu-conversation": "conversation",
          b"x-bongsu-region": "region"}
 # An event's origin is not among them: signals count what is live, so a caller that could say otherwise could hide from
-# every alert. Red teams and evaluations will be told apart by the virtual key they call with.
+# every alert. Red teams and evaluations are told apart by the virtual key they call with.
 _TRACE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _NOT_TOLD = frozenset((
     b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"content-type", b"content-encoding",
@@ -38,8 +39,8 @@ class Call:
     How long things take is measured in nanoseconds of ``timer``, which no one can set back.
     """
 
-    __slots__ = ("_clock", "_timer", "_waited", "at", "began", "facts", "id", "masking", "prompt", "reply",
-                 "request_id", "sealed", "started", "surface", "verdicts")
+    __slots__ = ("_clock", "_timer", "_waited", "at", "began", "facts", "id", "key", "masking", "prompt", "reply",
+                 "request_id", "sealed", "started", "surface", "told", "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
                  surface: Surface) -> None:
@@ -52,6 +53,8 @@ class Call:
         self.prompt: str | None = None
         self.reply: str | None = None
         self.request_id = id_.encode()
+        self.key: ApiKey | None = None
+        self.told: list[Header] = []
 
     # ---- what is known before the model is asked ----
 
@@ -78,6 +81,18 @@ class Call:
                       "request_model": plan.route.name, "stream": stream}
         if user:
             self.facts["user"] = self.masking.token("USER", user)
+        if self.key is not None:
+            self._on_account(self.key)
+
+    def _on_account(self, key: ApiKey) -> None:
+        """What a key says of its calls counts more than what the caller does."""
+        said = {"user": key.user, "team": key.team, "tier": key.tier}
+        self.facts.update({name: value for name, value in said.items() if value}, origin=key.origin)
+
+    @property
+    def errs(self) -> bool:
+        """Whether a blocked call is answered with an error instead of a refusal."""
+        return self.key is not None and self.key.block == "error"
 
     def trying(self, target: Target) -> None:
         """The next upstream to be asked; a second one is a fallback."""
@@ -87,6 +102,10 @@ class Call:
                      model_version=up.model_version, upstream_region=up.region)
 
     # ---- what came of it ----
+
+    def now(self) -> int:
+        """The timer, for ``waited``."""
+        return self._timer()
 
     def waited(self, since: int) -> None:
         """Time since ``since`` was the upstream's, not ours."""
@@ -154,6 +173,7 @@ class Call:
                     (b"x-bongsu-currency", facts["currency"].encode()))
         if self.verdicts:
             out.append((b"x-bongsu-guards", self._acts().encode()))
+        out += self.told
         overhead = max(0, self._timer() - self.began - self._waited)
         out.append((b"x-bongsu-overhead-ms", f"{overhead / 1e6:.3f}".encode()))
         out += [(b"llm_provider-" + name.lower(), value) for name, value in upstream if name.lower() not in _NOT_TOLD]

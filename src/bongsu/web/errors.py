@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Header = tuple[bytes, bytes]
@@ -15,17 +15,20 @@ class ApiError(Exception):
     """A call that ends here. ``retry`` is told to clients as ``x-should-retry``; None leaves it to them."""
 
     def __init__(self, status: int, code: str, message: str, *, param: str | None = None, retry: bool | None = None,
-                 after_s: int | None = None) -> None:
+                 after_s: int | None = None, kind: str = "", more: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.param = status, code, message, param
-        self.retry, self.after_s = retry, after_s
+        self.retry, self.after_s, self._kind, self.more = retry, after_s, kind, more or {}
 
     def error(self) -> dict[str, Any]:
-        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code,
+                          **self.more}}
 
     @property
     def kind(self) -> str:
         """OpenAI's word for what sort of error it is."""
+        if self._kind:
+            return self._kind
         if self.status == 429:
             return "rate_limit_error"
         return "invalid_request_error" if self.status < 500 else "server_error"
@@ -90,8 +93,12 @@ def log_unavailable() -> ApiError:
                     "leave no record; try again later", retry=True, after_s=1)
 
 
-def filtered(guard: str, call: str) -> ApiError:
-    return ApiError(400, "content_filter", f"guard {guard!r} withholds this call; call {call}", retry=False)
+def filtered(guard: str, on: str, call: str) -> ApiError:
+    """A blocked call where an error says it, as Azure words it; never what the guard saw."""
+    seen = {"code": "ResponsibleAIPolicyViolation",
+            "content_filter_result": {guard: {"filtered": True, "detected": True}}}
+    return ApiError(400, "content_filter", f"guard {guard!r} withholds this {'prompt' if on == 'input' else 'reply'}; "
+                    f"call {call}", param="prompt" if on == "input" else None, retry=False, more={"innererror": seen})
 
 
 def unreadable(call: str) -> ApiError:

@@ -18,6 +18,7 @@ from bongsu.tokens import Tokeniser
 from bongsu.web import errors, health
 from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
+from bongsu.web.door import Door
 from bongsu.web.errors import ApiError
 from bongsu.web.ledger import Ledger
 from bongsu.web.masking import Masking
@@ -44,11 +45,11 @@ class Gateway:
 
     def __init__(self, policy: Policy, live: Live, spool: Spool, tokens: Tokeniser, secrets: Secrets,
                  transport: Transport, *, clock: Callable[[], int], ids: Callable[[], str],
-                 timer: Callable[[], int] = time.perf_counter_ns,
+                 timer: Callable[[], int] = time.perf_counter_ns, door: Door | None = None,
                  reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY) -> None:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
-        self.ledger = Ledger(spool)
+        self.ledger, self.door = Ledger(spool), door or Door()
         self._snapshot = live.current()
         self._plans = compile_plans(policy, self._snapshot.changes, secrets)
         self._refused = ""
@@ -112,19 +113,29 @@ class Gateway:
         elif path in health.READY and method in ("GET", "HEAD"):
             plans = await self.plans()
             status, found = health.readiness(plans, self._snapshot, self._refused, self.ledger, self._clock())
-        elif path == "/v1/models" and method == "GET":
-            found = {"object": "list", "data": models(await self.plans())}
-        elif path.startswith("/v1/models/") and method == "GET":
-            name = path.removeprefix("/v1/models/")
-            found = next((m for m in models(await self.plans()) if m["id"] == name), None)
-            if found is None:
-                status, found = 404, errors.unknown_model().error()
+        elif (path == "/v1/models" or path.startswith("/v1/models/")) and method == "GET":
+            try:
+                found = await self._models(path.removeprefix("/v1/models").removeprefix("/"), dict(scope["headers"]))
+            except ApiError as refused:
+                status, found = refused.status, refused.error()
         else:
             known = path in (*health.ALIVE, *health.READY, "/v1/models") or surface_of(path) is not None
             error = ApiError(405, "method_not_allowed", "this path takes another method") if known else ApiError(
                 404, "not_found", f"expected one of {', '.join(PATHS)}, /v1/models or /health/readiness as the path")
             status, found = error.status, error.error()
         await answer(send, status, (), encode(found))
+
+    async def _models(self, name: str, headers: Mapping[bytes, bytes]) -> Any:
+        """The routes a caller may use, or one of them."""
+        plans = await self.plans()
+        key = self.door.who(headers, plans.policy, self._clock(), {})
+        mine = [m for m in models(plans) if key is None or not key.routes or m["id"] in key.routes]
+        if not name:
+            return {"object": "list", "data": mine}
+        found = next((m for m in mine if m["id"] == name), None)
+        if found is None:
+            raise errors.unknown_model()
+        return found
 
     # ---- calls ----
 
@@ -144,8 +155,10 @@ class Gateway:
             not_by_a_page(headers)
             call.facts |= {"service": self._plans.policy.service.name, "policy": self._plans.policy.hash}
             call.tags(headers)
+            plans = await self.plans()
+            call.key = self.door.who(headers, plans.policy, call.at, call.facts)
             body = await body_of(receive, self._max_body)
-            served = self._admit(call, await self.plans(), surface.read(body), headers, send)
+            served = await self._admit(call, plans, surface.read(body), headers, send)
             watch = asyncio.ensure_future(receive())
             watch.add_done_callback(leave)
             await (served.stream() if served.request.stream else served.plain())
@@ -165,9 +178,9 @@ class Gateway:
                 watch.remove_done_callback(leave)
                 watch.cancel()
 
-    def _admit(self, call: Call, plans: Plans, request: Asked, headers: Mapping[bytes, bytes],
-               send: Send) -> Streamed:
-        """Find the route; a closed policy with a broken log goes no further."""
+    async def _admit(self, call: Call, plans: Plans, request: Asked, headers: Mapping[bytes, bytes],
+                     send: Send) -> Streamed:
+        """Find the route and let the call in; a closed policy with a broken log goes no further."""
         plan = plans.routes.get(request.model)
         if plan is None:
             raise errors.unknown_model()
@@ -175,6 +188,7 @@ class Gateway:
         plan = settle(plan, call)
         if self.ledger.refuses(plans.policy):
             raise errors.log_unavailable()
+        plan = await self.door.admit(call, plan, plans.policy)
         extra = {"x-request-id": call.id, **call.surface.passed(headers)}
         if "trace" in call.facts:
             extra["traceparent"] = headers[b"traceparent"].decode()

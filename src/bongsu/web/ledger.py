@@ -84,4 +84,4 @@ def short(event: Event) -> Event:
                  outcome=event.outcome, status=event.status, error=event.error or "unrecordable",
                  attempts=event.attempts, fallback=event.fallback, latency_ms=event.latency_ms, ttft_ms=event.ttft_ms,
                  overhead_ms=event.overhead_ms, blocked=event.blocked, blocked_by=event.blocked_by,
-                 policy=event.policy)
+                 key=event.key, cost=event.cost, currency=event.currency, lease=event.lease, policy=event.policy)

@@ -47,7 +47,7 @@ class RoutePlan:
 
     ``allowed`` is the allow-list; entries whose time is over may still be in it. ``spare`` are the route's other
     upstreams, asked only where a border closes the chain. With ``versions``, ``weights`` say how calls are spread over
-    them; each is a plan of its own.
+    them; each is a plan of its own. ``light`` is the way of who may only use the light model; empty without one.
     """
 
     route: Route
@@ -61,6 +61,7 @@ class RoutePlan:
     sampled: bool = False
     weights: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, RoutePlan] = field(default_factory=dict)
+    light: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Compiling:
         borders = self.policy.borders if self.policy.borders.allowed else None
         return RoutePlan(route, chain, before, after, _facts(self.policy, route), self.allowed,
                          self._chain(route.primary, route.light, route.conservative), borders,
-                         any(g.sample < 1 for g in (*before, *after)))
+                         any(g.sample < 1 for g in (*before, *after)), light=self._chain(route.light))
 
     def _version(self, version: Version) -> RoutePlan:
         """The route as this version serves it. Its fallbacks are asked the same way, each with its own model."""
@@ -158,7 +159,8 @@ class Compiling:
         facts = {**plan.facts, "version": version.name,
                  "prompt_version": version.prompt_version or self.route.prompt_version}
         return replace(plan, chain=tuple(chain), facts=facts,
-                       spare=tuple(replace(target, shape=shape) for target in plan.spare))
+                       spare=tuple(replace(target, shape=shape) for target in plan.spare),
+                       light=tuple(replace(target, shape=shape) for target in plan.light))
 
     def _moved(self) -> str:
         """The upstream that a live change sends the route to, if any."""

@@ -123,12 +123,12 @@ class Served:
     async def refused(self, outcome: Outcome, on: str, usage: Usage, upstream: Sequence[Header]) -> None:
         """Answer what a guard has ended: as a reply where the API has a form for that, else as an error."""
         call = self.call
-        said = call.surface.refusal(self.request, Blocked(call.id, call.at // 1_000_000, self.sentence(outcome),
-                                                          outcome.by, on, usage))
+        blocked = Blocked(call.id, call.at // 1_000_000, self.sentence(outcome), outcome.by, on, usage)
+        said = None if call.errs else call.surface.refusal(self.request, blocked)
         if said is not None:
             await self.finish(200, encode(said), upstream)
             return
-        error = errors.filtered(outcome.by, call.id)
+        error = errors.filtered(outcome.by, on, call.id)
         call.facts["status"] = error.status
         body = encode(call.surface.error(error, call.id))
         await self.finish(error.status, body, upstream, error.headers())

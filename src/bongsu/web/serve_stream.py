@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from bongsu.guard import Outcome
 from bongsu.meter import NOTHING, Usage, estimate
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Open, fault_of
@@ -26,6 +27,9 @@ class Streamed(Served):
             out.head(self.call.at // 1_000_000, self.request.model)
             self.call.blocked(blocked.by)
             self.call.used(NOTHING, self._first_meter())
+            if self.call.errs:
+                await self.refused(blocked, "input", NOTHING, ())
+                return
             said = out.blocked(self.sentence(blocked), blocked.by, NOTHING)
             await self._last(out, [*said, *out.usage_event(NOTHING)])
             return
@@ -71,6 +75,9 @@ class Streamed(Served):
             self._note(got, out)
             self.call.blocked(stopped.outcome.by, out.withheld)
             usage = self._usage(out)
+            if self.call.errs:
+                await self._erred(out, stopped.outcome, usage)
+                return
             tail = out.blocked(self.sentence(stopped.outcome), stopped.outcome.by, usage)
             await self._last(out, [*tail, *out.usage_event(usage)])
             return
@@ -83,6 +90,13 @@ class Streamed(Served):
         self._note(got, out)
         self.call.ended("ok", 200)
         await self._last(out, [*rest, *out.usage_event(self._usage(out))])
+
+    async def _erred(self, out: Replies, outcome: Outcome, usage: Usage) -> None:
+        """Blocked, for who wants errors: a plain one where nothing was sent yet, else an error event and the end."""
+        if not (self.call.started or self.ready):
+            await self.refused(outcome, "output", usage, ())
+            return
+        await self._last(out, out.broken(errors.filtered(outcome.by, "output", self.call.id)))
 
     async def _pump(self, got: Open, out: Replies) -> None:
         """Pass pieces on until the model is done."""

@@ -24,6 +24,16 @@ def settle(plan: RoutePlan, call: Call) -> RoutePlan:
     return _within(plan, call)
 
 
+def lightened(plan: RoutePlan, call: Call) -> RoutePlan | None:
+    """The plan of who may only use the light model; None where the route has none, or not within the borders."""
+    if not plan.light:
+        return None
+    region = call.facts.get("region") or plan.facts["region"]
+    allowed = None if plan.borders is None else plan.borders.regions(region)
+    chain = tuple(t for t in plan.light if allowed is None or t.upstream.region.lower() in allowed)
+    return replace(plan, chain=chain) if chain else None
+
+
 def _version(plan: RoutePlan, call: Call) -> RoutePlan:
     """The same conversation (or user) meets the same version as long as the weights stay."""
     if not plan.versions:

@@ -1,0 +1,107 @@
+"""The door of the gateway: whose key it is, and what that lets the call do.
+
+What is known of people is a snapshot that control publishes. It is compiled once a generation, so that a call costs one
+hash and a few look-ups. Time is the gateway's own: a key that expired is over though control may be dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from bongsu.apikey import INVOKE, PREFIX, ApiKey
+from bongsu.keys import digest, whole
+from bongsu.live import Live, Snapshot
+from bongsu.policy.model import Policy
+from bongsu.restriction import Restriction, by_subject, highest
+from bongsu.web import denials
+from bongsu.web.call import Call
+from bongsu.web.plan import RoutePlan
+from bongsu.web.settle import lightened
+
+_KEY = b"bsu_"
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A snapshot, ready for look-ups: hash of a secret -> (key, until when), subject -> restrictions."""
+
+    keys: Mapping[str, tuple[ApiKey, int]] = field(default_factory=dict)
+    restricted: Mapping[str, tuple[Restriction, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> People:
+        changes = snapshot.changes
+        found = [msgspec.convert(value, ApiKey) for key, value in changes.items() if key.startswith(PREFIX)]
+        return cls({s.digest: (key, s.until) for key in found for s in key.secrets}, by_subject(changes))
+
+
+class Door:
+    """Without a snapshot to read (``people``) nobody has a key, and nobody is restricted."""
+
+    def __init__(self, people: Live | None = None) -> None:
+        self._live = people
+        self._seen: Snapshot | None = None
+        self._people = People()
+
+    def people(self) -> People:
+        if self._live is not None:
+            snapshot = self._live.current()
+            if snapshot is not self._seen:
+                self._people, self._seen = People.of(snapshot), snapshot
+        return self._people
+
+    def close(self) -> None:
+        if self._live is not None:
+            self._live.close()
+
+    def who(self, headers: Mapping[bytes, bytes], policy: Policy, now: int,
+            facts: MutableMapping[str, Any]) -> ApiKey | None:
+        """The key a call came with; None for a caller without one, where the policy lets such in. A key that we know is
+        on the event, also when it is worth nothing any more."""
+        given = headers.get(b"authorization", b"")
+        token = given[7:].strip() if given[:7].lower() == b"bearer " else b""
+        if not token.startswith(_KEY):
+            if policy.keys == "required":
+                raise denials.no_key()
+            return None  # an SDK sends something whatever it is told, so what is not ours is no claim
+        text, people = token.decode("latin-1"), self.people()
+        if self._seen is not None and not self._seen.generation:
+            raise denials.not_yet()
+        key, until = people.keys.get(digest(text), (None, 0)) if whole(text) else (None, 0)
+        if key is None or (until and until <= now):
+            raise denials.unknown_key()
+        facts["key"] = key.id
+        if key.state(now) != "live":
+            raise denials.over(key, now)
+        if key.service not in ("", policy.service.name):
+            raise denials.other_service()
+        return key
+
+    async def admit(self, call: Call, plan: RoutePlan, policy: Policy) -> RoutePlan:
+        """Let the call in, by another way where it must take one; raises what it is refused with."""
+        key = call.key
+        if key is not None and not key.may(INVOKE, plan.route.name):
+            raise denials.wrong_route(key)
+        return await self._restrict(call, plan, policy)
+
+    async def _restrict(self, call: Call, plan: RoutePlan, policy: Policy) -> RoutePlan:
+        one = highest(self.people().restricted, call.key, call.facts.get("user", ""), call.at)
+        if one is None:
+            return plan
+        call.facts["restriction"] = one.rung
+        call.told.append((b"x-bongsu-restriction", denials.standing(one).encode()))
+        if one.rung in ("review", "suspended", "reauthenticate"):
+            raise denials.restricted(one, policy.appeal)
+        light = lightened(plan, call) if one.rung == "light" else None
+        if light is not None:
+            return light
+        if one.rung in ("slow", "light"):  # a route without a light model is answered late instead
+            since = call.now()
+            await asyncio.sleep(policy.slow_by / 1e6)
+            call.waited(since)
+        return plan
