@@ -253,10 +253,12 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
     from bongsu.room.control import Control
     from bongsu.room.desk import ControlDesk
     from bongsu.room.heartbeat import beat
+    from bongsu.room.intake import Intake
     from bongsu.room.outlets import Outlets
     from bongsu.room.worker import Worker, resolve_action
     from bongsu.web.channels import channel_ways
     from bongsu.web.site import control_app
+    from bongsu.web.sources import source_ways
 
     loop = asyncio.get_running_loop()
     engine_room = ThreadPoolExecutor(1, thread_name_prefix="engine")  # SQLite and DuckDB belong to one thread
@@ -280,8 +282,10 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 
         control = await loop.run_in_executor(engine_room, lambda: Control(policy, folder, store, clock, decided))
         store.record("control.start", "bongsu", policy.service.name, "", {"vkey": store.vkey()}, clock(), policy.hash)
-        site = control_app(ControlDesk(control), store.note(keys.ADMIN),
-                           ways=(*channel_ways(Outlets(policy, send, store, clock, site_url)), *ways_of(control)))
+        intake = Intake(policy, folder.spool, clock)
+        ways = (*channel_ways(Outlets(policy, send, store, clock, site_url)), *ways_of(control),
+                *source_ways(intake))
+        site = control_app(ControlDesk(control), store.note(keys.ADMIN), ways=ways)
         stop = asyncio.Event()
         jobs = [
             asyncio.create_task(_forever(stop, lambda: loop.run_in_executor(engine_room, control.cycle))),
@@ -296,6 +300,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
             for worker in crew:
                 worker.stop()
             await asyncio.gather(*jobs, return_exceptions=True)
+            intake.close()
             await loop.run_in_executor(engine_room, control.close)
             engine_room.shutdown()
             store.close(clock())

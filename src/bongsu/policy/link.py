@@ -316,7 +316,8 @@ class Linker:
             extensions=self.extensions,
             features=doc.features,
             borders=fences,
-            keys=s.keys, appeal=s.appeal, slow_by=s.slow_by)
+            keys=s.keys, appeal=s.appeal, slow_by=s.slow_by,
+            sources=doc.sources)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:

@@ -114,6 +114,20 @@ class Heartbeat:
 
 
 @dataclass(frozen=True)
+class AlertmanagerSource:
+    """Who may send alerts: the token opens ``/v1/sources/alertmanager`` and nothing else."""
+
+    token: str = field(metadata={"form": "secret"})
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What others send."""
+
+    alertmanager: AlertmanagerSource | None = None
+
+
+@dataclass(frozen=True)
 class Note:
     """Something worth knowing that is not wrong."""
 
@@ -158,3 +172,4 @@ class Policy:
     keys: Literal["optional", "required"] = "optional"
     appeal: str = ""
     slow_by: Duration = Duration(2 * SECOND)
+    sources: Sources = Sources()

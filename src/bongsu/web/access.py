@@ -62,7 +62,8 @@ class Way:
     """One row of the table. ``query`` and ``body`` name the inputs, for the API's description.
 
     A ``hook`` also takes the token as the password of its URL (basic authentication): for senders of webhooks that can
-    be given a URL but no header.
+    be given a URL but no header. ``token`` knows a token that opens this way and no other; ``most`` is how many bytes
+    a body may have.
     """
 
     method: str
@@ -71,6 +72,8 @@ class Way:
     access: str = ""
     page: bool = False
     hook: bool = False
+    token: Callable[[str], bool] | None = None
+    most: int = MOST_BODY
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] = field(default_factory=dict)
 
@@ -121,13 +124,13 @@ def _is_text(value: Any) -> bool:
     return True
 
 
-async def read_form(request: Request) -> dict[str, Any]:
-    """The fields of a write, from JSON or an HTML form."""
+async def read_form(request: Request, most: int = MOST_BODY) -> dict[str, Any]:
+    """The fields of a write, from JSON or an HTML form of at most so many bytes."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_BODY:
-            raise Wrong(413, "too_large", f"the body is longer than {MOST_BODY} bytes; send less")
+        if len(body) > most:
+            raise Wrong(413, "too_large", f"the body is longer than {most} bytes; send less")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == "application/x-www-form-urlencoded":
@@ -171,14 +174,16 @@ async def _admit(site: Site, way: Way, request: Request) -> Visit:
     if writes and token is not None and request.cookies.get(site.cookie):
         raise Wrong(400, "two_identities", "came with a token and a session cookie; send one of them")
     if way.access == "admin" and token is not None and not way.page:
-        if not token_matches(token, site.token_hash):
+        own = way.token is not None and way.token(token)
+        if not own and not token_matches(token, site.token_hash):
             raise Wrong(401, "wrong_token", "this is not the admin token; it was shown once, at the first start",
                         {"WWW-Authenticate": "Bearer"})
-        return Visit(site, request, None, "admin (api)", await read_form(request) if writes else {})
+        form = await read_form(request, way.most) if writes else {}
+        return Visit(site, request, None, way.path if own else "admin (api)", form)
     if way.access == "admin" and session is None:
         raise Wrong(401, "no_token", "send 'Authorization: Bearer <admin token>', or log in at /login",
                     {"WWW-Authenticate": "Bearer"})
-    form = await read_form(request) if writes else {}
+    form = await read_form(request, way.most) if writes else {}
     if writes and session is not None and way.access == "admin":
         _may_write(site, request, session, form)
     return Visit(site, request, session, "admin (cockpit)" if session else "", form)
