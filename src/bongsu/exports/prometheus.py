@@ -8,6 +8,9 @@ The alerts are bongsu's own, said in PromQL: both windows of a pair above its fa
 half lived through, little traffic asked for more than bad luck, two thresholds held apart by the alert's own ``ALERTS``
 series, ``for`` and ``clear_for``, and a firing that is kept while there is no data. One thing differs: an alert that is
 pending when its data ends is forgotten by Prometheus, and begins its ``for`` anew; bongsu keeps it.
+
+Time slices are counted as slices (``counting``). A calendar window's budget is not recorded: no range of PromQL begins
+at a moment of a time zone's calendar. Its burn alerts are, since their windows roll.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import yaml
 from sqlglot import exp
 
 from bongsu.alert import TIERS, Burn, Rule, Signal, Threshold
-from bongsu.exports import promql
+from bongsu.exports import counting, promql
 from bongsu.exports.names import SERVICE, ExportError, decimal, distinct
 from bongsu.policy.model import Policy
 from bongsu.quantity import DAY, HOUR, MINUTE, SECOND, Duration, show_share
@@ -63,7 +66,7 @@ def rules(policy: Policy, sloth_compat: bool = False) -> str:
     Scrape at least four times within the shortest window.
     """
     distinct(policy.plan.signals)
-    groups = [objective_group(policy, objective, sloth_compat) for objective in policy.plan.objectives]
+    groups = [objective_group(policy, objective, sloth_compat) for objective in promised(policy)]
     threshold = list(_thresholds(policy, sloth_compat))
     if threshold:
         shortest = min(r.when.over for r in exported(policy) if isinstance(r.when, Threshold))
@@ -74,17 +77,42 @@ def rules(policy: Policy, sloth_compat: bool = False) -> str:
 
 def left_out(policy: Policy) -> list[str]:
     """What these rules cannot say, and why."""
-    return [f"alert {rule.name}: {why}" for rule in policy.plan.rules if (why := _unsayable(rule))]
+    goals = [f"objective {o.name}: {why}" for o in policy.plan.objectives if (why := _lacking(policy, o))]
+    return goals + [f"alert {rule.name}: {why}" for rule in policy.plan.rules if (why := _unsayable(policy, rule))]
 
 
 def exported(policy: Policy) -> list[Rule]:
-    return [rule for rule in policy.plan.rules if not _unsayable(rule)]
+    return [rule for rule in policy.plan.rules if not _unsayable(policy, rule)]
 
 
-def _unsayable(rule: Rule) -> str:
+def promised(policy: Policy) -> list[Objective]:
+    """The objectives that have a group."""
+    return [o for o in policy.plan.objectives if not _uncountable(signal_of(policy, o.signal))]
+
+
+def _lacking(policy: Policy, objective: Objective) -> str:
+    """What of an objective is not exported: all of it, or its budget."""
+    if why := _uncountable(signal_of(policy, objective.signal)):
+        return why
+    if objective.calendar is None:
+        return ""
+    return (f"what is left of its budget: no range of PromQL begins with the {objective.calendar.unit} in "
+            f"{objective.calendar.zone}; its burn alerts are exported")
+
+
+def _unsayable(policy: Policy, rule: Rule) -> str:
     if rule.nodata:
         return "it asks for data that is missing; use absent() for it"
-    sli = rule.when.signal.sli if isinstance(rule.when, Threshold) else None
+    if isinstance(rule.when, Threshold):
+        return _uncountable(rule.when.signal)
+    return _uncountable(signal_of(policy, rule.when.objective.signal))
+
+
+def _uncountable(signal: Signal) -> str:
+    """Why Prometheus cannot count a signal; empty where it can."""
+    sli = signal.sli
+    if not promql.countable(sli):
+        return f"a signal of kind {sli.kind} is no counter of Prometheus"
     if isinstance(sli, Mean) and next(sli.sum.tree().find_all(exp.Sub, exp.Neg), None) is not None:
         return f"'{sli.sum}' can be negative, and a sum that falls is no counter"
     return ""
@@ -122,19 +150,21 @@ def _windows(policy: Policy, objective: Objective) -> list[Duration]:
     found = {w for p in mine for w in (p.long, p.short)}
     if objective.window >= DAY:
         found |= {w for w in SLOTH_WINDOWS if w < objective.window}
+    if objective.slices is not None:  # a shorter window may hold no whole slice
+        found = {w for w in found if w >= 2 * objective.slices.every}
     return sorted(found) or [objective.window]
 
 
 def _ratios(policy: Policy, objective: Objective) -> Iterator[Entry]:
-    service, signal = policy.service.name, signal_of(policy, objective.signal).name
+    yield from ({"record": record, "expr": verdict} for record, verdict in counting.verdicts(policy, objective))
     for window in _windows(policy, objective):
         yield {"record": f"slo:sli_error:ratio_rate{promql.span(window)}",
-               "expr": promql.error_ratio(service, signal, window), "labels": {"bongsu_window": promql.span(window)}}
-    if objective.window not in _windows(policy, objective):
+               "expr": counting.ratio(policy, objective, window), "labels": {"bongsu_window": promql.span(window)}}
+    if objective.window not in _windows(policy, objective) and objective.calendar is None:
         # From counts over the whole period: an average of short ratios lets a quiet night weigh like a busy day.
         whole = promql.span(objective.window)
         yield {"record": f"slo:sli_error:ratio_rate{whole}",
-               "expr": promql.error_ratio(service, signal, objective.window, "increase"),
+               "expr": counting.ratio(policy, objective, objective.window, "increase"),
                "labels": {"bongsu_window": whole}}
 
 
@@ -147,8 +177,11 @@ def _facts(policy: Policy, objective: Objective, sloth_compat: bool) -> Iterator
     yield {"record": "slo:error_budget:ratio", "expr": f"vector({decimal(objective.allowed)})"}
     yield {"record": "slo:time_period:days", "expr": f"vector({days})"}
     yield {"record": "slo:current_burn_rate:ratio", "expr": burn.format(current, at, at)}
-    yield {"record": "slo:period_burn_rate:ratio", "expr": burn.format(promql.span(objective.window), at, at)}
-    yield {"record": "slo:period_error_budget_remaining:ratio", "expr": f"1 - slo:period_burn_rate:ratio{at}"}
+    if objective.calendar is None:
+        spent = burn.format(promql.span(objective.window), at, at)
+        yield {"record": "slo:period_burn_rate:ratio",
+               "expr": counting.consumed(policy, objective) if objective.slices else spent}
+        yield {"record": "slo:period_error_budget_remaining:ratio", "expr": f"1 - slo:period_burn_rate:ratio{at}"}
     if sloth_compat:
         yield {"record": "sloth_slo_info", "expr": "vector(1)",
                "labels": {"sloth_objective": decimal(objective.target * 100), "sloth_mode": "bongsu",
@@ -157,7 +190,6 @@ def _facts(policy: Policy, objective: Objective, sloth_compat: bool) -> Iterator
 
 def _votes(policy: Policy, objective: Objective) -> Iterator[Entry]:
     """For each long window that an alert looks at: its ratio while it may vote, its events, its bad ones if many."""
-    service, signal = policy.service.name, signal_of(policy, objective.signal).name
     at = promql.where(bongsu_id=identity(policy, objective))
     seen: set[str] = set()
     for pair in _alerting(policy, objective):
@@ -166,14 +198,14 @@ def _votes(policy: Policy, objective: Objective) -> Iterator[Entry]:
         if _vote(pair) not in seen:
             yield {"record": _vote(pair), "labels": labels,
                    "expr": f"slo:sli_error:ratio_rate{window}{at}\nand on()\n"
-                           f"{promql.lived(service, signal, pair.long)}"}
+                           f"{counting.lived(policy, objective, pair.long)}"}
             yield {"record": events, "labels": labels,
-                   "expr": promql.counted(service, signal, "total", pair.long)}
+                   "expr": counting.total(policy, objective, pair.long)}
         if _many(pair) not in seen:
             least = promql.needed(f"{events}{at}", objective.target, MIN_BAD[pair.severity])
             matched = "" if least.isdigit() else " on()"
             yield {"record": _many(pair), "labels": labels,
-                   "expr": f"{promql.counted(service, signal, 'bad', pair.long)}\n>={matched}\n({least})"}
+                   "expr": f"{counting.bad(policy, objective, pair.long)}\n>={matched}\n({least})"}
         seen |= {_vote(pair), _many(pair)}
 
 
@@ -298,4 +330,4 @@ def _interval(shortest: int) -> str:
 
 
 __all__ = ["Exact", "ExportError", "alert_labels", "alert_texts", "dump", "exported", "identity", "left_out",
-           "objective_group", "rules", "signal_of"]
+           "objective_group", "promised", "rules", "signal_of"]

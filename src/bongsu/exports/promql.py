@@ -15,7 +15,7 @@ from functools import cache
 from bongsu.alert import Signal, Threshold
 from bongsu.exports.names import SERVICE, ExportError, buckets, decimal, metric, unit_scale
 from bongsu.ports import Sli
-from bongsu.quantity import Duration, show_duration
+from bongsu.quantity import show_duration
 from bongsu.slis.quantile import Quantile
 from bongsu.slo import tail
 
@@ -70,12 +70,6 @@ def error_ratio(service: str, signal: str, window: int, function: str = "rate", 
 def counted(service: str, signal: str, part: str, window: int, labels: Iterable[str] = ()) -> str:
     """A whole number of events over a window."""
     return f"round({over(service, signal, part, window, 'increase', labels)})"
-
-
-def lived(service: str, signal: str, window: Duration) -> str:
-    """Present once half the window has been lived through: a window younger than that does not vote."""
-    half = span(window // 2 // MILLISECOND * MILLISECOND)
-    return f"count(count_over_time({metric(signal, 'total')}{where(**{SERVICE: service})}[{half}] offset {half}))"
 
 
 def needed(total: str, target: Fraction, least: int) -> str:

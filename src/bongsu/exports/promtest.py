@@ -2,7 +2,7 @@
 
 Each alert is driven through calm, breach, (between its two thresholds,) and calm again. The same counts are judged by
 the engine here, and promtool must agree; moments within a step of a change are not asked about, since there a sample
-on the edge of a window decides.
+on the edge of a window decides. Each budget is spent a little, and what is left of it must agree.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from bongsu.alert import Burn, Rule, Signal, Threshold
 from bongsu.cell import Cell, Cells
 from bongsu.engine import EngineState, Plan, tick
 from bongsu.exports import promql
-from bongsu.exports.names import SERVICE, buckets, edges, metric, unit_scale
-from bongsu.exports.prometheus import alert_labels, alert_texts, dump, exported, identity, rules, signal_of
+from bongsu.exports.names import SERVICE, buckets, decimal, edges, metric, unit_scale
+from bongsu.exports.prometheus import alert_labels, alert_texts, dump, exported, identity, promised, rules, signal_of
 from bongsu.policy.model import Policy
 from bongsu.quantity import DAY, MINUTE, SECOND, Duration
 from bongsu.slis.quantile import SCALE, bucket
-from bongsu.slo import reachable_factor
+from bongsu.slo import MIN_BAD, OPPOSITE, Objective, budget, reachable_factor
 
 STEP = MINUTE
 """How often rules are judged in these tests."""
@@ -55,12 +55,19 @@ def rules_test(policy: Policy, rule_file: str = "rules.yml", sloth_compat: bool 
         made = scene(policy, rule)
         checks = list(_checks(policy, rule, made, sloth_compat)) if made else []
         if made is None or not checks:
-            without.append(rule.name)
+            without.append(f"alert {rule.name}: its window is longer than a day, or its limit cannot be crossed")
             continue
         tests.append({"interval": promql.span(made.pace), "input_series": list(_series(policy, made)),
                       "alert_rule_test": checks})
-    header = "".join(f"# No test for alert {name}: its window is longer than a day, or its limit cannot be crossed\n"
-                     for name in without)
+    for objective in promised(policy):
+        made = None if objective.calendar else _spending(policy, objective)
+        if made is None:
+            without.append(f"the budget of objective {objective.name}: it is not exported, its time slices are too "
+                           "long, or none can be bad")
+            continue
+        tests.append({"interval": promql.span(made.pace), "input_series": list(_series(policy, made)),
+                      "promql_expr_test": list(_left(policy, objective, made))})
+    header = "".join(f"# No test for {line}\n" for line in without)
     return header + dump({"rule_files": [rule_file], "evaluation_interval": promql.span(STEP), "tests": tests})
 
 
@@ -76,17 +83,46 @@ def scene(policy: Policy, rule: Rule) -> Scene | None:
     return made if made and sum(n for n, _ in made.stages) <= MOST_SAMPLES else None
 
 
-def _burning(policy: Policy, rule: Rule, burn: Burn) -> Scene:
+def _burning(policy: Policy, rule: Rule, burn: Burn) -> Scene | None:
     objective, pair = burn.objective, min(burn.pairs, key=lambda p: p.long)
     factor = reachable_factor(pair.factor(objective.window), objective.target)
     detection = int(factor * objective.allowed * pair.long)
-    pace = _pace(pair.short)
-    good, bad = {"total": EVENTS, "bad": 0}, {"total": EVENTS, "bad": EVENTS}
+    every = objective.slices.every if objective.slices else Duration(0)
+    if every:  # slices are told when they end, and so many of them must be bad
+        detection = max(detection, MIN_BAD[pair.severity] * every) + 2 * every
+    pace = _pace(every or pair.short)
+    counts = _good_and_bad(policy, objective, pace)
+    if counts is None:
+        return None
+    good, bad = counts
     longest = max(p.short for p in burn.pairs)
     return Scene(signal_of(policy, objective.signal), pace, (
         _stage(pair.long // 2 + 3 * STEP, pace, good),
         _stage(detection + rule.hold + 5 * STEP, pace, bad),
-        _stage(longest + rule.clear_hold + 5 * STEP, pace, good)))
+        _stage(longest + every + rule.clear_hold + 5 * STEP, pace, good)))
+
+
+def _spending(policy: Policy, objective: Objective) -> Scene | None:
+    """Good, a little bad, and good again."""
+    unit = objective.slices.every if objective.slices else Duration(4 * STEP)
+    pace = _pace(unit)
+    counts = _good_and_bad(policy, objective, pace)
+    if counts is None:
+        return None
+    good, bad = counts
+    made = Scene(signal_of(policy, objective.signal), pace, (
+        _stage(3 * unit, pace, good), _stage(2 * unit, pace, bad), _stage(unit, pace, good)))
+    return made if sum(n for n, _ in made.stages) <= MOST_SAMPLES and made.length < objective.window else None
+
+
+def _good_and_bad(policy: Policy, objective: Objective, pace: Duration) -> tuple[Vector, Vector] | None:
+    """What each sample adds; None where no slice can be bad."""
+    if objective.slices is None:
+        return {"total": EVENTS, "bad": 0}, {"total": EVENTS, "bad": EVENTS}
+    slices, signal = objective.slices, signal_of(policy, objective.signal)
+    crossed = Threshold(signal, OPPOSITE[slices.op], slices.limit, slices.every, slices.op, slices.limit)
+    levels = _levels(crossed)
+    return (_counts(crossed, levels[0], pace), _counts(crossed, levels[1], pace)) if levels else None
 
 
 def _crossing(rule: Rule, when: Threshold) -> Scene | None:
@@ -174,6 +210,18 @@ def _checks(policy: Policy, rule: Rule, made: Scene, sloth_compat: bool) -> Iter
         if len(near) == 1 or near != [firing, firing]:
             yield {"eval_time": promql.span(at), "alertname": rule.name,
                    "exp_alerts": [_expected(policy, rule, sloth_compat)] if firing else []}
+
+
+def _left(policy: Policy, objective: Objective, made: Scene) -> Iterator[dict[str, Any]]:
+    """What is left of the budget, and its share of bad ones: to nine digits, since Prometheus counts in floats."""
+    held = Cells(Duration(made.pace), _cells(made, (VALUE,) * len(made.signal.labels)))
+    spent, _ = budget(held, replace(objective, created=0), made.length)
+    at = promql.where(bongsu_id=identity(policy, objective))
+    asked = {"slo:period_error_budget_remaining:ratio": spent.remaining, "slo:period_burn_rate:ratio": spent.consumed}
+    for name, value in asked.items():
+        if value is not None:
+            yield {"expr": f"count(abs({name}{at} - ({decimal(value)})) < 1e-9 * (1 + abs({name}{at})))",
+                   "eval_time": promql.span(made.length), "exp_samples": [{"labels": "{}", "value": 1}]}
 
 
 def _expected(policy: Policy, rule: Rule, sloth_compat: bool) -> dict[str, Any]:
