@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import anthropic
 import msgspec
 import openai
 
@@ -210,6 +211,11 @@ class Stand:
     def shared(self) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.server.url}/v1", api_key="sk-client", max_retries=0, timeout=20)
 
+    @cached_property
+    def claude(self) -> anthropic.Anthropic:
+        """Anthropic's client; it is closed with the stand."""
+        return anthropic.Anthropic(base_url=self.server.url, api_key="sk-client", max_retries=0, timeout=20)
+
     def client(self) -> nullcontext[openai.OpenAI]:
         """The one client of this stand; it is closed with it."""
         return nullcontext(self.shared)
@@ -246,12 +252,25 @@ def standing(folder: Path, guards: Sequence[Guard] = (), *, change: Callable[[Po
                 yield stand
             finally:
                 stand.shared.close()
+                if "claude" in stand.__dict__:
+                    stand.claude.close()
     live.close()
 
 
 def text_of(chunks: Iterable[Any], index: int = 0) -> str:
     """What a stream said, of one choice."""
     return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices and c.choices[0].index == index)
+
+
+def speaking(api: Literal["openai", "anthropic", "http"]) -> Callable[[Policy], Policy]:
+    """The same policy, whose models speak another API."""
+    return lambda policy: replace(policy, upstreams={
+        name: replace(upstream, api=api) for name, upstream in policy.upstreams.items()})
+
+
+def typed(*events: dict[str, Any]) -> list[bytes]:
+    """Events as the newer APIs send them, each with its type as its name."""
+    return [b"event: " + e["type"].encode() + b"\ndata: " + msgspec.json.encode(e) + b"\n\n" for e in events]
 
 
 def with_fallback(policy: Policy) -> Policy:

@@ -96,6 +96,7 @@ class Linker:
         """Where a step sends a route: an upstream, or a role that the route has."""
         name, route = reference.name, str(reference.trail[-1])
         if name in self.names["upstreams"] or "upstreams" in self.names.broken:
+            self.same_api(reference.trail, name, route)
             return
         if name not in ROLES:
             known = (*self.names["upstreams"], *ROLES)
@@ -106,6 +107,30 @@ class Linker:
         if found is not None and not getattr(found, name):
             self.reader.fault(reference.trail, f"a role that route {route} has", quoted(name),
                               f"add '{name}: UPSTREAM' to routes.{route}")
+
+    def same_api(self, trail: Trail, name: str, route: str) -> None:
+        """An upstream that a step sends a route to speaks the route's API."""
+        upstreams, found = self.document.upstreams, self.document.routes.get(route)
+        primary, other = upstreams.get(found.primary) if found else None, upstreams.get(name)
+        if primary and other and primary.api != other.api:
+            self.reader.fault(trail, f"an upstream that speaks {primary.api}, as route {route} does",
+                              f"'{name}', which speaks {other.api}")
+
+    def apis(self) -> None:
+        """A call goes on in the API it came in, so every upstream that a route may take speaks the same."""
+        upstreams = self.document.upstreams
+        for name, route in self.document.routes.items():
+            primary = upstreams.get(route.primary)
+            others: list[tuple[Trail, str]] = [(("routes", name, "fallback", i), to)
+                                               for i, to in enumerate(route.fallback)]
+            others += [(("routes", name, role), getattr(route, role)) for role in ("light", "conservative")]
+            others += [(("routes", name, "versions", version, "upstream"), one.upstream)
+                       for version, one in route.versions.items()]
+            for trail, to in others:
+                other = upstreams.get(route.resolve(to))
+                if primary and other and other.api != primary.api:
+                    self.reader.fault(trail, f"an upstream that speaks {primary.api}, as {primary.name} does",
+                                      f"'{other.name}', which speaks {other.api}", "a route speaks one API; make two")
 
     # ---- quantities ----
 
@@ -300,6 +325,7 @@ class Linker:
         doc = self.document
         self.references()
         self.prices()
+        self.apis()
         self.features()
         fences = borders(self)
         signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}

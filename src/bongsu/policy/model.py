@@ -31,7 +31,8 @@ class Price:
 
 @dataclass(frozen=True)
 class Upstream:
-    """A model endpoint that speaks the OpenAI API. ``key`` is a secret reference, never a value."""
+    """A model endpoint. ``api`` is what it speaks: OpenAI's API, Anthropic's, or plain HTTP (a prediction server, which
+    is called at ``url`` itself). ``key`` is a secret reference, never a value."""
 
     name: str
     url: str = field(metadata={"form": "url"})
@@ -42,6 +43,7 @@ class Upstream:
     model_version: str = ""
     price: Price | None = None
     timeout: Duration = Duration(60 * SECOND)
+    api: Literal["openai", "anthropic", "http"] = "openai"
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,11 @@ def region_not_allowed(call: str) -> ApiError:
                     f"route has no model inside them; call {call}", retry=False)
 
 
+def other_api(asked: str, speaks: str) -> ApiError:
+    return ApiError(400, "other_api", f"expected 'model' to name a route to models that speak the {asked} API, which "
+                    f"this path is of; came one to models that speak {speaks}", param="model", retry=False)
+
+
 def guard_unavailable(guard: str, call: str) -> ApiError:
     return ApiError(503, "guard_unavailable", f"guard {guard!r} could not check this call, and the policy refuses what "
                     f"is not checked; call {call}", retry=False)

@@ -69,10 +69,10 @@ class Masking:
         """Aliases as stable tokens."""
         return text if self._aliases is None else self._aliases.restore(text, lambda v: self._stable.get(v, v))
 
-    def for_caller(self, text: str, spans: Sequence[Finding], *, json: bool = False) -> str:
+    def for_caller(self, text: str, spans: Sequence[Finding], *, json: bool = False, signed: bool = False) -> str:
         """A whole text of a reply, as the caller reads it."""
         text = self.for_store(text, spans)
-        return text if self._aliases is None else self._aliases.restore(text, in_json if json else _plain)
+        return text if self._aliases is None or signed else self._aliases.restore(text, in_json if json else _plain)
 
     def restored(self, body: bytes) -> bytes:
         """Words of an upstream about the request, with the caller's own values in them again."""
@@ -99,13 +99,16 @@ class Unwritable(Exception):
 class Text:
     """One text of a streamed reply: checked, then restored for the caller; a masked copy is kept.
 
-    One that is ``fixed`` is never rewritten; where it would have to be, ``Unwritable`` is raised.
+    One that is ``fixed`` is never rewritten; where it would have to be, ``Unwritable`` is raised. A ``signed`` one
+    keeps its aliases.
     """
 
     __slots__ = ("_fixed", "_gate", "_kept", "_masking", "_restorer", "_room")
 
-    def __init__(self, gate: Gate, masking: Masking, *, json: bool = False, fixed: bool = False) -> None:
-        self._gate, self._masking, self._restorer = gate, masking, masking.restorer(json=json)
+    def __init__(self, gate: Gate, masking: Masking, *, json: bool = False, fixed: bool = False,
+                 signed: bool = False) -> None:
+        self._gate, self._masking = gate, masking
+        self._restorer = None if signed else masking.restorer(json=json)
         self._fixed = fixed
         self._kept: list[str] = []
         self._room = KEPT

@@ -109,9 +109,16 @@ def _noted(policy: Policy, problems: Sequence[str], known: frozenset[str]) -> fr
 
 
 def _target(upstream: Upstream, secrets: Secrets) -> Target:
-    headers = {"authorization": f"Bearer {secrets(upstream.key).reveal()}"} if upstream.key else {}
+    headers = _headers(upstream, secrets(upstream.key).reveal() if upstream.key else "")
     endpoint = Endpoint(upstream.url.rstrip("/"), upstream.timeout / 1e6, headers)
     return Target(upstream, endpoint, encode(upstream.model), Meter(upstream.price) if upstream.price else None)
+
+
+def _headers(upstream: Upstream, key: str) -> dict[str, str]:
+    """How an upstream is told who calls, and in which version of its API."""
+    if upstream.api == "anthropic":
+        return {"anthropic-version": "2023-06-01", **({"x-api-key": key} if key else {})}
+    return {"authorization": f"Bearer {key}"} if key else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,12 +87,12 @@ class Replies(ABC):
     # ---- through the gates ----
 
     def _pass(self, channel: Channel, text: str, *, last: bool = False, json: bool = False,
-              fixed: bool = False) -> str:
+              fixed: bool = False, signed: bool = False) -> str:
         """What of a text may go out now; ``last`` lets all go that is not blocked."""
         found = self._texts.get(channel)
         if found is None:
             gate = Gate(self.tracks, self._timer)
-            found = self._texts[channel] = Text(gate, self._masking, json=json, fixed=fixed)
+            found = self._texts[channel] = Text(gate, self._masking, json=json, fixed=fixed, signed=signed)
         self.chars += len(text)
         if self.chars > MOST:
             fail_all(self.tracks)

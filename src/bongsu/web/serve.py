@@ -113,7 +113,8 @@ class Served:
         if seen.outcome.act == "block":
             call.blocked(seen.outcome.by, sum(map(len, texts)))
             return seen.outcome
-        new = [masking.for_caller(t, f, json=s.json) for s, t, f in zip(slots, texts, seen.spans, strict=True)]
+        new = [masking.for_caller(t, f, json=s.json, signed=s.signed)
+               for s, t, f in zip(slots, texts, seen.spans, strict=True)]
         if new == texts:
             return got.reply.body
         for slot, text in zip(slots, new, strict=True):

@@ -15,20 +15,22 @@ from typing import Any, NamedTuple
 
 _DESCRIBES = frozenset(("description", "title"))
 _VALUES = frozenset(("default", "const", "enum", "example", "examples"))
-_APART = "\n;\n"
+APART = "\n;\n"
 """Between texts that are read as one: no form of personal data and no phrase goes over it."""
 
 
 class Slot(NamedTuple):
     """A place where a text stands, to be read and, only when needed, written.
 
-    ``json`` texts hold JSON themselves; ``fixed`` ones are only looked at.
+    ``json`` texts hold JSON themselves; ``fixed`` ones are only looked at; ``signed`` ones keep their aliases, since
+    the model that wrote them will want them back as they were.
     """
 
     box: Any
     key: Any
     json: bool = False
     fixed: bool = False
+    signed: bool = False
 
     @property
     def text(self) -> str:
@@ -104,4 +106,4 @@ def declared_slots(declared: Mapping[str, Any]) -> list[Slot]:
                     fixed[value] = None
             elif isinstance(value, dict | list):
                 waiting.append((value, inside))
-    return [*out, Slot([_APART.join(fixed)], 0, fixed=True)]
+    return [*out, Slot([APART.join(fixed)], 0, fixed=True)]
