@@ -385,3 +385,12 @@ def test_a_stream_that_begins_with_an_error_is_an_answer_with_a_status(tmp_path:
     with standing(tmp_path, model=Script(typed(ERROR)), change=CLAUDE) as stand, \
             pytest.raises(anthropic.InternalServerError):
         stream(stand)
+
+
+def test_a_key_is_known_by_the_header_that_anthropics_client_sends(tmp_path: Path) -> None:
+    """One that looks like ours and is not is refused; with none at all, a policy that wants keys refuses."""
+    with standing(tmp_path, model=Script(plain=message("x")), change=CLAUDE) as stand:
+        with pytest.raises(anthropic.AuthenticationError):
+            ask(stand, extra_headers={"x-api-key": "bsu_live_abcdefgh_nothing"})
+        assert stand.model.seen == []
+        assert ask(stand).stop_reason == "end_turn"

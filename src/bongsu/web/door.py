@@ -40,6 +40,12 @@ class People:
         return cls({s.digest: (key, s.until) for key in found for s in key.secrets}, by_subject(changes))
 
 
+def presented(headers: Mapping[bytes, bytes]) -> bytes:
+    """What a caller shows as its key: a bearer token, or, as clients of Anthropic's API do, ``x-api-key``."""
+    given = headers.get(b"authorization", b"")
+    return (given[7:] if given[:7].lower() == b"bearer " else headers.get(b"x-api-key", b"")).strip()
+
+
 class Door:
     """Without a snapshot to read (``people``) nobody has a key, and nobody is restricted."""
 
@@ -63,8 +69,7 @@ class Door:
             facts: MutableMapping[str, Any]) -> ApiKey | None:
         """The key a call came with; None for a caller without one, where the policy lets such in. A key that we know is
         on the event, also when it is worth nothing any more."""
-        given = headers.get(b"authorization", b"")
-        token = given[7:].strip() if given[:7].lower() == b"bearer " else b""
+        token = presented(headers)
         if not token.startswith(_KEY):
             if policy.keys == "required":
                 raise denials.no_key()
