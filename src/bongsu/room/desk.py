@@ -28,7 +28,7 @@ from bongsu.room.board import (
 )
 from bongsu.room.control import CALLS, Control, View
 from bongsu.room.gatedesk import GateDesk, instant
-from bongsu.room.saving import savings
+from bongsu.room.saving import proposals
 from bongsu.slo import Standing, pairs, reachable_factor
 from bongsu.stores.log import EventLog
 from bongsu.stores.runs import TELL
@@ -189,7 +189,7 @@ class ControlDesk:
             return ()
         control = self.control
         with control.lock:
-            return tuple(map(str, savings(control.policy, rule, incident.labels, control.cells, control.now)))
+            return tuple(proposals(control.policy, rule, incident.labels, control.cells, control.now))
 
     def _residual(self, rule: Rule | None, incident: Incident, in_force: tuple[str, ...], view: View) -> ResidualRow:
         calls = self._calls(incident.opened, incident.closed)

@@ -1,6 +1,7 @@
 """What a cheaper model would save: the tokens of an alert's window, priced as they are and as they could be.
 
-Exact, and stated per hour. Nothing is proposed where a price is missing or nothing would be saved.
+Exact, and stated per hour. Nothing is proposed where a price is missing or nothing would be saved. What a limit would
+save instead is ``room.ceiling``'s.
 """
 
 from __future__ import annotations
@@ -17,26 +18,29 @@ from bongsu.expression import read
 from bongsu.incident import show
 from bongsu.notice import Tell
 from bongsu.policy.model import Policy, Price
-from bongsu.ports import Aggregate, Sum
+from bongsu.ports import Aggregate, Count, Sum
 from bongsu.quantity import HOUR
+from bongsu.room.ceiling import Flow, ceilings
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens as they are priced: ``input`` includes the cached ones, ``output`` those of reasoning."""
+    """Tokens as they are priced, and of how many calls: ``input`` includes the cached ones, ``output`` those of
+    reasoning."""
 
     kind: ClassVar[str] = "tokens"
     unit: ClassVar[str] = ""
 
     def parts(self) -> Mapping[str, Aggregate]:
         return {"input": Sum(read("input_tokens", "number")), "output": Sum(read("output_tokens", "number")),
-                "cached": Sum(read("cache_read_tokens", "number"))}
+                "cached": Sum(read("cache_read_tokens", "number")),
+                "calls": Count(known=(read("output_tokens", "number"),))}
 
     def value(self, vector: Vector) -> Fraction | None:
         return Fraction(vector.get("input", 0) + vector.get("output", 0)) if vector else None
 
 
-TOKENS = Signal("tokens", Tokens(), ("route", "upstream", "model"), "live", "bongsu/tokens")
+TOKENS = Signal("tokens", Tokens(), ("route", "upstream", "model"), "live", "bongsu/tokens/2")
 """Always counted: what a proposal is computed from."""
 
 
@@ -65,21 +69,42 @@ def savings(policy: Policy, rule: Rule, labels: Labels, cells: Cells, now: int) 
     """What each route's light upstream would save at the traffic that a cost alert is about; the most first."""
     if not isinstance(rule.when, Threshold) or rule.when.signal.unit != policy.currency:
         return []
-    about, span = dict(zip(rule.by, labels, strict=False)), cells.window(now, rule.when.over)
     saved: dict[str, Fraction] = {}
-    for place in cells.labels(TOKENS.key):
-        facts = dict(zip(TOKENS.labels, place, strict=True))
+    for facts, tokens in _used(rule.when, dict(zip(rule.by, labels, strict=False)), cells, now):
         route, upstream = policy.routes.get(facts["route"]), policy.upstreams.get(facts["upstream"])
         light = policy.upstreams.get(route.light) if route else None
-        if any(facts.get(name, value) != value for name, value in about.items()):
-            continue
         if route is None or upstream is None or light is None or upstream.price is None or light.price is None:
             continue
-        tokens = cells.vector(TOKENS.key, *span, labels=[place])
         more = priced(tokens, upstream.price) - priced(tokens, light.price)
         saved[route.name] = saved.get(route.name, Fraction(0)) + more * HOUR / rule.when.over
     found = [Saving(name, policy.routes[name].light, hourly, policy.currency) for name, hourly in saved.items()]
     return sorted((one for one in found if one.hourly > 0), key=lambda one: (-one.hourly, one.route))
+
+
+def _used(when: Threshold, about: Mapping[str, str], cells: Cells,
+          now: int) -> Iterator[tuple[dict[str, str], Vector]]:
+    """Where the tokens of an alert's window went: (route, upstream, model) and the tokens there."""
+    span = cells.window(now, when.over)
+    for place in cells.labels(TOKENS.key):
+        facts = dict(zip(TOKENS.labels, place, strict=True))
+        if all(facts.get(name, value) == value for name, value in about.items()):
+            yield facts, cells.vector(TOKENS.key, *span, labels=[place])
+
+
+def proposals(policy: Policy, rule: Rule, labels: Labels, cells: Cells, now: int) -> list[str]:
+    """What would bring a cost alert's money down, in words: another model, or a limit."""
+    moved = list(map(str, savings(policy, rule, labels, cells, now)))
+    if not isinstance(rule.when, Threshold) or rule.when.signal.unit != policy.currency:
+        return moved
+    flows = []
+    for facts, tokens in _used(rule.when, dict(zip(rule.by, labels, strict=False)), cells, now):
+        upstream = policy.upstreams.get(facts["upstream"])
+        if not any(tokens.values()):
+            continue
+        if upstream is None or upstream.price is None:
+            return moved
+        flows.append(Flow.of(facts["route"], upstream.price, tokens))
+    return moved + list(map(str, ceilings(rule.when, flows, policy.currency)))
 
 
 def advised(policy: Policy, rules: Iterable[Rule], decisions: Iterable[Decision], cells: Cells,
@@ -90,6 +115,6 @@ def advised(policy: Policy, rules: Iterable[Rule], decisions: Iterable[Decision]
         if not isinstance(decision, Tell) or decision.state != "firing":
             yield decision
             continue
-        lines = (str(one) for known in decision.firing if known.alert in named
-                 for one in savings(policy, named[known.alert], known.labels, cells, now))
+        lines = (line for known in decision.firing if known.alert in named
+                 for line in proposals(policy, named[known.alert], known.labels, cells, now))
         yield replace(decision, proposals=tuple(dict.fromkeys(lines)))

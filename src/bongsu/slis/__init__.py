@@ -3,6 +3,7 @@
 SLIS = {
     "ratio": "bongsu.slis.ratio:Ratio",
     "mean": "bongsu.slis.mean:Mean",
+    "sum": "bongsu.slis.sum:Sum",
     "count": "bongsu.slis.count:Count",
     "quantile": "bongsu.slis.quantile:Quantile",
     "gap": "bongsu.slis.gap:Gap",
