@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Literal
 
 from bongsu.event import Verdict
-from bongsu.ports import Check, Finding
+from bongsu.ports import Check, Finding, Grounds
 from bongsu.quantity import Duration, show_share
 
 Act = Literal["allow", "flag", "tokenise", "block"]
@@ -40,6 +40,9 @@ class Guard:
     sample: Fraction = Fraction(1)
 
     def __post_init__(self) -> None:
+        if self.act == "tokenise" and isinstance(self.check, Grounds):
+            raise ValueError(f"act: a claim has no token in its place; expected flag or block for a guard that looks "
+                             f"for {self.check.name}, came tokenise")
         if not 0 < self.sample <= 1:
             raise ValueError(f"sample: expected a share above 0% and up to 100%, came {show_share(self.sample)}")
 

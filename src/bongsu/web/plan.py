@@ -15,8 +15,9 @@ from bongsu.guard import Guard, On
 from bongsu.meter import Meter
 from bongsu.policy.model import Policy, Route, Upstream
 from bongsu.policy.routing import Borders, Version
-from bongsu.ports import Secret
+from bongsu.ports import Grounds, Secret
 from bongsu.web.asked import encode
+from bongsu.web.grounded import grounds
 from bongsu.web.shape import Shape
 from bongsu.web.upstream import Endpoint
 
@@ -146,6 +147,7 @@ class Compiling:
         route, name = self.route, self.route.name
         chain = self._chain(first, *(route.resolve(n) for n in route.fallback))
         before, after = (tuple(g for g in guards if g.applies(on, name)) for on in SIDES)
+        before = tuple(g for g in before if not grounds(g))
         borders = self.policy.borders if self.policy.borders.allowed else None
         return RoutePlan(route, chain, before, after, _facts(self.policy, route), self.allowed,
                          self._chain(route.primary, route.light, route.conservative), borders,
@@ -190,6 +192,8 @@ def _live(guard: Guard, change: Any) -> Guard:
 def _warm(guard: Guard) -> str:
     """Let it load what it loads at its first look, so that no caller pays for it; why it cannot, if so."""
     try:
+        if isinstance(guard.check, Grounds):
+            guard.check.support(_WARM, [_WARM])
         guard.check.look(_WARM)
         guard.check.hold(_WARM)
     except Exception as error:  # noqa: BLE001 (any fault of a part; said by readiness)

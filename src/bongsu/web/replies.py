@@ -20,6 +20,7 @@ from bongsu.guard import Guard, Outcome
 from bongsu.meter import Usage
 from bongsu.web.asked import UNREADABLE, decode
 from bongsu.web.errors import ApiError
+from bongsu.web.grounded import NOT_SAID
 from bongsu.web.masking import KEPT, Masking, Text, Unwritable
 from bongsu.web.screen import MOST, Gate, Stopped, Timer, Track, counts, decide, fail_all, keepable
 from bongsu.web.sse import data_of
@@ -59,6 +60,14 @@ class Replies(ABC):
         self._texts: dict[Channel, Text] = {}
         self._spoke = False
         self._stuck = ""
+        self._heard: dict[Channel, list[str]] | None = None
+
+    def listen(self) -> None:
+        """Keep what the reply tells its caller, for who judges it when it is whole."""
+        self.changes, self._heard = True, {}
+
+    def heard(self) -> list[str]:
+        return ["".join(pieces) for _, pieces in sorted((self._heard or {}).items())]
 
     # ---- in ----
 
@@ -94,6 +103,8 @@ class Replies(ABC):
             gate = Gate(self.tracks, self._timer)
             found = self._texts[channel] = Text(gate, self._masking, json=json, fixed=fixed, signed=signed)
         self.chars += len(text)
+        if self._heard is not None and not json and not fixed and self.chars <= MOST and NOT_SAID.isdisjoint(channel):
+            self._heard.setdefault(channel, []).append(text)
         if self.chars > MOST:
             fail_all(self.tracks)
         out = found.feed(text, last=last)

@@ -16,6 +16,7 @@ from bongsu.web.ask import Answer, Asking
 from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
 from bongsu.web.errors import ApiError, Fault, Header
+from bongsu.web.grounded import claimed, grounds, judge_aside
 from bongsu.web.ledger import Ledger
 from bongsu.web.plan import RoutePlan
 from bongsu.web.screen import MOST, MOST_TEXTS, screen, unwritable
@@ -35,6 +36,9 @@ class Served:
         self.ledger, self.send, self.timer = ledger, send, timer
         self.asking = Asking(transport, timer, call, plan, request, extra)
         self.allowing = Allowing(plan.allowed, call.at, call.masking.token) if plan.allowed else None
+        self.reading = tuple(g for g in plan.after if not grounds(g))
+        self.grounding = tuple(g for g in plan.after if grounds(g))
+        self.claims: list[str] = []
         self.noted = False
         self.usage = NOTHING
         self.ready: list[bytes] = []
@@ -46,9 +50,11 @@ class Served:
         call, request, plan = self.call, self.request, self.plan
         if request.user:  # on every route: what names a person is no business of the model's
             request.name_user(call.facts["user"])
-        if not plan.before:
+        if not plan.before and not self.grounding:
             return None
         slots = request.slots()
+        if not plan.before:
+            return None
         texts = [slot.text for slot in slots]
         if (came := sum(map(len, texts))) > MOST:
             raise errors.text_too_long(MOST, came, "characters")
@@ -89,6 +95,10 @@ class Served:
         if isinstance(checked, Outcome):
             await self.refused(checked, "output", self.usage, got.reply.headers)
             return
+        ungrounded = await self.ground(self.claims)
+        if ungrounded is not None:
+            await self.refused(ungrounded, "output", self.usage, got.reply.headers)
+            return
         await self.finish(200, checked, got.reply.headers)
 
     def _checked(self, got: Answer, found: dict[str, Any]) -> bytes | Outcome:
@@ -103,9 +113,9 @@ class Served:
             return got.reply.body
         if slots is None:
             raise errors.unreadable(call.id)
-        texts = [slot.text for slot in slots]
-        seen = screen(self.plan.after, "output", texts, allowing=self.allowing)
-        seen = unwritable(seen, self.plan.after, [slot.fixed for slot in slots])
+        texts, self.claims = [slot.text for slot in slots], claimed(slots)
+        seen = screen(self.reading, "output", texts, allowing=self.allowing)
+        seen = unwritable(seen, self.reading, [slot.fixed for slot in slots])
         call.found(seen.outcome.verdicts, seen.personal, seen.injections)
         call.reply = call.keep(texts, seen.hidden)
         if seen.outcome.failed:
@@ -120,6 +130,21 @@ class Served:
         for slot, text in zip(slots, new, strict=True):
             slot.put(text)
         return call.surface.rewritten(found, masking)
+
+    async def ground(self, texts: Sequence[str]) -> Outcome | None:
+        """Hold the reply against its context; the outcome if it must not go out."""
+        call = self.call
+        if not self.grounding or not any(texts):
+            return None
+        seen = await judge_aside(self.grounding, texts, self.request.changed, self.allowing, self.request.chars())
+        call.found(seen.outcome.verdicts, 0, 0)
+        call.facts["grounding_score"] = seen.score
+        if seen.outcome.failed:
+            raise errors.guard_unavailable(seen.outcome.failed, call.id)
+        if seen.outcome.act != "block":
+            return None
+        call.blocked(seen.outcome.by, sum(map(len, texts)))
+        return seen.outcome
 
     async def refused(self, outcome: Outcome, on: str, usage: Usage, upstream: Sequence[Header]) -> None:
         """Answer what a guard has ended: as a reply where the API has a form for that, else as an error."""

@@ -9,8 +9,9 @@ from bongsu.meter import NOTHING, Usage, estimate
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Open, fault_of
 from bongsu.web.errors import ApiError
+from bongsu.web.grounded import waits
 from bongsu.web.replies import Broken, Replies, Unreadable
-from bongsu.web.screen import Stopped
+from bongsu.web.screen import MOST, Stopped
 from bongsu.web.serve import Served, log_fault, outcome_of
 from bongsu.web.sse import Overlong
 from bongsu.web.upstream import UpstreamError
@@ -52,6 +53,7 @@ class Streamed(Served):
 
     async def _broke(self, got: Open, out: Replies, error: ApiError) -> None:
         """End with an error: a plain answer if nothing was sent yet, else an error event and the end."""
+        self._withhold()
         self._note(got, out)
         if self.call.sealed or not (self.call.started or self.ready):
             raise error
@@ -59,7 +61,25 @@ class Streamed(Served):
         await self._last(out, out.broken(error))
 
     def _replies(self) -> Replies:
-        return self.call.surface.replies(self.request, self.plan.after, self.call.masking, self.call.id, self.allowing)
+        out = self.call.surface.replies(self.request, self.reading, self.call.masking, self.call.id, self.allowing)
+        if self.grounding:
+            out.listen()
+        self.held = waits(self.grounding)
+        return out
+
+    def _withhold(self) -> None:
+        """What waits for a guard's word will not be sent."""
+        if self.held:
+            self.ready = []
+
+    def _fresh(self, out: Replies) -> Replies:
+        """How a refusal goes out: after what was sent, or, where all of it waited, as if nothing had been said."""
+        if not self.held:
+            return out
+        self._withhold()
+        fresh = self._replies()
+        fresh.head(self.call.at // 1_000_000, self.request.model)
+        return fresh
 
     async def _flow(self, got: Open, out: Replies) -> None:
         """From the first event to the last."""
@@ -68,13 +88,17 @@ class Streamed(Served):
             if not out.done and not out.finished:
                 raise errors.unreachable(self.call.id)
             rest = out.end()
+            ungrounded = await self.ground(out.heard())
+            if ungrounded is not None:
+                raise Stopped(ungrounded, sum(map(len, out.heard())))
         except Stopped as stopped:
             if stopped.outcome.failed:
                 raise errors.guard_unavailable(stopped.outcome.failed, self.call.id) from None
             got.flow.close()
             self._note(got, out)
-            self.call.blocked(stopped.outcome.by, out.withheld)
+            self.call.blocked(stopped.outcome.by, max(out.withheld, stopped.withheld))
             usage = self._usage(out)
+            out = self._fresh(out)
             if self.call.errs:
                 await self._erred(out, stopped.outcome, usage)
                 return
@@ -89,6 +113,8 @@ class Streamed(Served):
             raise errors.unreadable(self.call.id) from error
         self._note(got, out)
         self.call.ended("ok", 200)
+        if self.held:
+            self.call.first_token()
         await self._last(out, [*rest, *out.usage_event(self._usage(out))])
 
     async def _erred(self, out: Replies, outcome: Outcome, usage: Usage) -> None:
@@ -106,7 +132,9 @@ class Streamed(Served):
                 self.ready += out.feed(block)
                 if out.done:
                     break
-            if self.ready:
+            if self.held and out.chars > MOST:
+                self._overlong()
+            if self.ready and not self.held:
                 await self._begin()
                 self.call.first_token()
                 ready, self.ready = self.ready, []
@@ -118,6 +146,13 @@ class Streamed(Served):
             self.call.waited(since)
             ended = not data
             events = got.events.end() if ended else got.events.feed(data)
+
+    def _overlong(self) -> None:
+        """More waits than guards look at: what that means is their policy."""
+        closed = next((g for g in self.grounding if g.fails == "closed" and not g.shadow), None)
+        if closed is not None:
+            raise errors.guard_unavailable(closed.name, self.call.id)
+        self.held = False
 
     async def _begin(self) -> None:
         if not self.call.started:
