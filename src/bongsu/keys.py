@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 AUDIT, TOKENS = "audit.key", "token.key"
-ADMIN = "admin.token"
+ADMIN, INGEST = "admin.token", "ingest.token"
 SIZE = 32
 _FORM = re.compile(r"(bsu_[a-z0-9]{1,16}_[0-9a-f]{8}_[A-Za-z0-9_-]{43})_([0-9a-f]{8})")
 
@@ -66,6 +66,13 @@ def new_admin_token(notes: Notes) -> str:
     """A new token in place of the one before, which is worth nothing from now on."""
     token = mint("admin")
     notes.put_note(ADMIN, digest(token))
+    return token
+
+
+def new_ingest_token(notes: Notes) -> str:
+    """A new token for those who send events, in place of the one before."""
+    token = mint("ingest")
+    notes.put_note(INGEST, digest(token))
     return token
 
 

@@ -37,7 +37,7 @@ from bongsu.sources.spool import SpoolReader
 from bongsu.stores.arrow import joined
 from bongsu.stores.database import StateError
 from bongsu.stores.lake import Lake, LakeError
-from bongsu.stores.log import EventLog, LogError
+from bongsu.stores.log import Appended, EventLog, LogError
 from bongsu.stores.state import State as Store
 
 REPUBLISH = 2 * SECOND
@@ -250,6 +250,13 @@ class Control:
             self._fold()
             if not batch.events or left <= 0:
                 return
+
+    def take(self, table: pa.Table) -> Appended:
+        """Events that were submitted, as columns: durable when this returns, counted in the next cycle."""
+        taken = self.log.append_table(table, now=self.clock())
+        self.counted += taken.n
+        self.revision += taken.n > 0
+        return taken
 
     def _fold(self) -> None:
         """Count every batch that the cells do not stand for yet, many at a time: a query costs more than its rows."""

@@ -10,10 +10,12 @@ All functions work inside the caller's transaction.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from bongsu.event import Event
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from bongsu.label import APART, Label
 
 TABLES = """
@@ -41,14 +43,20 @@ class Known(NamedTuple):
 _COLUMNS = "call, name, at, id, label, annotator, position, place, known"
 
 
-def note(db: sqlite3.Connection, events: Sequence[Event], position: int, now: int) -> None:
-    """Index what a batch of new events brings: labels, and events that labels were waiting for."""
+def note(db: sqlite3.Connection, table: pa.Table, position: int, now: int | None) -> None:
+    """Index what a batch of new events brings: labels, and events that labels were waiting for.
+
+    ``now`` is since when the labels are known; None for since they were given.
+    """
     waiting = db.execute("SELECT 1 FROM label WHERE place IS NULL LIMIT 1").fetchone()
     if waiting:
+        others = table.filter(pc.invert(pc.is_in(table["kind"], pa.array(APART))))
         db.executemany("UPDATE label SET place = ? WHERE call = ? AND place IS NULL",
-                       ((position, e.id) for e in events if e.kind not in APART))
-    rows = [(e.call, e.name, e.time, e.id, e.label, e.annotator, position, e.call, now)
-            for e in events if e.kind == "label" and e.call]
+                       ((position, i) for i in others["id"].to_pylist()))
+    given = table.filter(pc.equal(table["kind"], "label")).select(
+        ["call", "name", "time", "id", "label", "annotator"]).to_pylist()
+    rows = [(e["call"], e["name"] or "", e["time"], e["id"], e["label"] or "", e["annotator"] or "", position,
+             e["call"], e["time"] if now is None else now) for e in given if e["call"]]
     db.executemany(f"INSERT OR IGNORE INTO label ({_COLUMNS}) VALUES "  # noqa: S608 (names of our own)
                    "(?, ?, ?, ?, ?, ?, ?, (SELECT position FROM seen WHERE id = ?), ?)", rows)
 

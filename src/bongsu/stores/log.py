@@ -18,7 +18,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -100,18 +100,23 @@ class EventLog:
 
         An event that no column can hold is refused by name rather than stopping all the others behind it.
         """
-        table, events, refused = _storable(events)
-        with self._transaction(f"{len(events)} events"):
+        table, refused = _storable(events)
+        return replace(self.append_table(table, marks, now), refused=refused)
+
+    def append_table(self, table: pa.Table, marks: Mapping[str, int] | None = None, now: int = 0) -> Appended:
+        """The same for events that are columns already, as ``arrow.table`` makes them."""
+        ids = table["id"].to_pylist()
+        with self._transaction(f"{len(ids)} events"):
             position = self._next_position()
-            fresh = self._remember(events, position)
-            if len(fresh) < len(events):
+            fresh = self._remember(ids, position)
+            if len(fresh) < len(ids):
                 table = table.take(pa.array(fresh, pa.int64()))
             if fresh:
                 self._insert(position, table)
-                index.note(self._db, [events[i] for i in fresh], position, now)
+                index.note(self._db, table, position, now)
             self._db.executemany("INSERT INTO mark VALUES (?, ?) ON CONFLICT DO UPDATE SET offset = excluded.offset",
                                  (marks or {}).items())
-        return Appended(position if fresh else None, len(fresh), len(events) - len(fresh), refused)
+        return Appended(position if fresh else None, len(fresh), len(ids) - len(fresh))
 
     def marks(self) -> dict[str, int]:
         """How far each spool segment has been taken."""
@@ -274,8 +279,7 @@ class EventLog:
     def _index_what_is_there(self) -> None:
         """A log that an older bongsu wrote: its labels are known since they were given."""
         for position, table in self.read():
-            for one in arrow.events(table.filter(pc.equal(table["kind"], "label"))):
-                index.note(self._db, [one], position, one.time)
+            index.note(self._db, table, position, None)
 
     def _data(self, position: int) -> bytes | None:
         """The blob of a batch, or what is kept of it."""
@@ -301,19 +305,19 @@ class EventLog:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batch'").fetchone()
         return 1 + (int(row[0]) if row else 0)
 
-    def _remember(self, events: Sequence[Event], position: int) -> Sequence[int]:
+    def _remember(self, ids: Sequence[str], position: int) -> Sequence[int]:
         """Note the ids; the places of those that were new."""
         insert = "INSERT OR IGNORE INTO seen VALUES (?, ?)"
         self._db.execute("SAVEPOINT ids")
         # In order of id: neighbours share a page of the index.
-        added = self._db.executemany(insert, sorted((e.id, position) for e in events)).rowcount
-        if added == len(events) or not events:
+        added = self._db.executemany(insert, sorted((i, position) for i in ids)).rowcount
+        if added == len(ids) or not ids:
             self._db.execute("RELEASE ids")
-            return range(len(events))
+            return range(len(ids))
         # Some came before. Do it again one by one to learn which; this is rare and costs only itself.
         self._db.execute("ROLLBACK TO ids")
         self._db.execute("RELEASE ids")
-        return [i for i, e in enumerate(events) if self._db.execute(insert, (e.id, position)).rowcount]
+        return [place for place, i in enumerate(ids) if self._db.execute(insert, (i, position)).rowcount]
 
     def _insert(self, position: int, table: pa.Table) -> None:
         times = pc.min_max(table["time"]).as_py()
@@ -341,10 +345,10 @@ def _labelable(table: pa.Table) -> pa.Array:
 _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
-def _storable(events: Sequence[Event]) -> tuple[pa.Table, Sequence[Event], tuple[str, ...]]:
-    """The events as a table, those that fit, and why the others do not."""
+def _storable(events: Sequence[Event]) -> tuple[pa.Table, tuple[str, ...]]:
+    """The events that fit, as a table, and why the others do not."""
     try:
-        return arrow.table(events), events, ()
+        return arrow.table(events), ()
     except arrow.Unstorable:
         good, refused = [], []
         for event in events:
@@ -353,4 +357,4 @@ def _storable(events: Sequence[Event]) -> tuple[pa.Table, Sequence[Event], tuple
                 good.append(event)
             except arrow.Unstorable as error:
                 refused.append(str(error))
-        return arrow.table(good), good, tuple(refused)
+        return arrow.table(good), tuple(refused)

@@ -63,7 +63,8 @@ class Way:
 
     A ``hook`` also takes the token as the password of its URL (basic authentication): for senders of webhooks that can
     be given a URL but no header. ``token`` knows a token that opens this way and no other; ``most`` is how many bytes
-    a body may have.
+    a body may have. What is ``raw`` reads its body itself, and takes tokens only: a browser must not be
+    made to send it.
     """
 
     method: str
@@ -74,6 +75,7 @@ class Way:
     hook: bool = False
     token: Callable[[str], bool] | None = None
     most: int = MOST_BODY
+    raw: bool = False
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] = field(default_factory=dict)
 
@@ -178,9 +180,9 @@ async def _admit(site: Site, way: Way, request: Request) -> Visit:
         if not own and not token_matches(token, site.token_hash):
             raise Wrong(401, "wrong_token", "this is not the admin token; it was shown once, at the first start",
                         {"WWW-Authenticate": "Bearer"})
-        form = await read_form(request, way.most) if writes else {}
+        form = await read_form(request, way.most) if writes and not way.raw else {}
         return Visit(site, request, None, way.path if own else "admin (api)", form)
-    if way.access == "admin" and session is None:
+    if way.access == "admin" and (session is None or way.raw):
         raise Wrong(401, "no_token", "send 'Authorization: Bearer <admin token>', or log in at /login",
                     {"WWW-Authenticate": "Bearer"})
     form = await read_form(request, way.most) if writes else {}
@@ -207,6 +209,6 @@ def routes(site: Site, ways: tuple[Way, ...]) -> list[Route]:
     """The table as routes; a way that does not declare its access is a ValueError before anything listens."""
     for way in ways:
         if way.access not in ACCESS:
-            raise ValueError(f"{way.method} {way.path}: access is {way.access!r}, expected 'public' or 'admin'; "
+            raise ValueError(f"{way.method} {way.path}: access is {way.access!r}, expected one of {', '.join(ACCESS)}; "
                              "say in the table who may take this way")
     return [Route(way.path, _endpoint(site, way), methods=[way.method]) for way in ways]

@@ -1,0 +1,270 @@
+"""Events that an application sends itself: JSON (one or a list), newline-delimited JSON, or an Arrow IPC stream.
+
+Everything is checked before anything is kept, event by event: what is wrong with one is said by its place, and does not
+stop the others. What only bongsu may say of an event (what its guards found, under which policy) is refused; so is an
+origin that would hide red-team traffic among the live.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bongsu.event import COLUMNS, FEATURE_NAME, FEATURES, Event, feature_column
+from bongsu.stores import arrow
+
+ID = r"^[A-Za-z0-9._:#/=+~-]{1,128}$"
+KIND = r"^[a-z][a-z0-9_.-]{0,63}$"
+RESERVED = ("content", "action", "guard")
+"""Kinds of event that are bongsu's own word."""
+ORIGINS = ("live", "evaluation", "replay")
+OURS = ("policy", "verdicts")
+"""Columns that are bongsu's own word."""
+LONGEST_LABEL, LONGEST_TEXT = 256, 256 << 10
+AHEAD = 300 * 10**6
+"""How far a sender's clock may be ahead (microseconds)."""
+_IDS = ("call", "trace", "response_id")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`")
+_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`(?: - at `\$\.?(?P<at>.*)`)?")
+_WRONG = re.compile(r"(?P<expected>Expected .*?)(?:, got (?P<came>.*?))?(?: - at `\$\.?(?P<field>.*)`)?")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one event; ``index`` counts from 0 in the order they were sent."""
+
+    index: int
+    field: str
+    expected: str
+    came: str
+
+
+class UnreadableError(ValueError):
+    """A body that is no list of events; the message says what was expected and what came."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The good events as columns (``stores/arrow.py``), and what is wrong with the others."""
+
+    table: pa.Table
+    faults: tuple[Fault, ...] = ()
+
+
+class Submitted(Event, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An event, strictly read."""
+
+
+_event = msgspec.json.Decoder(Submitted).decode
+_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def read_json(body: bytes, service: str, now: int) -> Submission:
+    """One event or a list of them."""
+    try:
+        raw: Sequence[Any] = _list(body) if body.lstrip()[:1] == b"[" else [body]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"expected JSON: an event or a list of events ({error})") from None
+    return _read(raw, service, now)
+
+
+def read_ndjson(body: bytes, service: str, now: int) -> Submission:
+    """One event a line; empty lines are passed over, but count as places."""
+    return _read(body.splitlines(), service, now)
+
+
+def read_arrow(body: bytes, service: str, now: int) -> Submission:
+    """An Arrow IPC stream with a column for each field; ``features.NAME`` for each feature, of its own type."""
+    try:
+        with pa.ipc.open_stream(body) as reader:
+            table = reader.read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableError(f"expected an Arrow IPC stream ({error})") from None
+    return checked(_columns(table), range(table.num_rows), service, now, ())
+
+
+READERS: dict[str, Callable[[bytes, str, int], Submission]] = {
+    "application/json": read_json,
+    "application/x-ndjson": read_ndjson,
+    "application/vnd.apache.arrow.stream": read_arrow,
+}
+"""Content type -> how it is read."""
+
+
+def of_events(events: Sequence[Event], service: str, now: int) -> Submission:
+    """Events that another reader made."""
+    return _table(list(enumerate(events)), [], service, now)
+
+
+# ---- JSON ----
+
+
+def _read(raw: Iterable[Any], service: str, now: int) -> Submission:
+    events: list[tuple[int, Event]] = []
+    faults: list[Fault] = []
+    for index, one in enumerate(raw):
+        if not one:
+            continue
+        try:
+            events.append((index, _event(one)))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            faults.append(_fault(index, str(error)))
+    return _table(events, faults, service, now)
+
+
+def _fault(index: int, message: str) -> Fault:
+    if match := _UNKNOWN.match(message):
+        return Fault(index, match["field"], "a field of an event", "another name")
+    if match := _MISSING.match(message):
+        return Fault(index, match["field"], "a value", "nothing")
+    match = _WRONG.fullmatch(message)
+    if match is None:
+        return Fault(index, "", "a JSON object", message)
+    expected = match["expected"].removeprefix("Expected ").replace("`", "")
+    return Fault(index, match["field"] or "", expected, (match["came"] or "another value").replace("`", ""))
+
+
+def _table(events: list[tuple[int, Event]], faults: list[Fault], service: str, now: int) -> Submission:
+    try:
+        table = arrow.table([event for _, event in events])
+    except arrow.Unstorable:
+        good = []
+        for index, event in events:
+            try:
+                arrow.table([event])
+                good.append((index, event))
+            except arrow.Unstorable as error:
+                faults.append(Fault(index, *_parts(str(error))))
+        events, table = good, arrow.table([event for _, event in good])
+    return checked(table, [index for index, _ in events], service, now, faults)
+
+
+def _parts(message: str) -> tuple[str, str, str]:
+    """Field, expected, came of a sentence of ``arrow.Unstorable``."""
+    field = re.search(r"(?:column|feature) '([^']*)'", message)
+    said = re.search(r"expected (.*), came (.*)", message)
+    return (field[1] if field else "features", said[1] if said else message, said[2] if said else "")
+
+
+# ---- Arrow ----
+
+
+def _columns(table: pa.Table) -> pa.Table:
+    """The table with exactly the columns of the event log, of its types; absent values are what events have then."""
+    made: dict[str, Any] = {}
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        if name in made:
+            raise UnreadableError(f"expected each column once, came {name!r} twice")
+        if name in COLUMNS:
+            made[name] = _cast(name, values, arrow.SCHEMA.field(name).type)
+        elif name.startswith(FEATURES) and re.fullmatch(FEATURE_NAME, name.removeprefix(FEATURES)):
+            stored, kind = _feature(name, values.type)
+            made[stored] = _cast(name, values, kind)
+        else:
+            raise UnreadableError(f"expected columns of an event, came {name!r}; features are columns features.NAME")
+    for name in ("id", "time"):
+        if name not in made:
+            raise UnreadableError(f"expected a column {name!r}, came none")
+    names = [*COLUMNS, *sorted(name for name in made if name not in COLUMNS)]
+    return pa.table({name: made[name] if name in made else _absent(name, table.num_rows) for name in names})
+
+
+def _feature(name: str, kind: Any) -> tuple[str, Any]:
+    plain = name.removeprefix(FEATURES)
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_boolean(kind):
+        return feature_column(plain, "bool"), pa.bool_()
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return feature_column(plain, "text"), pa.string()
+    return feature_column(plain, "number"), pa.float64()
+
+
+def _cast(name: str, values: Any, kind: Any) -> Any:
+    try:
+        if name == "time" and pa.types.is_timestamp(values.type):
+            values = values.cast(pa.timestamp("us"), safe=False)
+        made = values.cast(kind)
+    except pa.ArrowException as error:
+        raise UnreadableError(f"column {name!r}: expected {kind}, came {values.type} ({error})") from None
+    if kind == pa.float64():
+        return pc.if_else(pc.is_finite(made), made, pa.scalar(None, kind))
+    if name in _TEXTS:
+        made = pc.if_else(pc.equal(made, ""), pa.scalar(None, kind), made)
+    default = _DEFAULTS.get(name)
+    return made if default is None else made.fill_null(default)
+
+
+def _absent(name: str, rows: int) -> Any:
+    return pa.nulls(rows, arrow.SCHEMA.field(name).type) if _DEFAULTS.get(name) is None else pa.repeat(
+        pa.scalar(_DEFAULTS[name], arrow.SCHEMA.field(name).type), rows)
+
+
+_FIELDS = {f.name: f.default for f in msgspec.structs.fields(Event)}
+_TEXTS = frozenset(name for name, default in _FIELDS.items() if default == "")
+_DEFAULTS = {name: default for name, default in _FIELDS.items()
+             if isinstance(default, bool | int | str) and default != ""}
+
+
+# ---- what holds of every event ----
+
+
+def checked(table: pa.Table, places: Sequence[int], service: str, now: int, faults: Iterable[Fault]) -> Submission:
+    """The events that are as they must be; ``places`` are their indexes in what was sent."""
+    found = {fault.index: fault for fault in faults}
+    good = pa.array([True] * table.num_rows)
+    for field, expected, holds in _rules(table, service, now):
+        holds = _whole(holds)
+        for row in pc.indices_nonzero(pc.and_(good, pc.invert(holds))).to_pylist():
+            came = table[field][row].as_py()
+            found.setdefault(places[row], Fault(places[row], field, expected, _shown(field, came)))
+        good = pc.and_(good, holds)
+    service_ = pa.repeat(pa.scalar(service, pa.string()), table.num_rows)
+    table = table.set_column(table.column_names.index("service"), "service", service_)
+    return Submission(table.filter(good), tuple(sorted(found.values())))
+
+
+def _shown(field: str, came: Any) -> str:
+    """What came, unless it may be somebody's words."""
+    if came is None:
+        return "nothing"
+    return f"{len(came)} characters" if field in ("prompt", "reply", "label", "prediction") else repr(came)[:60]
+
+
+def _whole(holds: Any) -> Any:
+    """A condition as one array; what is not known does not hold."""
+    array = holds.combine_chunks() if isinstance(holds, pa.ChunkedArray) else holds
+    return array.fill_null(False)
+
+
+def _rules(table: pa.Table, service: str, now: int) -> Iterable[tuple[str, str, Any]]:
+    """Field, what is expected of it, where that holds."""
+    def fits(name: str, pattern: str) -> Any:
+        return pc.match_substring_regex(table[name], pattern)
+
+    def empty_or(name: str, holds: Any) -> Any:
+        return pc.or_kleene(pc.is_null(table[name]), holds)
+
+    letters = "1 to 128 letters, digits or ._:#/=+~-"
+    yield "id", letters, fits("id", ID)
+    yield ("time", "microseconds since 1970, not in the future",
+           pc.and_(pc.greater_equal(table["time"], 0), pc.less_equal(table["time"], now + AHEAD)))
+    yield ("kind", f"a short name in small letters, none of {', '.join(RESERVED)}",
+           pc.and_(fits("kind", KIND), pc.invert(pc.is_in(table["kind"], pa.array(RESERVED)))))
+    yield "origin", f"one of {', '.join(ORIGINS)}", pc.is_in(table["origin"], pa.array(ORIGINS))
+    yield "service", f"{service!r}, or nothing", empty_or("service", pc.equal(table["service"], service))
+    for name in OURS:
+        yield name, "nothing: only bongsu says this", pc.is_null(table[name])
+    yield ("call", "the id of what the label is about",
+           pc.or_(pc.not_equal(table["kind"], "label"), pc.is_valid(table["call"])))
+    for name in _IDS:
+        yield name, letters, empty_or(name, fits(name, ID))
+    for name, most in (("label", LONGEST_LABEL), ("prediction", LONGEST_LABEL), ("prompt", LONGEST_TEXT),
+                       ("reply", LONGEST_TEXT)):
+        yield name, f"at most {most} characters", empty_or(name, pc.less_equal(pc.utf8_length(table[name]), most))
