@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bongsu.room.worker import Worker
     from bongsu.stores.state import State
     from bongsu.web.access import Way
+    from bongsu.web.events import Inlet
 
 CYCLE = 0.1
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -284,7 +285,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
         store.record("control.start", "bongsu", policy.service.name, "", {"vkey": store.vkey()}, clock(), policy.hash)
         intake = Intake(policy, folder.spool, clock)
         ways = (*channel_ways(Outlets(policy, send, store, clock, site_url)), *ways_of(control),
-                *source_ways(intake))
+                *source_ways(intake), *_events(store, control, folder, engine_room).ways())
         site = control_app(ControlDesk(control), store.note(keys.ADMIN), ways=ways)
         stop = asyncio.Event()
         jobs = [
@@ -314,8 +315,27 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     return key_ways(KeyDesk(control))
 
 
+def _events(store: State, control: Control, folder: Folder, engine_room: ThreadPoolExecutor) -> Inlet:
+    """The way in for events that are sent: masked here, stored by the thread that owns the event log."""
+    from bongsu.tokens import Tokeniser
+    from bongsu.web.events import Inlet
+    from bongsu.web.masking import Masking
+
+    loop, policy = asyncio.get_running_loop(), control.policy
+
+    def token(actor: str, reason: str) -> str:
+        store.record("token.new", actor, "ingest", reason, {}, clock(), policy.hash)
+        return keys.new_ingest_token(store)
+
+    return Inlet(lambda table: loop.run_in_executor(engine_room, control.take, table),
+                 Masking(Tokeniser(keys.token_key(folder.keys))), policy.service.name, policy.hash, clock,
+                 lambda given: keys.is_kept(store, keys.INGEST, given), token)
+
+
 def _admin(store: State) -> None:
     """The admin's token: given by the environment (a deployment's secret), or made at first start and shown once."""
+    if ingest := os.environ.get("BONGSU_INGEST_TOKEN"):
+        store.put_note(keys.INGEST, keys.digest(ingest))
     given = os.environ.get("BONGSU_ADMIN_TOKEN")
     if given:
         store.put_note(keys.ADMIN, keys.digest(given))

@@ -78,7 +78,12 @@ def new_ingest_token(notes: Notes) -> str:
 
 def is_admin(notes: Notes, token: str) -> bool:
     """Whether this is the admin's token, compared in constant time."""
-    kept = notes.note(ADMIN)
+    return is_kept(notes, ADMIN, token)
+
+
+def is_kept(notes: Notes, name: str, token: str) -> bool:
+    """Whether this is the token kept under a name, compared in constant time."""
+    kept = notes.note(name)
     return isinstance(kept, str) and hmac.compare_digest(kept, digest(token))
 
 

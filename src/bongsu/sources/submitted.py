@@ -218,7 +218,7 @@ _DEFAULTS = {name: default for name, default in _FIELDS.items()
 def checked(table: pa.Table, places: Sequence[int], service: str, now: int, faults: Iterable[Fault]) -> Submission:
     """The events that are as they must be; ``places`` are their indexes in what was sent."""
     found = {fault.index: fault for fault in faults}
-    good = pa.array([True] * table.num_rows)
+    good = pa.array([True] * table.num_rows, pa.bool_())
     for field, expected, holds in _rules(table, service, now):
         holds = _whole(holds)
         for row in pc.indices_nonzero(pc.and_(good, pc.invert(holds))).to_pylist():
@@ -227,7 +227,7 @@ def checked(table: pa.Table, places: Sequence[int], service: str, now: int, faul
         good = pc.and_(good, holds)
     service_ = pa.repeat(pa.scalar(service, pa.string()), table.num_rows)
     table = table.set_column(table.column_names.index("service"), "service", service_)
-    return Submission(table.filter(good), tuple(sorted(found.values())))
+    return Submission(table.filter(good), tuple(found[index] for index in sorted(found)))
 
 
 def _shown(field: str, came: Any) -> str:

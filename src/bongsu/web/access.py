@@ -63,8 +63,8 @@ class Way:
 
     A ``hook`` also takes the token as the password of its URL (basic authentication): for senders of webhooks that can
     be given a URL but no header. ``token`` knows a token that opens this way and no other; ``most`` is how many bytes
-    a body may have. What is ``raw`` reads its body itself, and takes tokens only: a browser must not be
-    made to send it.
+    a body may have. What is ``raw`` reads its body itself, and takes tokens only: a browser must not be made to
+    send it.
     """
 
     method: str
@@ -209,6 +209,6 @@ def routes(site: Site, ways: tuple[Way, ...]) -> list[Route]:
     """The table as routes; a way that does not declare its access is a ValueError before anything listens."""
     for way in ways:
         if way.access not in ACCESS:
-            raise ValueError(f"{way.method} {way.path}: access is {way.access!r}, expected one of {', '.join(ACCESS)}; "
+            raise ValueError(f"{way.method} {way.path}: access is {way.access!r}, expected 'public' or 'admin'; "
                              "say in the table who may take this way")
     return [Route(way.path, _endpoint(site, way), methods=[way.method]) for way in ways]

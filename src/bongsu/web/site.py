@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -94,14 +93,13 @@ def _openapi(more: tuple[Way, ...]) -> Way:
 
 
 def control_app(desk: Desk, token_hash: str, *, secure: bool = False, clock: Clock = _clock,
-                ways: tuple[Way, ...] = (), ingest_hash: Callable[[], str] = str) -> Starlette:
+                ways: tuple[Way, ...] = ()) -> Starlette:
     """The site. ``token_hash`` is the SHA-256 (hex) of the admin token; ``secure`` says that it is served over TLS.
 
-    ``ingest_hash`` is that of the token of those who may send events, empty while there is none.
     ``ways`` adds rows to the table of routes. Set ``app.state.closing`` before the server stops, so that open live
     streams end and it can.
     """
-    site = Site(desk, token_hash, clock, secure, ingest_hash=ingest_hash)
+    site = Site(desk, token_hash, clock, secure)
     table = (*API, *GATES, *NOTICES, _openapi(ways), *PAGES, *ways)
     app = Starlette(
         routes=routes(site, table),

@@ -39,19 +39,20 @@ Take = Callable[[pa.Table], Awaitable[Appended]]
 """Makes events durable, in the one thread that may."""
 
 
-class Intake:
-    """What comes in by HTTP. ``token`` makes a new ingest token in place of the one before, on the record."""
+class Inlet:
+    """What comes in by HTTP. ``knows`` a token that may send events; ``token`` makes a new one in place of the one
+    before, on the record."""
 
     def __init__(self, take: Take, masking: Masking, service: str, policy: str, clock: Callable[[], int],
-                 token: Callable[[str, str], str]) -> None:
+                 knows: Callable[[str], bool], token: Callable[[str, str], str]) -> None:
         self._take, self._masking, self._service, self._policy = take, masking, service, policy
-        self._clock, self._token = clock, token
+        self._clock, self._knows, self._token = clock, knows, token
         self._tag = lru_cache(1 << 16)(lambda text: masking.tag(text)[:TAG])
         self._busy = 0
 
     def ways(self) -> tuple[Way, ...]:
         return (
-            Way("POST", "/v1/events", self.events, "ingest", raw=True, body={
+            Way("POST", "/v1/events", self.events, "admin", raw=True, token=self._knows, body={
                 "id": "unique for ever", "time": "integer: microseconds since 1970",
                 "kind": "prediction, label, call or a name of your own"}),
             Way("POST", "/v1/tokens/ingest", self.mint, "admin", body={"reason": "why; goes into the audit log"}),
