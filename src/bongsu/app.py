@@ -13,15 +13,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from errno import EDQUOT, EFBIG, ENOSPC
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from msgspec.structs import replace
 
 from bongsu import keys
 from bongsu.demo import packaged
@@ -32,7 +30,6 @@ from bongsu.secret import resolve, reveal
 from bongsu.supervisor import Supervisor, alone, listen, orphaned
 
 if TYPE_CHECKING:
-    from bongsu.event import Event
     from bongsu.room.control import Control
     from bongsu.room.worker import Worker
     from bongsu.stores.state import State
@@ -100,62 +97,6 @@ def count_events(events: Any, plan: Any) -> Any:
     from bongsu.stores.arrow import table
 
     return Counter(plan.signals, plan.base).count(table(list(events)))
-
-
-# ---- recorded traces ----
-
-
-def open_trace(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any,
-               upstream: str | None, limit: int | None) -> tuple[Policy, Iterator[Event]]:
-    """A policy and a trace's events, each with the cost that the policy's prices give it."""
-    from bongsu.meter import Meter, Usage
-    from bongsu.sources.trace import TraceError
-    from bongsu.sources.trace import open_trace as open_file
-
-    path = policy_path or demo_policy()
-    policy = load(path, (DEMO_ENVIRON if policy_path is None else {}) | os.environ)
-    trace = open_file(file, dict(_pair(p, "--map") for p in pairs), dict(_pair(c, "--set") for c in constants), unit)
-    route = next(iter(policy.routes.values()), None)
-    up = policy.upstreams.get(upstream or (route.primary if route else ""))
-    meter = Meter(up.price) if up is not None and up.price is not None else None
-    if upstream and up is None:
-        raise TraceError(f"--upstream: expected one of {', '.join(policy.upstreams)}, came {upstream!r}")
-
-    def events() -> Iterator[Event]:
-        for event in islice((e for batch in trace.batches() for e in batch), limit):
-            if event.cost is None and meter is not None and up is not None and event.input_tokens is not None:
-                usage = Usage(event.input_tokens, event.output_tokens or 0, event.cache_read_tokens)
-                event = replace(event, cost=meter.cost(usage), currency=meter.currency,
-                                upstream=event.upstream or up.name, model=event.model or up.model)
-            yield event
-
-    return policy, events()
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        from bongsu.sources.trace import TraceError
-
-        raise TraceError(f"{option}: expected COLUMN=VALUE, came {text!r}")
-    return name, value
-
-
-def replay_offline(*options: Any) -> dict[str, Any]:
-    """Judge a trace on a virtual clock."""
-    from bongsu.replay import report, run
-
-    policy, events = open_trace(*options)
-    return report(run(policy.plan, iter(lambda: list(islice(events, 10_000)), [])))
-
-
-def replay_live(*options: Any) -> dict[str, Any]:
-    """Send a trace as real calls through the demo's stack."""
-    from bongsu.demo.replay import run_live
-
-    *rest, speed = options
-    _, events = open_trace(*rest)
-    return asyncio.run(run_live(events, options[1] or demo_policy(), speed, lambda line: print(line, flush=True)))
 
 
 # ---- processes ----

@@ -1,0 +1,72 @@
+"""Recorded events, read with a policy: to judge a trace again, or to send it again.
+
+Wiring for the command line only: nothing here runs in a process that serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from bongsu.app import DEMO_ENVIRON, demo_policy
+from bongsu.event import Event
+from bongsu.policy import Policy, load
+
+
+def open_trace(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any,
+               upstream: str | None, limit: int | None) -> tuple[Policy, Iterator[Event]]:
+    """A policy and a trace's events, each with the cost that the policy's prices give it."""
+    from bongsu.meter import Meter, Usage
+    from bongsu.sources.trace import TraceError
+    from bongsu.sources.trace import open_trace as open_file
+
+    path = policy_path or demo_policy()
+    policy = load(path, (DEMO_ENVIRON if policy_path is None else {}) | os.environ)
+    trace = open_file(file, dict(_pair(p, "--map") for p in pairs), dict(_pair(c, "--set") for c in constants), unit)
+    route = next(iter(policy.routes.values()), None)
+    up = policy.upstreams.get(upstream or (route.primary if route else ""))
+    meter = Meter(up.price) if up is not None and up.price is not None else None
+    if upstream and up is None:
+        raise TraceError(f"--upstream: expected one of {', '.join(policy.upstreams)}, came {upstream!r}")
+
+    def events() -> Iterator[Event]:
+        for event in islice((e for batch in trace.batches() for e in batch), limit):
+            if event.cost is None and meter is not None and up is not None and event.input_tokens is not None:
+                usage = Usage(event.input_tokens, event.output_tokens or 0, event.cache_read_tokens)
+                event = replace(event, cost=meter.cost(usage), currency=meter.currency,
+                                upstream=event.upstream or up.name, model=event.model or up.model)
+            yield event
+
+    return policy, events()
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        from bongsu.sources.trace import TraceError
+
+        raise TraceError(f"{option}: expected COLUMN=VALUE, came {text!r}")
+    return name, value
+
+
+def replay_offline(*options: Any) -> dict[str, Any]:
+    """Judge a trace on a virtual clock."""
+    from bongsu.replay import report, run
+
+    policy, events = open_trace(*options)
+    return report(run(policy.plan, iter(lambda: list(islice(events, 10_000)), [])))
+
+
+def replay_live(*options: Any) -> dict[str, Any]:
+    """Send a trace as real calls through the demo's stack."""
+    from bongsu.demo.replay import run_live
+
+    *rest, speed = options
+    _, events = open_trace(*rest)
+    return asyncio.run(run_live(events, options[1] or demo_policy(), speed, lambda line: print(line, flush=True)))
