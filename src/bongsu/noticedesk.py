@@ -37,6 +37,23 @@ class NoticeDesk:
         self.control.revision += gone
         return gone
 
+    def mutes(self) -> list[Mapping[str, Any]]:
+        """The policy's mute windows, those in force first."""
+        now = self.control.clock()
+        found = [{"name": one.name, "covers": (*one.channels, *one.tiers, *one.alerts), "active": one.when.holds(now),
+                  "until": one.when.ends(now) if one.when.holds(now) else None}
+                 for one in self.control.plan.notices.mutes]
+        return sorted(found, key=lambda one: not one["active"])
+
+    def told(self) -> list[Mapping[str, Any]]:
+        """What each channel has been told of and is still so; what is kept back comes first, then the next to come."""
+        with self.control.lock:
+            book = [one for one in self.control.engine.book.values() if one.alarms]
+        found = [{"channel": one.channel, "alerts": [" ".join(filter(None, (name, ",".join(labels))))
+                                                     for name, labels in one.alarms],
+                  "muted_by": one.muted_by, "next_at": one.next_at} for one in book]
+        return sorted(found, key=lambda one: (not one["muted_by"], one["next_at"] or 2**63, one["channel"]))
+
     def acknowledge(self, incident: str, by: str, reason: str, actor: str) -> bool:
         """Somebody takes charge: no more repeats and no escalation. False where it is closed, or somebody has."""
         took = self.store.acknowledge(incident, by or actor, reason, self.control.clock(), self.control.policy.hash,

@@ -117,6 +117,16 @@ class GateDesk:
         self.control.revision += bool(cleared)
         return {"cleared": cleared, "firing": [name for name in held if name in firing]}
 
+    def latches(self) -> list[Mapping[str, Any]]:
+        """Denials that nobody has cleared, the oldest first."""
+        firing = set(paging(self.control.plan, self.control.engine))
+        return [{"alert": one.alert, "cause": one.cause, "since": one.since, "firing": one.alert in firing}
+                for one in self.store.latched()]
+
+    def markers(self) -> list[Mapping[str, Any]]:
+        """What tools said of deployments, the latest first."""
+        return [asdict(one) for one in self.store.markers()]
+
     def mark(self, service: str, source: str, kind: str, text: str, detail: Mapping[str, str], actor: str) -> None:
         """Keep what a deployment's tool says of it."""
         self._mine(service)

@@ -51,7 +51,8 @@ def page(name: str, request: Request, *, session: Any = None, status: int = 200,
     return response
 
 
-def _page(visit: Visit, name: str, status: int = 200, **values: Any) -> Response:
+def show_page(visit: Visit, name: str, status: int = 200, **values: Any) -> Response:
+    """A page for whoever visits."""
     return page(name, visit.request, session=visit.session, status=status, secure=visit.site.secure, **values)
 
 
@@ -61,15 +62,15 @@ def _page(visit: Visit, name: str, status: int = 200, **values: Any) -> Response
 async def board(visit: Visit) -> Response:
     """The first page."""
     now_shown = visit.site.desk.revision()
-    return _page(visit, "board.html", board=visit.site.desk.board(), revision=now_shown)
+    return show_page(visit, "board.html", board=visit.site.desk.board(), revision=now_shown)
 
 
 async def incident(visit: Visit) -> Response:
     """One storyboard with its whole history."""
     revision, story = visit.site.desk.revision(), visit.site.desk.incident(visit.request.path_params["id"])
     if story is None:
-        return _page(visit, "missing.html", 404)
-    return _page(visit, "incident.html", story=story, revision=revision)
+        return show_page(visit, "missing.html", 404)
+    return show_page(visit, "incident.html", story=story, revision=revision)
 
 
 async def live(visit: Visit) -> Response:
@@ -114,7 +115,7 @@ def _inside(path: str) -> str:
 
 async def login_form(visit: Visit) -> Response:
     """The way in."""
-    return _page(visit, "login.html", next=_inside(visit.request.query_params.get("next", "/")), problem="")
+    return show_page(visit, "login.html", next=_inside(visit.request.query_params.get("next", "/")), problem="")
 
 
 async def login(visit: Visit) -> Response:
@@ -122,7 +123,7 @@ async def login(visit: Visit) -> Response:
     site, request = visit.site, visit.request
     client, now = request.client.host if request.client else "", site.clock()
     after = _inside(str(visit.form.get("next", "/")))
-    form = partial(_page, visit, "login.html", next=after)
+    form = partial(show_page, visit, "login.html", next=after)
     if not own_origin(request, secure=site.secure):
         return form(403, problem=word(language(request), "login_foreign"))
     wait = site.brake.wait(client, now)
@@ -155,7 +156,7 @@ async def logout(visit: Visit) -> Response:
 async def confirm_automation(visit: Visit) -> Response:
     """Ask before the switch is thrown."""
     on = not visit.site.desk.board().automation
-    return _page(visit, "confirm.html", kind="revive" if on else "kill", story_id="",
+    return show_page(visit, "confirm.html", kind="revive" if on else "kill", story_id="",
                  hidden={"on": "true" if on else "false"}, back="/")
 
 
@@ -172,8 +173,8 @@ async def confirm_undo(visit: Visit) -> Response:
     """Ask before an incident's actions are taken back."""
     story = visit.site.desk.incident(visit.request.path_params["id"])
     if story is None:
-        return _page(visit, "missing.html", 404)
-    return _page(visit, "confirm.html", kind="undo", story_id=story.id, hidden={}, back=f"/incidents/{story.id}")
+        return show_page(visit, "missing.html", 404)
+    return show_page(visit, "confirm.html", kind="undo", story_id=story.id, hidden={}, back=f"/incidents/{story.id}")
 
 
 async def undo(visit: Visit) -> Response:
@@ -187,8 +188,8 @@ async def confirm_ack(visit: Visit) -> Response:
     """Ask before somebody takes charge of an incident."""
     story = visit.site.desk.incident(visit.request.path_params["id"])
     if story is None:
-        return _page(visit, "missing.html", 404)
-    return _page(visit, "confirm.html", kind="ack", story_id=story.id, hidden={}, back=f"/incidents/{story.id}")
+        return show_page(visit, "missing.html", 404)
+    return show_page(visit, "confirm.html", kind="ack", story_id=story.id, hidden={}, back=f"/incidents/{story.id}")
 
 
 async def ack(visit: Visit) -> Response:
@@ -202,8 +203,8 @@ async def confirm_disallow(visit: Visit) -> Response:
     """Ask before an allowed false alarm is stopped again."""
     key = visit.request.path_params["id"]
     if key not in {row.id for row in visit.site.desk.allowed()}:
-        return _page(visit, "missing.html", 404)
-    return _page(visit, "confirm.html", kind="disallow", story_id=key, hidden={}, back="/")
+        return show_page(visit, "missing.html", 404)
+    return show_page(visit, "confirm.html", kind="disallow", story_id=key, hidden={}, back="/")
 
 
 async def disallow(visit: Visit) -> Response:

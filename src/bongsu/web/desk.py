@@ -40,6 +40,14 @@ class Gates(Protocol):
         """Let deploys go on after severe alerts that are over: which were cleared, which fire still."""
         ...
 
+    def latches(self) -> list[Mapping[str, Any]]:
+        """Denials that nobody has cleared, the oldest first: alert, cause, since, and whether it fires still."""
+        ...
+
+    def markers(self) -> list[Mapping[str, Any]]:
+        """What tools said of deployments, the latest first: at, service, source, kind, text, detail."""
+        ...
+
     def mark(self, service: str, source: str, kind: str, text: str, detail: Mapping[str, str], actor: str) -> None:
         """Keep what a deployment's tool says of it."""
         ...
@@ -59,6 +67,14 @@ class Notices(Protocol):
 
     def unsilence(self, id_: str, actor: str, reason: str) -> bool:
         """End one before its time; False when there is none."""
+        ...
+
+    def mutes(self) -> list[Mapping[str, Any]]:
+        """The policy's mute windows: name, covers (what it is about; empty: all), active, and until when."""
+        ...
+
+    def told(self) -> list[Mapping[str, Any]]:
+        """What each channel has been told of and is still so: channel, alerts, muted_by, and next_at."""
         ...
 
     def acknowledge(self, incident: str, by: str, reason: str, actor: str) -> bool:

@@ -14,6 +14,8 @@ from bongsu.web.api import reason_of, stage_of
 
 FLAGGER = ("confirm-rollout", "confirm-promotion", "confirm-traffic-increase", "pre-rollout", "rollout")
 """Flagger's hooks that ask whether it may go on."""
+SOURCES = ("argo", "ci", "flagger", "github", "gitlab", "person")
+"""Who may say that something was deployed."""
 _STATUS = {"not_pending": 409, "not_in_force": 409, "no_approvers": 403, "not_an_approver": 403, "own_request": 403}
 
 
@@ -164,6 +166,24 @@ async def event(visit: Visit) -> Response:
     return answer({"kept": True})
 
 
+# ---- any other tool ----
+
+
+async def deployment(visit: Visit) -> Response:
+    """What a tool says of a deployment (Argo Rollouts' notifications, a pipeline), kept as a marker."""
+    service, detail = visit.request.path_params["service"], visit.form.get("detail", {})
+    if not isinstance(detail, Mapping) or not all(isinstance(one, str) for one in detail.values()):
+        raise Wrong(400, "bad_detail", "'detail' is an object whose values are texts, came something else")
+    source, kind = _text(visit.form, "source"), _text(visit.form, "kind", "")
+    if source not in SOURCES:
+        raise Wrong(400, "bad_source", f"'source' is one of {', '.join(SOURCES)}, came '{source[:50]}'")
+    try:
+        visit.site.desk.gates.mark(service, source, kind, _text(visit.form, "text"), dict(detail), visit.actor)
+    except KeyError:
+        raise _unknown_service(service) from None
+    return answer({"kept": True}, 201)
+
+
 _REASON = {"reason": "why; goes into the audit log"}
 _HOOK = {"name": "the canary's name, and the service's unless metadata.service names it", "metadata": "object"}
 
@@ -173,6 +193,9 @@ GATES: tuple[Way, ...] = (
     *(Way("POST", f"/v1/gate/flagger/{hook}", _asking(hook), "admin", hook=True, body=_HOOK) for hook in FLAGGER),
     Way("POST", "/v1/gate/flagger/rollback", rollback, "admin", hook=True, body=_HOOK),
     Way("POST", "/v1/gate/flagger/event", event, "admin", hook=True, body=_HOOK),
+    Way("POST", "/v1/gate/{service}/deployments", deployment, "admin", hook=True, body={
+        "source": f"one of {', '.join(SOURCES)}", "kind": "the tool's own word for it", "text": "what happened",
+        "detail": "object: texts"}),
     Way("GET", "/v1/gate/{service}/overrides", overrides, "admin"),
     Way("POST", "/v1/gate/{service}/overrides", ask, "admin", body={
         **_REASON, "for": "how long, e.g. 2h, at most 24h", "author": "who asks"}),

@@ -12,7 +12,7 @@ LONGEST_NAME = 100
 MOST_MATCHERS = 20
 
 
-def _by(visit: Visit) -> str:
+def by_of(visit: Visit) -> str:
     """Who it is, where the token alone does not say so."""
     by = visit.form.get("by", "")
     if not isinstance(by, str) or len(by) > LONGEST_NAME:
@@ -30,7 +30,8 @@ async def silence(visit: Visit) -> Response:
     if starts is not None and (not isinstance(starts, int) or isinstance(starts, bool)):
         raise Wrong(400, "bad_starts", "'starts' is a whole number of microseconds since 1970; leave it out for now")
     try:
-        made = visit.site.desk.notices.silence(tuple(match), lasting, starts, _by(visit), reason_of(visit), visit.actor)
+        made = visit.site.desk.notices.silence(tuple(match), lasting, starts, by_of(visit), reason_of(visit),
+                                               visit.actor)
     except SilenceFault as fault:
         raise Wrong(400, fault.code, str(fault)) from None
     return answer(made, 201)
@@ -54,7 +55,7 @@ async def acknowledge(visit: Visit) -> Response:
     key, reason = visit.request.path_params["id"], reason_of(visit)
     if visit.site.desk.incident(key) is None:
         raise Wrong(404, "unknown_incident", "no incident has this id; /v1/board lists the recent ones")
-    if not visit.site.desk.notices.acknowledge(key, _by(visit), reason, visit.actor):
+    if not visit.site.desk.notices.acknowledge(key, by_of(visit), reason, visit.actor):
         raise Wrong(409, "not_open", "the incident is closed, or somebody has acknowledged it already")
     return answer({"incident": key, "acknowledged": True})
 

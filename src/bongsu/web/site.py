@@ -18,9 +18,11 @@ from bongsu.web.access import Site, Visit, Way, Wrong, answer, refusal, routes
 from bongsu.web.api import API
 from bongsu.web.cockpit import PAGES, problem_page
 from bongsu.web.desk import Desk
+from bongsu.web.gatepage import GATE_PAGES
 from bongsu.web.gates import GATES
 from bongsu.web.notices import NOTICES
 from bongsu.web.openapi import describe
+from bongsu.web.quiet import QUIET
 from bongsu.web.session import Clock
 
 HEADERS = {
@@ -100,7 +102,7 @@ def control_app(desk: Desk, token_hash: str, *, secure: bool = False, clock: Clo
     streams end and it can.
     """
     site = Site(desk, token_hash, clock, secure)
-    table = (*API, *GATES, *NOTICES, _openapi(ways), *PAGES, *ways)
+    table = (*API, *GATES, *NOTICES, _openapi(ways), *PAGES, *QUIET, *GATE_PAGES, *ways)
     app = Starlette(
         routes=routes(site, table),
         middleware=[Middleware(Guarded, secure=secure)],

@@ -1,0 +1,202 @@
+"""The cockpit's pages of the gate and of silences, in a real browser, over a real control process's desk."""
+
+# ruff: noqa: E501 - cases and scripts read as tables
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from gatehouse import POLICY, TOKEN, Gatehouse, gatehouse
+from test_cockpit_browser import ARGS, CHROMIUM, CONTRAST, keep, no_sideways
+
+pytestmark = [pytest.mark.browser, pytest.mark.req("A1", "A2", "A3"),
+              pytest.mark.skipif(CHROMIUM is None, reason="browser not run: no Chromium")]
+MUTED = POLICY.replace("alerts:", "channels: {ops: {webhook: 'http://127.0.0.1:1/'}, legal: {webhook: 'http://127.0.0.1:1/', mutable: false}}\n"
+                       "notify: {repeat: 1h, mute: {nightly: {times: '00:00..24:00', tiers: [minor], channels: [ops]},\n"
+                       "                            never: {times: '00:00..24:00', years: 2001}}}\nalerts:", 1).replace(
+    "tier: minor}", "tier: minor, to: [ops]}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Gatehouse]:
+    with gatehouse(tmp_path, MUTED) as house:
+        yield house
+        house.app.state.closing.set()
+
+
+@pytest.fixture
+def enter(browser: Browser, house: Gatehouse) -> Iterator[Callable[..., Page]]:
+    """Signs in and opens a page; fails the test if the page's policy complained."""
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def enter(path: str, locale: str = "en-GB", script: bool = True, width: int = 1280) -> Page:
+        context = browser.new_context(locale=locale, java_script_enabled=script, reduced_motion="reduce",
+                                      viewport={"width": width, "height": 800})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda note: complaints.append(note.text) if "Content Security Policy" in note.text else None)
+        page.goto(house.url + path)
+        page.get_by_label("Admin token" if locale.startswith("en") else "관리자 토큰").fill(TOKEN)
+        page.keyboard.press("Enter")
+        page.wait_for_url(house.url + path)
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def test_a_latched_gate_is_cleared_with_a_reason_and_not_while_its_alert_fires(house: Gatehouse, enter: Callable[..., Page]) -> None:
+    house.attack()
+    page = enter("/")
+    page.locator("#to-gate").click()
+    held = page.get_by_role("region", name="Held shut until a person clears it")
+    expect(held.get_by_text("attack", exact=True)).to_be_visible()
+    expect(held.get_by_text("It can be cleared once the alert is over.")).to_be_visible()
+    expect(page.locator("#clear-gate")).to_have_count(0)
+    house.tick(30)
+    page.locator("#clear-gate").press("Enter")
+    dialog = page.get_by_role("dialog", name="Clear the gate?")
+    expect(dialog.get_by_label("Reason")).to_be_focused()
+    dialog.get_by_role("button", name="Clear the gate").click()
+    expect(dialog).to_be_visible()
+    assert house.verdict()["decision"] == "deny", "no reason, no clearing"
+    dialog.get_by_label("Reason").fill("a drill, looked at")
+    dialog.get_by_role("button", name="Clear the gate").click()
+    expect(page.get_by_text("Nothing holds the gate.")).to_be_visible()
+    assert house.verdict()["decision"] == "allow"
+    assert house.actions("gate.clear") == ["gate.clear"]
+    record = next(r for r in house.store.trail(100) if r.action == "gate.clear")
+    assert (record.actor, record.reason) == ("admin (cockpit)", "a drill, looked at")
+
+
+def test_the_gate_is_not_cleared_without_the_forms_own_token(house: Gatehouse, enter: Callable[..., Page]) -> None:
+    house.attack()
+    house.tick(30)
+    page = enter("/gate/clear")
+    page.evaluate("document.querySelector('main input[name=csrf]').value = 'forged'")
+    page.get_by_label("Reason").fill("forged")
+    page.get_by_role("button", name="Clear the gate").click()
+    expect(page.get_by_text("the page is out of date")).to_be_visible()
+    assert house.actions("gate.clear") == []
+
+
+def test_deployments_stand_among_incidents_on_a_timeline(house: Gatehouse, enter: Callable[..., Page]) -> None:
+    said = {"source": "argo", "kind": "rollout-completed", "text": "bot is at revision 7", "detail": {"phase": "Healthy"}}
+    assert house.ask("/v1/gate/bot/deployments", said) == (201, {"kept": True})
+    assert house.ask("/v1/gate/flagger/event", {"name": "bot", "namespace": "prod", "phase": "Progressing", "metadata": {
+        "eventMessage": "New revision <b>detected</b>", "eventType": "Normal"}})[0] == 200
+    house.tick()
+    house.attack()
+    page = enter("/gate")
+    lines = page.get_by_role("region", name="Deployments and incidents").get_by_role("listitem")
+    expect(lines).to_have_count(3)
+    expect(lines.nth(0)).to_contain_text("Incident opened")
+    expect(lines.nth(0).get_by_role("link", name="attack")).to_be_visible()
+    texts = " ".join(lines.all_text_contents())
+    assert "argo / rollout-completed / Healthy" in texts
+    assert "bot is at revision 7" in texts
+    assert "New revision <b>detected</b>" in texts, "what a tool says is text, never markup"
+    keep(page, "gate-light-1280")
+
+
+@pytest.mark.parametrize(("body", "code"), [
+    ({"source": "nobody", "text": "x"}, "bad_source"), ({"source": "ci"}, "bad_text"),
+    ({"source": "ci", "text": "x", "detail": {"a": 1}}, "bad_detail"), ({"source": "ci", "text": "x", "detail": []}, "bad_detail")])
+def test_a_deployment_that_cannot_be_kept_is_told_why(house: Gatehouse, body: dict[str, Any], code: str) -> None:
+    status, said = house.ask("/v1/gate/bot/deployments", body)
+    assert (status, said["error"]["code"]) == (400, code)
+    assert house.ask("/v1/gate/other/deployments", {"source": "ci", "text": "x"})[0] == 404
+    assert house.store.markers() == []
+
+
+def test_a_silence_is_made_seen_and_ended_in_the_cockpit(house: Gatehouse, enter: Callable[..., Page]) -> None:
+    page = enter("/")
+    page.get_by_role("link", name="Silences").click()
+    expect(page.get_by_text("Nobody has silenced anything.")).to_be_visible()
+    page.get_by_role("link", name="Silence", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Keep notices back")
+    expect(dialog.get_by_label("What", exact=True)).to_be_focused()
+    dialog.get_by_label("What", exact=True).fill("alert=slow\ntier!=severe")
+    dialog.get_by_label("How long").fill("3h")
+    dialog.get_by_label("Who asks").fill("anna")
+    dialog.get_by_label("Reason").fill("load test")
+    dialog.get_by_role("button", name="Silence").click()
+    mine = page.get_by_role("region", name="Silences people asked for").get_by_role("listitem")
+    expect(mine).to_contain_text("alert=slow, tier!=severe")
+    expect(mine).to_contain_text("load test")
+    expect(mine).to_contain_text("by anna")
+    (made,) = house.desk.notices.silences()
+    assert (made["by"], made["reason"], made["ends"] - made["starts"]) == ("anna", "load test", 3 * 3600 * 10**6)
+    keep(page, "silences-light-1280")
+    mine.get_by_role("link", name="End now").click()
+    end = page.get_by_role("dialog")
+    end.get_by_label("Reason").fill("over early")
+    end.get_by_role("button", name="End now").click()
+    expect(page.get_by_text("Nobody has silenced anything.")).to_be_visible()
+    assert house.desk.notices.silences() == []
+    assert house.actions("silence")[-2:] == ["silence.add", "silence.remove"]
+
+
+def test_a_silence_that_cannot_be_says_why_and_keeps_what_was_typed(house: Gatehouse, enter: Callable[..., Page]) -> None:
+    """Without a script, too."""
+    page = enter("/silences", script=False)
+    page.get_by_role("link", name="Silence", exact=True).click()
+    page.get_by_label("What", exact=True).fill("alert")
+    page.get_by_label("Who asks").fill("anna")
+    page.get_by_label("Reason").fill("typed once")
+    page.get_by_role("button", name="Silence").click()
+    expect(page.get_by_role("alert").filter(has_text="expected NAME=VALUE")).to_be_visible()
+    expect(page.get_by_label("Reason")).to_have_value("typed once")
+    page.get_by_label("What", exact=True).fill("alert=slow")
+    page.get_by_role("button", name="Silence").click()
+    expect(page).to_have_url(house.url + "/silences")
+    assert len(house.desk.notices.silences()) == 1
+
+
+def test_mute_windows_and_the_next_notices_are_shown_with_what_keeps_them_back(house: Gatehouse, enter: Callable[..., Page]) -> None:
+    house.feed(10, outcome="timeout")
+    house.tick()
+    house.tick()
+    page = enter("/silences")
+    mutes = page.get_by_role("region", name="Mute windows of the policy").get_by_role("listitem")
+    expect(mutes).to_have_count(2)
+    expect(mutes.nth(0)).to_contain_text("nightly")
+    expect(mutes.nth(0)).to_contain_text("In force")
+    expect(mutes.nth(1)).to_contain_text("Not now")
+    due = page.get_by_role("region", name="Next notices").get_by_role("listitem")
+    expect(due).to_have_count(1)
+    expect(due).to_contain_text("ops")
+    expect(due).to_contain_text("legal")
+    expect(due).to_contain_text("notices kept back by mute nightly")
+
+
+@pytest.mark.parametrize("path", ["/gate", "/silences", "/silences/new"])
+def test_a_korean_reader_gets_korean_pages_that_fit_a_phone_and_can_be_read(house: Gatehouse, enter: Callable[..., Page], path: str) -> None:
+    house.ask("/v1/gate/bot/deployments", {"source": "ci", "kind": "deploy", "text": "revision 8"})
+    house.ask("/v1/silences", {"match": ["alert=slow"], "for": "2h", "by": "anna", "reason": "점검"})
+    house.attack()
+    house.tick(30)
+    page = enter(path, "ko-KR", width=390)
+    no_sideways(page)
+    assert page.locator("main h1, main h2").first.inner_text() in ("배포 게이트", "알림 보류")
+    assert page.evaluate(CONTRAST)["weak"] == []
+    nameless = page.evaluate("[...document.querySelectorAll('main a, main button, main input:not([type=hidden]), main textarea')]"
+                             ".filter((n) => !(n.textContent.trim() || n.ariaLabel || n.labels?.length)).length")
+    assert nameless == 0
