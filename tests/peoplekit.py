@@ -33,6 +33,7 @@ from bongsu.tokens import Tokeniser
 from bongsu.verbs.client import Client
 from bongsu.web.door import Door
 from bongsu.web.gateway import Gateway
+from bongsu.web.rates import Rates
 from bongsu.web.site import control_app
 from bongsu.web.upstream import AiohttpTransport
 from servers import serving
@@ -123,7 +124,7 @@ class Place:
         with EventLog(self.folder.events) as log:
             ids = [i for _, t in log.read(0) for i, k in zip(*(t.column(c).to_pylist() for c in ("id", "kind")),
                                                             strict=True) if k == "call"]
-            return [e for e in map(log.find, ids) if e is not None]
+            return [e for e in map(log.find, sorted(ids)) if e is not None]
 
     def last(self) -> Event:
         return self.events()[-1]
@@ -151,7 +152,7 @@ def place(root: Path, policy: str = POLICY, *, gateways: int = 1, model: Any = N
         for n in range(gateways):
             spool = SpoolWriter(folder.spool, f"gateway-{n}")
             stack.callback(spool.close)
-            made = door(folder, n) if door else Door(Live(folder.live, "people"))
+            made = door(folder, n) if door else Door(Live(folder.live, "people"), Rates(folder.live))
             stack.callback(made.close)
             one.doors.append(made)
             live = Live(folder.live)

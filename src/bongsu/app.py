@@ -150,6 +150,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     from bongsu.web.door import Door
     from bongsu.web.gateway import Gateway
     from bongsu.web.ids import ulids
+    from bongsu.web.rates import Rates
     from bongsu.web.upstream import AiohttpTransport
 
     folder = Folder(data).create()
@@ -161,7 +162,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     async def main() -> None:
         spool = SpoolWriter(folder.spool, f"gateway-{worker}", strict=policy.durability == "strict")
         app = Gateway(policy, Live(folder.live), spool, Tokeniser(keys.token_key(folder.keys)), resolve,
-                      AiohttpTransport(), door=Door(Live(folder.live, "people")),
+                      AiohttpTransport(), door=Door(Live(folder.live, "people"), Rates(folder.live)),
                       clock=clock, ids=ulids(clock), reload=reload)
         # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
         gc.collect()

@@ -83,6 +83,10 @@ class Meter:
         self._in, self._cached, self._out = (int(r * self._over) for r in rates)
         self.currency = price.input.currency
 
+    def most(self, input_: int, output: int) -> int:
+        """Nano-units that so many tokens cannot exceed, whatever class the input is of."""
+        return -(-(input_ * max(self._in, self._cached) + output * self._out) // self._over)
+
     def cost(self, usage: Usage) -> int:
         """Nano-units, half to even."""
         read = usage.cache_read or 0

@@ -32,7 +32,8 @@ class Price:
 @dataclass(frozen=True)
 class Upstream:
     """A model endpoint. ``api`` is what it speaks: OpenAI's API, Anthropic's, or plain HTTP (a prediction server, which
-    is called at ``url`` itself). ``key`` is a secret reference, never a value."""
+    is called at ``url`` itself). ``key`` is a secret reference, never a value. ``max_output`` is how many tokens it can
+    write at most: what a call that sets no limit of its own reserves of a budget."""
 
     name: str
     url: str = field(metadata={"form": "url"})
@@ -42,6 +43,7 @@ class Upstream:
     provider: str = ""
     model_version: str = ""
     price: Price | None = None
+    max_output: int = 16_384
     timeout: Duration = Duration(60 * SECOND)
     api: Literal["openai", "anthropic", "http"] = "openai"
 

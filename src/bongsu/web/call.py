@@ -39,8 +39,8 @@ class Call:
     How long things take is measured in nanoseconds of ``timer``, which no one can set back.
     """
 
-    __slots__ = ("_clock", "_timer", "_waited", "at", "began", "facts", "id", "key", "masking", "prompt", "reply",
-                 "request_id", "sealed", "started", "surface", "told", "verdicts")
+    __slots__ = ("_clock", "_timer", "_waited", "at", "began", "facts", "id", "key", "masking", "owes", "prompt",
+                 "reply", "request_id", "sealed", "started", "surface", "told", "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
                  surface: Surface) -> None:
@@ -55,6 +55,7 @@ class Call:
         self.request_id = id_.encode()
         self.key: ApiKey | None = None
         self.told: list[Header] = []
+        self.owes: list[Callable[[Mapping[str, Any]], None]] = []
 
     # ---- what is known before the model is asked ----
 
@@ -156,6 +157,12 @@ class Call:
             out.append(Event(id=f"{self.id}-content", kind="content", call=self.id, prompt=self.prompt,
                              reply=self.reply, **same))
         return out
+
+    def settle(self) -> None:
+        """Once the fact is written: give back what was reserved and not used. Doing it again changes nothing."""
+        owed, self.owes = self.owes, []
+        for one in owed:
+            one(self.facts)
 
     def headers(self, upstream: Sequence[Header] = ()) -> list[Header]:
         """What the caller is told about its call, as far as it is known."""

@@ -37,6 +37,11 @@ def over(key: ApiKey, now: int) -> ApiError:
     return ApiError(401, "invalid_api_key", f"key {key.id} {how}; ask for a new one", retry=False)
 
 
+def too_fast(of: str, after: int) -> ApiError:
+    return ApiError(429, "rate_limit_exceeded", f"this key has used its {of} of this minute; try again later",
+                    retry=True, after_s=max(1, -(-after // 10**6)))
+
+
 def other_service() -> ApiError:
     return ApiError(403, "wrong_service", "this key belongs to another service; use one of this service", retry=False)
 

@@ -19,8 +19,11 @@ from bongsu.live import Live, Snapshot
 from bongsu.policy.model import Policy
 from bongsu.restriction import Restriction, by_subject, highest
 from bongsu.web import denials
+from bongsu.web.asked import Asked
 from bongsu.web.call import Call
 from bongsu.web.plan import RoutePlan
+from bongsu.web.rates import Rates
+from bongsu.web.reckon import likely
 from bongsu.web.settle import lightened
 
 _KEY = b"bsu_"
@@ -49,8 +52,8 @@ def presented(headers: Mapping[bytes, bytes]) -> bytes:
 class Door:
     """Without a snapshot to read (``people``) nobody has a key, and nobody is restricted."""
 
-    def __init__(self, people: Live | None = None) -> None:
-        self._live = people
+    def __init__(self, people: Live | None = None, rates: Rates | None = None) -> None:
+        self._live, self._rates = people, rates
         self._seen: Snapshot | None = None
         self._people = People()
 
@@ -62,8 +65,10 @@ class Door:
         return self._people
 
     def close(self) -> None:
-        if self._live is not None:
-            self._live.close()
+        for one in (self._live, self._rates):
+            if one is not None:
+                one.close()
+        self._live = self._rates = None
 
     def who(self, headers: Mapping[bytes, bytes], policy: Policy, now: int,
             facts: MutableMapping[str, Any]) -> ApiKey | None:
@@ -87,12 +92,28 @@ class Door:
             raise denials.other_service()
         return key
 
-    async def admit(self, call: Call, plan: RoutePlan, policy: Policy) -> RoutePlan:
+    async def admit(self, call: Call, request: Asked, plan: RoutePlan, policy: Policy) -> RoutePlan:
         """Let the call in, by another way where it must take one; raises what it is refused with."""
         key = call.key
         if key is not None and not key.may(INVOKE, plan.route.name):
             raise denials.wrong_route(key)
-        return await self._restrict(call, plan, policy)
+        plan = await self._restrict(call, plan, policy)
+        if key is not None and self._rates is not None and (key.requests or key.tokens):
+            self._take(call, key, self._rates, likely(request))
+        return plan
+
+    def _take(self, call: Call, key: ApiKey, rates: Rates, tokens: int) -> None:
+        """One of this minute's requests, and of its tokens as many as the call will likely use."""
+        taken = rates.take(key, tokens, call.at)
+        call.told += taken.headers
+        if taken.after:
+            raise denials.too_fast(taken.of, taken.after)
+
+        def settle(facts: Mapping[str, Any]) -> None:
+            used = (facts.get("input_tokens") or 0) + (facts.get("output_tokens") or 0)
+            rates.settle(key, tokens, used, call.at)
+
+        call.owes.append(settle)
 
     async def _restrict(self, call: Call, plan: RoutePlan, policy: Policy) -> RoutePlan:
         one = highest(self.people().restricted, call.key, call.facts.get("user", ""), call.at)

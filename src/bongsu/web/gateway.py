@@ -73,6 +73,7 @@ class Gateway:
             ends = message["type"] == "lifespan.shutdown"
             if ends:
                 await self._transport.close()
+                self.door.close()
             await send({"type": f"{message['type']}.complete"})
             if ends:
                 return
@@ -177,6 +178,7 @@ class Gateway:
             if watch is not None:
                 watch.remove_done_callback(leave)
                 watch.cancel()
+            call.settle()
 
     async def _admit(self, call: Call, plans: Plans, request: Asked, headers: Mapping[bytes, bytes],
                      send: Send) -> Streamed:
@@ -190,7 +192,7 @@ class Gateway:
         plan = settle(plan, call)
         if self.ledger.refuses(plans.policy):
             raise errors.log_unavailable()
-        plan = await self.door.admit(call, plan, plans.policy)
+        plan = await self.door.admit(call, request, plan, plans.policy)
         extra = {"x-request-id": call.id, **call.surface.passed(headers)}
         if "trace" in call.facts:
             extra["traceparent"] = headers[b"traceparent"].decode()
@@ -201,6 +203,7 @@ class Gateway:
             call.ended(outcome_of(error), error.status, error.code)
             if not await self.ledger.keep(call.seal(), self._plans.policy):
                 error = errors.log_unavailable()
+            call.settle()
         await refuse(send, call, error)
 
     def _cancelled(self, call: Call) -> None:

@@ -175,6 +175,7 @@ class Served:
         if not await self.ledger.keep(self.call.seal(), self.policy):
             await refuse(self.send, self.call, errors.log_unavailable())
             return
+        self.call.settle()
         self.call.started = True
         await answer(self.send, status, [*self.call.headers(upstream), *more], body)
 
