@@ -16,6 +16,7 @@ from bongsu.policy.fault import PolicyError
 from bongsu.policy.model import Policy, Route
 from bongsu.policy.routing import Version
 from gatewaykit import SECRET, Script, Stand, Word, chunk, reply, sse, standing
+from test_gateway_chat import get
 from test_gateway_faults import ByModel
 
 V1, V2 = Version("v1", prompt_version="p1"), Version("v2", upstream="light", model="demo-next", model_version="m2",
@@ -131,6 +132,30 @@ def test_a_route_that_is_moved_live_serves_no_version(tmp_path: Path) -> None:
         stand.publisher.publish({"route/support-bot": "light"}, "hash-1", 5)
         stand.ask()
         assert (stand.spool.last().version, stand.spool.last().upstream) == ("", "light")
+
+
+@pytest.mark.req("P3")
+@pytest.mark.parametrize("change", [{"split": {"v1": 100}, "over": {"v2": 100}, "by": "person"}, {"back": True}])
+def test_a_rollback_is_live_at_the_next_request_and_taken_back_at_the_one_after(tmp_path: Path, change: Any) -> None:
+    policy = versioned(V1, V2, split={"v2": 100})
+    with standing(tmp_path, model=answering(), change=policy) as stand:
+        stand.ask()
+        stand.publisher.publish({"version/support-bot": change, "previous/support-bot": "v1"}, "hash-1", 5)
+        stand.ask()
+        stand.publisher.publish({"previous/support-bot": "v1"}, "hash-1", 6)
+        stand.ask()
+        seen = [(e.version, e.upstream) for e in stand.spool.calls()]
+    assert seen == [("v2", "light"), ("v1", "main"), ("v2", "light")]
+
+
+def test_a_live_split_that_makes_no_sense_is_not_heeded_and_readiness_says_so(tmp_path: Path) -> None:
+    with standing(tmp_path, model=answering(), change=versioned(V1, V2)) as stand:
+        stand.publisher.publish({"version/support-bot": {"split": {"v9": 100}}}, "hash-1", 5)
+        stand.ask()
+        assert stand.spool.last().version == "v1"
+        status, said = get(f"{stand.server.url}/readyz")
+    assert status == 503
+    assert "none of its versions" in said["problems"][0]
 
 
 def test_a_costly_guard_looks_at_a_sample_and_says_where_it_did_not(tmp_path: Path) -> None:

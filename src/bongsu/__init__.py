@@ -15,6 +15,8 @@ The story, in order. Each module may import only the modules above it; a test re
     period      rolling and calendar windows
     slo         cells judged: objective, error budget, burn rate, coverage
     alert       conditions over time: pending, firing, clearing; hysteresis
+    canary      a new version against the one before it: more traffic, or none
+    versions    which version of a route is live, which were, and the way back
     mute        windows and silences: who need not be told now
     notice      who is told, and when: groups, repeats, inhibition, escalation
     incident    alarm cause -> actions and their state -> residual risk

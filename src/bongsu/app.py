@@ -250,11 +250,12 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 
 
 def ways_of(control: Control) -> tuple[Way, ...]:
-    """The ways into the site that are about people: keys."""
+    """The ways into the site that are about people (keys) and about versions."""
     from bongsu.room.keydesk import KeyDesk
     from bongsu.web.keys import key_ways
+    from bongsu.web.versions import version_ways
 
-    return key_ways(KeyDesk(control))
+    return (*key_ways(KeyDesk(control)), *version_ways(control.rollout))
 
 
 def _events(store: State, control: Control, folder: Folder, engine_room: ThreadPoolExecutor) -> Inlet:

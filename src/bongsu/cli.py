@@ -24,6 +24,7 @@ from bongsu.verbs.guards import evaluate, scan
 from bongsu.verbs.key import key
 from bongsu.verbs.notice import ack, silence
 from bongsu.verbs.pack import pack
+from bongsu.verbs.route import route
 from bongsu.verbs.token import token
 
 PORT = click.IntRange(1, 65535)
@@ -41,6 +42,7 @@ cli.add_command(silence)
 cli.add_command(gate)
 cli.add_command(key)
 cli.add_command(token)
+cli.add_command(route)
 cli.add_command(scan)
 cli.add_command(evaluate)
 cli.add_command(channel)

@@ -21,8 +21,8 @@ _GENERATION = struct.Struct("<Q")
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """``changes`` maps ``route/NAME``, ``guard/NAME``, ``freeze/SERVICE``, ``allow/GUARD/ID`` to a value; that of the
-    people maps ``key/ID`` and ``restrict/...``.
+    """``changes`` maps ``route/NAME``, ``version/ROUTE``, ``previous/ROUTE``, ``guard/NAME``, ``freeze/SERVICE``,
+    ``allow/GUARD/ID`` to a value; that of the people maps ``key/ID`` and ``restrict/...``.
 
     ``policy`` is the policy's hash, ``at`` when it was published (microseconds).
     """

@@ -4,5 +4,6 @@ ACTIONS = {
     "notify": "bongsu.actions.notify:Notify",
     "route": "bongsu.actions.route:Route",
     "block": "bongsu.actions.block:Block",
+    "rollback": "bongsu.actions.rollback:Rollback",
     "freeze": "bongsu.actions.freeze:Freeze",
 }

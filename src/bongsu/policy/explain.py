@@ -114,6 +114,10 @@ class _Words:
         if step.kind == "route":
             for route, target in getattr(step, "to", {}).items():
                 yield self.say("route", route=route, target=target)
+        elif step.kind == "rollback":
+            for route, target in getattr(step, "to", {}).items():
+                back = "rollback previous" if target == "previous" else "rollback"
+                yield self.say(back, route=route, target=target)
         elif step.kind == "notify":
             yield self.say("notify", channel=self.channel(getattr(step, "channel", "")))
         elif step.kind in ("block", "freeze"):
@@ -162,10 +166,14 @@ class _Words:
         roles = ((role, getattr(route, role)) for role in ("light", "conservative"))
         parts, whole = route.weights(), sum(route.weights().values())
         spread = self.listed([f"{name} {show_share(Fraction(weight, whole))}" for name, weight in parts.items()])
+        tried = route.canary
+        canary = "" if tried is None else self.say(
+            "canary", of=tried.of, base=tried.base, signal=tried.signal, after=self.duration(tried.promote_after),
+            steps=", ".join(map(show_share, tried.steps)))
         return self.say("path", name=route.name, primary=self.upstream(route.primary),
                         fallback=self.say("fallback", names=", ".join(route.fallback)) if route.fallback else "",
                         roles="".join(self.say("role", role=role, name=name) for role, name in roles if name),
-                        versions=self.say("versions", spread=spread) if parts else "")
+                        versions=self.say("versions", spread=spread) + canary if parts else "")
 
     def borders(self) -> Iterator[str]:
         """Where the data of each region's people may go."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, cast
 
 from bongsu.alert import Burn, Rule, Signal, Threshold
@@ -24,7 +25,7 @@ from bongsu.policy.fault import Misfit, closest, did_you_mean, listed, quoted
 from bongsu.policy.manners import manners
 from bongsu.policy.model import Note, Policy
 from bongsu.policy.node import Items, Table, Text
-from bongsu.policy.paths import borders
+from bongsu.policy.paths import borders, canaries, version
 from bongsu.policy.read import Reader, Reference, Trail
 from bongsu.policy.setting import settings
 from bongsu.ports import Action, Sli
@@ -79,8 +80,8 @@ class Linker:
 
     def references(self) -> None:
         for reference in self.reader.references:
-            if reference.section == "targets":
-                self.target(reference)
+            if reference.section in ("targets", "versions"):
+                (self.target if reference.section == "targets" else partial(version, self))(reference)
                 continue
             if reference.section in self.names.broken:
                 continue
@@ -328,6 +329,7 @@ class Linker:
         self.apis()
         self.features()
         fences = borders(self)
+        canaries(self)
         signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}
         objectives = {o.name: o for o in self.objectives(signals)}
         rules = [one for name, decl in doc.alerts.items() for one in self.both(name, decl, signals, objectives)]

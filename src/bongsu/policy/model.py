@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from bongsu.canary import Canary
 from bongsu.engine import Plan
 from bongsu.event import FeatureKind
 from bongsu.guard import Guard
-from bongsu.policy.routing import Borders, Version, check_split
+from bongsu.policy.routing import Borders, Version, check_canary, check_split
 from bongsu.ports import Channel
 from bongsu.quantity import DAY, SECOND, Duration, Rate
 
@@ -64,13 +65,18 @@ class Route:
     prompt_version: str = ""
     versions: Mapping[str, Version] = field(default_factory=dict, metadata={"names": r"\w[\w.-]*"})
     split: Mapping[str, int] = field(default_factory=dict)
+    canary: Canary | None = None
     sticky: Literal["conversation", "user", "call"] = "conversation"
 
     def __post_init__(self) -> None:
         check_split(self.split, self.versions)
+        if self.canary is not None:
+            check_canary(self.canary, self.split, self.versions)
 
     def weights(self) -> Mapping[str, int]:
         """How calls are spread over the versions, as the policy says."""
+        if self.canary is not None:
+            return {self.canary.base: 100}
         return self.split or dict.fromkeys([*self.versions][:1], 100)
 
     def resolve(self, target: str) -> str:

@@ -9,6 +9,32 @@ from bongsu.policy.routing import OTHER, Borders
 
 if TYPE_CHECKING:
     from bongsu.policy.link import Linker
+    from bongsu.policy.read import Reference
+
+
+def version(linker: Linker, reference: Reference) -> None:
+    """What a rollback leads to: a version of its route, or the previous one."""
+    name, found = reference.name, linker.document.routes.get(str(reference.trail[-1]))
+    if found is None or name in found.versions or (name == "previous" and found.versions):
+        return
+    known = (*found.versions, *(["previous"] if found.versions else []))
+    linker.reader.fault(reference.trail, f"a version of route {found.name} ({listed(known) or 'it has none'})",
+                        quoted(name), did_you_mean(name, known))
+
+
+def canaries(linker: Linker) -> None:
+    """A canary is judged by a signal that is split by version, and of a kind whose difference has an interval."""
+    doc = linker.document
+    for name, route in doc.routes.items():
+        signal = doc.signals.get(route.canary.signal) if route.canary else None
+        if signal is None:
+            continue
+        at = ("routes", name, "canary", "signal")
+        if signal.kind.kind != "mean" and not {"bad", "total"} <= set(signal.kind.parts()):
+            linker.reader.fault(at, "a signal of kind ratio or mean", f"one of kind {signal.kind.kind}")
+        elif lacking := {"version", *(["route"] if len(doc.routes) > 1 else [])} - set(signal.labels):
+            linker.reader.fault(at, f"a signal with the label {listed(sorted(lacking), 'and')}",
+                                f"labels {listed(signal.labels) or 'none'}", "add it to labels of the signal")
 
 
 def borders(linker: Linker) -> Borders:

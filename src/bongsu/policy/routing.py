@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
+from bongsu.canary import Canary
 from bongsu.policy.fault import Misfit, did_you_mean, listed, quoted
 
 OTHER = "other"
@@ -49,6 +50,18 @@ def check_split(split: Mapping[str, int], versions: Mapping[str, Version]) -> No
                          did_you_mean(name, versions), "split")
     if split and not any(split.values()):
         raise Misfit("a weight above zero", "none", field="split")
+
+
+def check_canary(canary: Canary, split: Mapping[str, int], versions: Mapping[str, Version]) -> None:
+    """A canary tries one version of its route against another, and alone decides how calls are split."""
+    for role in (canary.of, canary.base):
+        if role not in versions:
+            raise Misfit(f"versions of this route ({listed(versions) or 'none is declared'})", quoted(role),
+                         did_you_mean(role, versions), "canary")
+    if canary.of == canary.base:
+        raise Misfit("another version as 'base' than as 'of'", quoted(canary.of), field="canary")
+    if split:
+        raise Misfit("no 'split' beside 'canary'", "both", "the canary begins with all calls on its base", "split")
 
 
 @dataclass(frozen=True)

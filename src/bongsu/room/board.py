@@ -133,6 +133,19 @@ class AllowedRow:
 
 
 @dataclass(frozen=True)
+class VersionRow:
+    """A route's versions. ``shares`` are of new calls, and ``by`` is who set them if not the policy; ``previous`` is
+    where a rollback leads, ``canary`` what was last seen of it."""
+
+    route: str
+    shares: Mapping[str, float]
+    by: str
+    previous: str
+    canary: str
+    canary_state: str
+
+
+@dataclass(frozen=True)
 class Board:
     """Everything the first page shows, judged at ``now``."""
 
@@ -152,3 +165,4 @@ class Board:
     audit_size: int
     calls_total: int
     allowed: tuple[AllowedRow, ...] = ()
+    versions: tuple[VersionRow, ...] = ()

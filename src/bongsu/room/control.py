@@ -28,6 +28,7 @@ from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
 from bongsu.room.joining import Joining
 from bongsu.room.joining import batches as grouped
 from bongsu.room.people import People, of_traffic
+from bongsu.room.rollout import Rollout
 from bongsu.room.saving import TOKENS, advised
 from bongsu.room.verdicts import judge_now
 from bongsu.runners.duckdb import Counter, CountError, reads_label
@@ -61,6 +62,7 @@ ADVICE = {
     "clock": "the clock went back and that cannot be recorded; free disk space",
     "lake": "the lake is not filled; free disk space",
     "allow": "allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space",
+    "versions": "versions stay as they are: what is decided about them cannot be recorded; free disk space",
     "checkpoint": "the audit log cannot be signed; run `bongsu audit verify`",
     "used": "when keys were last used cannot be written down; free disk space",
     "sweep": "retention cannot be carried out",
@@ -104,10 +106,12 @@ class Control:
         self.counter = Counter([s for s in self.plan.signals if not reads_label(s)], self.plan.base)
         self.joining = Joining([s for s in self.plan.signals if reads_label(s)], self.plan.base)
         self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
-        self._due: dict[str, int] = {"allow": 0, "used": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
+        self._due = {"allow": 0, "versions": 0, "used": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
         self._marks = dict(self.log.marks())
         self.counted = 0
         self._backfill()
+        self.rollout = Rollout(self)
+        self.attempt("versions", self.rollout.declared)
         self.attempt("steps", lambda: store.free_leases(self.now))  # a folder has one control: the others are dead
         self.attempt("live", self.publish)
         if (back := remembered.watermark - self.now) > 0:
@@ -218,7 +222,7 @@ class Control:
             self.engine, self.now = came_back(self.engine, clock)
         self.plan = born(self.plan, {o.name: min(o.created, clock) for o in self.plan.objectives})
         self._committed = 0
-        self._due = {"allow": 0, "used": 0, "lake": 0, "sweep": clock + SWEEP_EVERY,
+        self._due = {"allow": 0, "versions": 0, "used": 0, "lake": 0, "sweep": clock + SWEEP_EVERY,
                      "checkpoint": clock + CHECKPOINT_EVERY}
         self.attempt("clock", lambda: self._record_the_clock(back))
         self.attempt("live", self.publish)
@@ -338,6 +342,7 @@ class Control:
     def _housekeeping(self) -> None:
         for what, every, work in (("lake", LAKE_EVERY, self._fill_lake), ("sweep", SWEEP_EVERY, self._sweep),
                                   ("allow", EXPIRE_EVERY, self._expire), ("used", COMMIT_EVERY, self.people.keep),
+                                  ("versions", SECOND, self.rollout.tick),
                                   ("checkpoint", CHECKPOINT_EVERY, lambda: self.store.checkpoint(self.now))):
             if self.now >= self._due[what]:
                 self._due[what] = self.now + (every if self.attempt(what, work) else SECOND)

@@ -69,6 +69,7 @@ class ControlDesk:
             objectives=tuple(map(objective_row, view.standings)),
             alerts=tuple(alert_row(*alert) for alert in view.alerts), incidents=incidents,
             audit_size=self._audit_size(), calls_total=self._calls(0), allowed=self.allowed(),
+            versions=control.rollout.rows(),
         )
 
     def verdict(self, stage: str) -> Mapping[str, Any]:

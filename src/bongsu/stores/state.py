@@ -8,6 +8,7 @@
     allowed     the allow-list: live changes that a person owns
     asked       silences and acknowledgements
     keyring     virtual keys
+    versions    which version of a route is live, and which were
 
 Every method is one transaction and may be called from any thread. What a method wrote is fsynced when it returns.
 """
@@ -26,11 +27,12 @@ from bongsu.stores.cells import CellStore
 from bongsu.stores.database import StateError, Store, fsync
 from bongsu.stores.keyring import KeyStore
 from bongsu.stores.steps import StepStore
+from bongsu.stores.versions import VersionStore
 
 FILE = "state.db"
 
 
-class State(StepStore, CellStore, AllowStore, AskedStore, KeyStore):
+class State(StepStore, CellStore, AllowStore, AskedStore, KeyStore, VersionStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def backup(self, folder: Path) -> Path:

@@ -24,7 +24,7 @@ def _operation(way: Way) -> dict[str, Any]:
         "security": [{"token": []}, *([] if way.raw else [{"session": []}])] if way.access == "admin" else [],
         "responses": {"200": {"description": "OK"}, "default": _FAILURE},
     }
-    names = re.findall(r"{(\w+)}", way.path)
+    names = re.findall(r"{(\w+)", way.path)
     if names or way.query:
         out["parameters"] = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
         out["parameters"] += [{"name": n, "in": "query", "description": text, "schema": {"type": "string"}}
@@ -42,7 +42,7 @@ def describe(ways: Iterable[Way]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for way in ways:
         if not way.page:
-            paths.setdefault(way.path, {})[way.method.lower()] = _operation(way)
+            paths.setdefault(way.path.replace(":path", ""), {})[way.method.lower()] = _operation(way)
     return {
         "openapi": "3.1.0",
         "info": {"title": "bongsu control", "version": __version__},

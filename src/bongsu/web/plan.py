@@ -16,6 +16,7 @@ from bongsu.meter import Meter
 from bongsu.policy.model import Policy, Route, Upstream
 from bongsu.policy.routing import Borders, Version
 from bongsu.ports import Grounds, Secret
+from bongsu.versions import live_split
 from bongsu.web.asked import encode
 from bongsu.web.grounded import grounds
 from bongsu.web.shape import Shape
@@ -140,7 +141,7 @@ class Compiling:
         base = self._plan(moved or self.route.primary, self.guards)
         if moved or not self.route.versions:
             return base
-        return replace(base, weights=self.route.weights(),
+        return replace(base, weights=self._split(),
                        versions={name: self._version(one) for name, one in self.route.versions.items()})
 
     def _plan(self, first: str, guards: Sequence[Guard]) -> RoutePlan:
@@ -170,6 +171,13 @@ class Compiling:
         return replace(plan, chain=tuple(chain), facts=facts,
                        spare=tuple(replace(target, shape=shape) for target in plan.spare),
                        light=tuple(replace(target, shape=shape) for target in plan.light))
+
+    def _split(self) -> Mapping[str, int]:
+        route = self.route
+        split, problem = live_split(route.weights(), route.versions, route.name, self.changes)
+        if problem:
+            self.problems.append(problem)
+        return split
 
     def _moved(self) -> str:
         """The upstream that a live change sends the route to, if any."""

@@ -31,7 +31,10 @@ def lightened(plan: RoutePlan, call: Call) -> RoutePlan | None:
     region = call.facts.get("region") or plan.facts["region"]
     allowed = None if plan.borders is None else plan.borders.regions(region)
     chain = tuple(t for t in plan.light if allowed is None or t.upstream.region.lower() in allowed)
-    return replace(plan, chain=chain) if chain else None
+    if not chain:
+        return None
+    call.facts["version"] = ""  # the light model is of no version: none is judged by what it answers
+    return replace(plan, chain=chain)
 
 
 def _version(plan: RoutePlan, call: Call) -> RoutePlan:

@@ -71,6 +71,11 @@ EN = {
     "current": "Now", "against": "Limit", "budget": "Budget left", "in_force": "In force", "nothing": "nothing",
     "no_objective": "no objective on this signal",
     "calls_since": "Calls since it opened", "undo": "Take back the actions", "details": "Open", "back": "Back to the board",
+    # versions
+    "versions": "Versions", "versions_by_person": "set by a person", "versions_by_canary": "set by a canary",
+    "versions_by_playbook": "set by a playbook", "canary_running": "Canary running", "canary_promoted": "Canary promoted",
+    "canary_rolled_back": "Canary rolled back", "rollback_to": "Back to {version}", "rollback": "Roll back",
+    "rollback_title": "Roll back? {id}", "rollback_lead": "New calls are of that version at once; streams in flight are left alone. It can be taken back.",
     # false alarms allowed
     "allowed": "Allowed false alarms", "allowed_lead": "Texts that a guard lets pass until their time is over. Only a hash of each is kept.",
     "allowed_by": "by {by}", "allowed_until": "until", "disallow": "Stop allowing",
@@ -169,6 +174,10 @@ KO = {
     "current": "현재", "against": "기준", "budget": "남은 예산", "in_force": "적용 중인 조치", "nothing": "없음",
     "no_objective": "이 지표에 걸린 목표 없음",
     "calls_since": "시작 후 호출", "undo": "조치 되돌리기", "details": "자세히", "back": "관제 화면으로",
+    "versions": "버전", "versions_by_person": "담당자가 지정", "versions_by_canary": "카나리가 지정",
+    "versions_by_playbook": "플레이북이 지정", "canary_running": "카나리 진행 중", "canary_promoted": "카나리 승격됨",
+    "canary_rolled_back": "카나리 되돌림", "rollback_to": "{version} 버전으로 되돌리기", "rollback": "되돌리기",
+    "rollback_title": "되돌릴까요? {id}", "rollback_lead": "새 호출은 바로 그 버전으로 처리되고, 진행 중인 스트림은 그대로 둡니다. 다시 취소할 수 있습니다.",
     "allowed": "허용된 오탐", "allowed_lead": "기한까지 가드가 통과시키는 문구입니다. 원문은 없이 해시만 보관합니다.",
     "allowed_by": "허용: {by}", "allowed_until": "기한", "disallow": "허용 취소",
     "channels": "알림 채널", "channels_lead": "누구에게 알릴지 정한 채널입니다. 시험 메시지는 시험임을 밝히며, 결과는 감사 로그에 남습니다.",
