@@ -202,6 +202,21 @@ class _Checker:
     def case(self, node: Any) -> str:
         return self.want(node.this, ("text",), "a text")
 
+    def as_number(self, node: Any) -> str:
+        """A text read as a number; NULL where it is none, never an error."""
+        if not node.args["to"].is_type("double"):
+            raise self.wrong(node, "TRY_CAST(… AS DOUBLE)", repr(node.sql("duckdb")))
+        self.want(node.this, ("text", *NUMERIC), "a text or a number")
+        return "number"
+
+    def chosen(self, node: Any) -> str:
+        if node.this is not None:
+            raise self.wrong(node, "CASE WHEN condition THEN value … END", repr(node.sql("duckdb")))
+        for branch in node.args["ifs"]:
+            self.want(branch.this, ("bool",), "a condition")
+        values = [branch.args["true"] for branch in node.args["ifs"]]
+        return self.alike(node, [*values, *([node.args["default"]] if node.args.get("default") else [])])
+
     def coalesce(self, node: Any) -> str:
         return self.alike(node, [node.this, *node.expressions])
 
@@ -221,5 +236,7 @@ _RULES: list[tuple[Any, Any]] = [
     ((exp.Neg, exp.Abs), _Checker.sign),
     (exp.Length, _Checker.length),
     ((exp.Lower, exp.Upper), _Checker.case),
+    (exp.TryCast, _Checker.as_number),
+    (exp.Case, _Checker.chosen),
     (exp.Coalesce, _Checker.coalesce),
 ]

@@ -7,4 +7,5 @@ SLIS = {
     "count": "bongsu.slis.count:Count",
     "quantile": "bongsu.slis.quantile:Quantile",
     "gap": "bongsu.slis.gap:Gap",
+    "performance": "bongsu.slis.performance:Performance",
 }

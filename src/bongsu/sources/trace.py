@@ -138,6 +138,9 @@ def _nested(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(raw: Any) -> str | None:
+    """A column of whole numbers that lacks some is one of floats to most writers: 1.0 is the class '1'."""
+    if isinstance(raw, float) and raw.is_integer():
+        return str(int(raw))
     return raw if isinstance(raw, str) else str(raw) if isinstance(raw, int | float) else None
 
 
