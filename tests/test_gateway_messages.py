@@ -390,7 +390,8 @@ def test_a_stream_that_begins_with_an_error_is_an_answer_with_a_status(tmp_path:
 def test_a_key_is_known_by_the_header_that_anthropics_client_sends(tmp_path: Path) -> None:
     """One that looks like ours and is not is refused; with none at all, a policy that wants keys refuses."""
     with standing(tmp_path, model=Script(plain=message("x")), change=CLAUDE) as stand:
+        wrong = stand.claude.with_options(api_key="bsu_live_abcdefgh_nothing")
         with pytest.raises(anthropic.AuthenticationError):
-            ask(stand, extra_headers={"x-api-key": "bsu_live_abcdefgh_nothing"})
+            wrong.messages.create(model="support-bot", max_tokens=5, messages=[{"role": "user", "content": "x"}])
         assert stand.model.seen == []
         assert ask(stand).stop_reason == "end_turn"
