@@ -41,11 +41,13 @@ class Blocked(NamedTuple):
 
 class Surface(Protocol):
     """One API. ``path`` is where callers post and, under an upstream's address, where the call goes on to; ``api`` is
-    what the upstream has to speak; ``operation`` is OpenTelemetry's name for what is asked of it."""
+    what the upstream has to speak; ``operation`` is OpenTelemetry's name for what is asked of it; ``echoes`` says
+    that replies repeat the request."""
 
     path: str
     operation: str
     api: str
+    echoes: bool
 
     def read(self, body: bytes) -> Asked:
         """Raises ``ApiError``."""

@@ -67,6 +67,7 @@ class Chat:
 
     path = "/chat/completions"
     operation = "chat"
+    echoes = False
     api = "openai"
 
     def read(self, body: bytes) -> ChatAsked:

@@ -57,6 +57,7 @@ class Messages:
 
     path = "/messages"
     operation = "chat"
+    echoes = False
     api = "anthropic"
 
     def read(self, body: bytes) -> Asked:
