@@ -77,13 +77,16 @@ def check_policy(path: Path, language: str | None) -> dict[str, Any]:
     """Everything `bongsu check` says, as plain values."""
     from bongsu.policy.explain import explain
     from bongsu.policy.rehearse import rehearse
+    from bongsu.references import ColumnsError, compared
 
     empty: dict[str, Any] = {"file": str(path), "faults": [], "notices": [], "words": [], "failures": [], "tests": 0}
     environ = DEMO_ENVIRON | os.environ if path == demo_policy() else os.environ
     try:
-        policy = load(path, environ)
+        policy = compared(load(path, environ))
     except PolicyError as error:
         return empty | {"faults": [str(fault) for fault in error.faults]}
+    except ColumnsError as error:
+        return empty | {"faults": [f"references: {error}"]}
     chosen: Any = language or policy.service.language
     return empty | {
         "words": explain(policy, chosen), "notices": [str(note) for note in policy.notices],

@@ -25,7 +25,7 @@ Measure = Literal["psi", "kl", "js", "chi2", "wasserstein"]
 MEASURES: tuple[Measure, ...] = ("psi", "kl", "js", "chi2", "wasserstein")
 Smoothing = Literal["half", "floor", "none"]
 """``half``: half an event is added to every bin. ``floor``: an empty bin counts as a share of 1e-4, as other tools do.
-``none``: as counted, and a bin that only one side fills is floored, for PSI and KL would be infinite."""
+``none``: as counted; but of PSI and KL, which would be infinite, a bin that only one side fills is floored."""
 FLOOR = 1e-4
 DECILES = 10
 FEWEST_BINS = 5
@@ -44,7 +44,7 @@ class Bins:
     """
 
     column: str
-    kind: Literal["number", "text"]
+    kind: Literal["number", "text", "bool"]
     counts: tuple[int, ...]
     edges: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Bins:
     @property
     def names(self) -> tuple[str, ...]:
         """What each count is of."""
-        if self.kind == "text":
+        if self.kind != "number":
             return (*self.categories, OTHER, MISSING)
         cuts = [f"{edge:g}" for edge in self.edges]
         spans = [f"{a}..{b}" for a, b in pairwise(cuts)]
@@ -125,7 +125,7 @@ def _first_distinct(ordered: Sequence[float], most: int) -> list[float]:
     return out
 
 
-def text_bins(column: str, counted: Mapping[str, int], missing: int) -> Bins:
+def text_bins(column: str, counted: Mapping[str, int], missing: int, kind: Literal["text", "bool"] = "text") -> Bins:
     """Bins of categories, the most frequent first; those beyond the first 50 are counted with the unseen."""
     ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     kept = ranked[:MOST_CATEGORIES]
@@ -133,7 +133,7 @@ def text_bins(column: str, counted: Mapping[str, int], missing: int) -> Bins:
     unsuitable = "it has no values" if not total else ""
     if 2 * rest > total:
         unsuitable = f"most of its {len(ranked)} values are beyond the {MOST_CATEGORIES} most frequent"
-    return Bins(column, "text", (*(n for _, n in kept), rest, missing), categories=tuple(c for c, _ in kept),
+    return Bins(column, kind, (*(n for _, n in kept), rest, missing), categories=tuple(c for c, _ in kept),
                 unsuitable=unsuitable)
 
 
@@ -159,6 +159,8 @@ def distance(bins: Bins, current: Sequence[int], measure: Measure = "psi", smoot
         statistic = chi_square(filled)
         value = statistic if measure == "chi2" else wasserstein(bins, [b for _, b in pairs])
         return Distance(value, chi_square_tail(statistic, df), df)
+    if smoothing == "none" and measure != "js":
+        smoothing = "floor"
     p, q = shares([a for a, _ in filled], smoothing), shares([b for _, b in filled], smoothing)
     if measure == "psi":
         value = psi(p, q)
@@ -179,7 +181,7 @@ def shares(counts: Sequence[int], smoothing: Smoothing = "half") -> list[float]:
     total = sum(counts)
     if smoothing == "half":
         return [(c + 0.5) / (total + 0.5 * len(counts)) for c in counts]
-    return [c / total if c else FLOOR for c in counts]
+    return [c / total if c or smoothing == "none" else FLOOR for c in counts]
 
 
 def psi(p: Sequence[float], q: Sequence[float]) -> float:
@@ -229,7 +231,7 @@ def wasserstein(bins: Bins, current: Sequence[int]) -> float:
     reference, now = bins.counts[:-1], current[:-1]
     n, m = max(1, sum(reference)), max(1, sum(now))
     gaps = [a / n - b / m for a, b in zip(reference, now, strict=True)]
-    if bins.kind == "text":
+    if bins.kind != "number":
         return sum(map(abs, gaps)) / 2
     knots, total, before = [bins.low, *bins.edges, max(bins.high, *bins.edges)], 0.0, 0.0
     for i, gap in enumerate(gaps):

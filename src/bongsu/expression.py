@@ -60,7 +60,7 @@ class Expression:
 
 
 def read(text: str, want: str = "bool", columns: Mapping[str, Kind] = COLUMNS) -> Expression:
-    """Parse and check; ``want`` is ``bool`` or ``number`` (whole or not).
+    """Parse and check; ``want`` is ``bool``, ``number`` (whole or not) or ``any``.
 
     >>> read("grounding_score < 0.5 AND model IN ('a', 'b')").columns
     ('grounding_score', 'model')
@@ -71,7 +71,8 @@ def read(text: str, want: str = "bool", columns: Mapping[str, Kind] = COLUMNS) -
     """
     tree = _parse(text)
     kind = _Checker(text, columns).kind(tree)
-    if kind == "null" or (want == "bool") != (kind == "bool") or (want == "number" and kind not in NUMERIC):
+    fits = want == "any" or (want == "bool") == (kind == "bool")
+    if kind == "null" or not fits or (want == "number" and kind not in NUMERIC):
         noun = "a condition (true or false)" if want == "bool" else "a number"
         hint = "compare it with something, as in 'status >= 500'" if want == "bool" else ""
         raise ExpressionError(0, noun, f"{_NAMES[kind]} in {text!r}", hint)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from bongsu.cell import Vector
+from bongsu.drift import Reference
 from bongsu.event import Event
 from bongsu.expression import Expression
 
@@ -115,6 +116,23 @@ class Evident(Sli, Protocol):
 
     def evidence(self, vector: Vector, looks: int = 1) -> Evidence:
         """The value and how sure it is, corrected for so many ``looks`` at it (windows, groups) and for its parts."""
+        ...
+
+
+@runtime_checkable
+class Compared(Sli, Protocol):
+    """An SLI that is read against a reference. Until it has one it counts nothing."""
+
+    @property
+    def reference(self) -> str: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What it compares; nothing for all features."""
+        ...
+
+    def against(self, reference: Reference) -> Sli:
+        """The same with the bins of the reference, by which it counts from then on."""
         ...
 
 

@@ -57,10 +57,11 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 def replay_offline(*options: Any) -> dict[str, Any]:
     """Judge a trace on a virtual clock."""
+    from bongsu.references import compared
     from bongsu.replay import report, run
 
     policy, events = open_trace(*options)
-    return report(run(policy.plan, iter(lambda: list(islice(events, 10_000)), [])))
+    return report(run(compared(policy).plan, iter(lambda: list(islice(events, 10_000)), [])))
 
 
 def replay_live(*options: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from bongsu.alert import Burn, Rule, Signal, Threshold
 from bongsu.engine import Plan
-from bongsu.event import FEATURES, LABELS
+from bongsu.event import COLUMNS, FEATURES, LABELS
 from bongsu.gate import Terms
 from bongsu.period import Calendar
 from bongsu.policy.condition import read_clear, read_good, read_when, unit_of
@@ -38,7 +38,7 @@ APPROVER = "approver"
 ROLES = ("primary", "light", "conservative")
 _NOUNS = {"upstreams": "an upstream", "routes": "a route", "guards": "a guard", "signals": "a signal",
           "objectives": "an objective", "alerts": "an alert", "channels": "a channel", "playbooks": "a playbook",
-          "labels": "a column to split by"}
+          "labels": "a column to split by", "references": "a reference", "columns": "a column of the event"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class Names:
         sections = [s.key for s in settings(Document)]
         meant = {closest(key, sections): names for key, names in found.items() if key not in sections}
         labels = (*LABELS, *(FEATURES + name for name in found.get("features", ())))
-        return cls({**meant, **found, "labels": labels},
+        columns = (*COLUMNS, *(FEATURES + name for name in found.get("features", ())))
+        return cls({**meant, **found, "labels": labels, "columns": columns},
                    frozenset(key.text for key, value in root.entries if not isinstance(value, Table)))
 
     def __getitem__(self, section: str) -> tuple[str, ...]:
@@ -345,13 +346,15 @@ class Linker:
             features=doc.features,
             borders=fences,
             keys=s.keys, appeal=s.appeal, slow_by=s.slow_by,
-            sources=doc.sources)
+            sources=doc.sources,
+            references=doc.references)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:
     """Name and a digest of all that decides what is counted: unlike things never add up under one key."""
     sli: Sli = decl.kind
-    parts: dict[str, Any] = {f.name: _canonical(getattr(sli, f.name)) for f in fields(sli)}  # type: ignore[arg-type]
+    own = [f.name for f in fields(sli) if not f.metadata.get("bound")]  # type: ignore[arg-type]
+    parts: dict[str, Any] = {name: _canonical(getattr(sli, name)) for name in own}
     said = [sli.kind, parts, decl.labels, decl.origin, base, *([decl.label] if decl.label else [])]
     canonical = json.dumps(said, sort_keys=True, ensure_ascii=False)
     return f"{name}@{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"

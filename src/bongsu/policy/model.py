@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from bongsu.canary import Canary
@@ -138,6 +139,37 @@ class Sources:
 
 
 @dataclass(frozen=True)
+class ReferenceDecl:
+    """What windows are compared with: the rows of a ``file`` (Parquet or CSV; a relative path begins at the policy),
+    those of a pinned ``window`` (``2026-11-01..2026-11-08``, days in UTC, the last one not included), or what was
+    registered for a ``model_version``. It is read once, when it is registered; only its bins and counts are kept.
+    """
+
+    file: str = ""
+    window: str = ""
+    model_version: str = ""
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("file", "window", "model_version") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(f"{given[-1] + ': ' if given else ''}expected one of 'file', 'window' and "
+                             f"'model_version', came {' and '.join(given) or 'none'}")
+        if self.window:
+            self.span()
+
+    def span(self) -> tuple[int, int]:
+        """The pinned window, in microseconds."""
+        begin, dots, end = self.window.partition("..")
+        try:
+            days = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (begin, end)]
+        except ValueError:
+            days = []
+        if not dots or len(days) < 2 or days[0] >= days[1]:
+            raise ValueError(f"window: expected a span such as 2026-11-01..2026-11-08, came {self.window!r}")
+        return int(days[0].timestamp()) * 10**6, int(days[1].timestamp()) * 10**6
+
+
+@dataclass(frozen=True)
 class Note:
     """Something worth knowing that is not wrong."""
 
@@ -183,3 +215,4 @@ class Policy:
     appeal: str = ""
     slow_by: Duration = Duration(2 * SECOND)
     sources: Sources = Sources()
+    references: Mapping[str, ReferenceDecl] = field(default_factory=dict)

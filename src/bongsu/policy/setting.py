@@ -9,6 +9,7 @@ What a type alone does not say stands in a field's metadata, for our declaration
     form     what a text must look like: ``url``, ``secret`` (a reference), or ``endpoint`` (either of them)
     aliases  other spellings of a choice
     names    a pattern for the keys of a mapping
+    bound    no setting: it is filled in later, from what the policy names
     rest     the field takes every key that is not a setting
 
 Without a ``form``, a part's field named ``url`` is an endpoint, and one named ``key``, ``secret``, ``token`` or
@@ -64,7 +65,8 @@ def settings(cls: Any, named: bool = False) -> tuple[Setting, ...]:
     """The settings of a dataclass. Its ``name`` is none where it is ``named`` by the key it stands under."""
     hints = get_type_hints(cls)
     return tuple(_setting(cls, f, hints[f.name]) for f in fields(cls)
-                 if f.init and hints[f.name] is not Place and not (named and f.name == "name"))
+                 if f.init and hints[f.name] is not Place and not f.metadata.get("bound")
+                 and not (named and f.name == "name"))
 
 
 def _setting(cls: type[Any], field: Field[Any], hint: Any) -> Setting:

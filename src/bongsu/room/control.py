@@ -19,12 +19,15 @@ from sqlalchemy.exc import OperationalError
 from bongsu import gate
 from bongsu.alert import Rule, Signal, State
 from bongsu.cell import MOST_GROUPS, OTHER, Cell, Cells, Labels, capped
-from bongsu.engine import EngineState, Plan, born, standings, tick
+from bongsu.engine import Plan, born, standings, tick
 from bongsu.expression import read
 from bongsu.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
+from bongsu.references import ColumnsError, register
+from bongsu.room.binding import bound_plan, counting
+from bongsu.room.clock import SLACK, came_back
 from bongsu.room.joining import Joining
 from bongsu.room.joining import batches as grouped
 from bongsu.room.people import People, of_traffic
@@ -50,9 +53,7 @@ SWEEP_EVERY = HOUR
 CHECKPOINT_EVERY = 10 * SECOND
 SPOOL_BYTES = 16 << 20
 FOLD_BATCHES, LAKE_BATCHES = 64, 500
-SLACK = 5 * SECOND
-"""A clock that is set back by less than this is waited for."""
-FAULTS = (LogError, LakeError, StateError, sqlite3.Error, OperationalError, OSError)
+FAULTS = (ColumnsError, LogError, LakeError, StateError, sqlite3.Error, OperationalError, OSError)
 """What a store says that is full, damaged or gone."""
 ADVICE = {
     "ingest": "events are not stored; free disk space, nothing is lost meanwhile",
@@ -65,6 +66,7 @@ ADVICE = {
     "versions": "versions stay as they are: what is decided about them cannot be recorded; free disk space",
     "checkpoint": "the audit log cannot be signed; run `bongsu audit verify`",
     "used": "when keys were last used cannot be written down; free disk space",
+    "references": "a reference cannot be read, so drift from it is not judged; see references in the policy",
     "sweep": "retention cannot be carried out",
 }
 CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "outcome"), "any", "bongsu/calls")
@@ -102,11 +104,12 @@ class Control:
         self._full: set[str] = set()
         self._released: frozenset[str] = frozenset()
         self.engine, self.now = came_back(remembered := store.engine_state(), clock())
-        self.plan = self._with_creation(replace(policy.plan, signals=(*policy.plan.signals, CALLS, TOKENS)))
-        self.counter = Counter([s for s in self.plan.signals if not reads_label(s)], self.plan.base)
-        self.joining = Joining([s for s in self.plan.signals if reads_label(s)], self.plan.base)
+        self.attempt("references", lambda: register(policy, store, folder.lake, self.now))
+        self.plan = self._bound()
+        self.counter, self.joining = counting(self.plan)
         self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
-        self._due = {"allow": 0, "versions": 0, "used": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0}
+        self._due = {"allow": 0, "versions": 0, "used": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0,
+                     "references": self.now + HOUR}
         self._marks = dict(self.log.marks())
         self.counted = 0
         self._backfill()
@@ -116,6 +119,24 @@ class Control:
         self.attempt("live", self.publish)
         if (back := remembered.watermark - self.now) > 0:
             self.attempt("clock", lambda: self._record_the_clock(back))
+
+    def _bound(self) -> Plan:
+        return self._with_creation(bound_plan(self.policy, (CALLS, TOKENS), self.store))
+
+    def _refer(self) -> None:
+        """Look whether references came or changed; signals bound to another version begin again, from the log."""
+        register(self.policy, self.store, self.folder.lake, self.now)
+        if (plan := self._bound()).signals != self.plan.signals:
+            self.counter.close()
+            self.joining.close()
+            with self.lock:
+                self.plan = plan
+            self.counter, self.joining = counting(plan)
+            self._backfill()
+
+    def referred(self) -> None:
+        """A reference was registered: bind to it soon."""
+        self._due["references"] = 0
 
     def cycle(self) -> int:
         """Read what there is, judge, and publish. Returns how many events were new."""
@@ -223,7 +244,7 @@ class Control:
         self.plan = born(self.plan, {o.name: min(o.created, clock) for o in self.plan.objectives})
         self._committed = 0
         self._due = {"allow": 0, "versions": 0, "used": 0, "lake": 0, "sweep": clock + SWEEP_EVERY,
-                     "checkpoint": clock + CHECKPOINT_EVERY}
+                     "checkpoint": clock + CHECKPOINT_EVERY, "references": clock + SWEEP_EVERY}
         self.attempt("clock", lambda: self._record_the_clock(back))
         self.attempt("live", self.publish)
 
@@ -342,7 +363,7 @@ class Control:
     def _housekeeping(self) -> None:
         for what, every, work in (("lake", LAKE_EVERY, self._fill_lake), ("sweep", SWEEP_EVERY, self._sweep),
                                   ("allow", EXPIRE_EVERY, self._expire), ("used", COMMIT_EVERY, self.people.keep),
-                                  ("versions", SECOND, self.rollout.tick),
+                                  ("versions", SECOND, self.rollout.tick), ("references", SWEEP_EVERY, self._refer),
                                   ("checkpoint", CHECKPOINT_EVERY, lambda: self.store.checkpoint(self.now))):
             if self.now >= self._due[what]:
                 self._due[what] = self.now + (every if self.attempt(what, work) else SECOND)
@@ -372,16 +393,3 @@ class Control:
         if any(dropped.values()):
             self.store.record("retention", "bongsu", "stores", "retention of the policy", dropped, self.now,
                               self.policy.hash)
-
-
-def came_back(state: EngineState, clock: int) -> tuple[EngineState, int]:
-    """The engine's memory and the time now. After the clock was set back nothing in the memory is from the future:
-    else every ``for`` and every window would stand still until that future has come."""
-    if clock >= state.watermark - SLACK:
-        return state, max(clock, state.watermark)
-    alerts = {key: replace(alert, since=min(alert.since, clock)) for key, alert in state.alerts.items()}
-    incidents = {key: replace(one, cleared=None if one.cleared is None else min(one.cleared, clock))
-                 for key, one in state.incidents.items()}
-    book = {place: replace(told, at=min(told.at, clock), look_at=told.look_at and min(told.look_at, clock))
-            for place, told in state.book.items()}
-    return EngineState(min(state.watermark, clock), alerts, incidents, book), clock

@@ -184,8 +184,8 @@ def _compile(signals: Sequence[Signal], base: int) -> list[_Query]:
             elif isinstance(aggregate, Tally):
                 unknown = _Owner(signal, f"{name}{aggregate.bins - 1}")
                 plan.fixed.setdefault(_tally(aggregate), []).append(_Owner(signal, name, aggregate))
-                plan.fixed.setdefault(_count([*map(_tree, aggregate.where), exp.Not(this=_known(aggregate.of))]),
-                                      []).append(unknown)
+                missing = _count([*map(_tree, aggregate.where), _unknown(aggregate.of)])
+                plan.fixed.setdefault(missing, []).append(unknown)
             else:
                 plan.fixed.setdefault(_fixed(aggregate), []).append(owner)
     out = []
@@ -334,6 +334,10 @@ def _known(expression: Expression) -> exp.Expr:
     if expression.kind == "number":
         return exp.Anonymous(this="isfinite", expressions=[exp.cast(_tree(expression), "DOUBLE")])
     return exp.Not(this=exp.Is(this=_tree(expression), expression=exp.Null()))
+
+
+def _unknown(expression: Expression) -> exp.Expr:
+    return exp.Not(this=exp.func("COALESCE", _known(expression), exp.false()))
 
 
 def _whole(expression: Expression, scale: int) -> exp.Expr:

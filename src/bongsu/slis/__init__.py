@@ -6,6 +6,7 @@ SLIS = {
     "sum": "bongsu.slis.sum:Sum",
     "count": "bongsu.slis.count:Count",
     "quantile": "bongsu.slis.quantile:Quantile",
+    "drift": "bongsu.slis.drift:Drift",
     "gap": "bongsu.slis.gap:Gap",
     "performance": "bongsu.slis.performance:Performance",
 }

@@ -118,6 +118,10 @@ marker = Table(
     "marker", metadata, Column("seq", ordinal, primary_key=True), _whole("at"), _text("service"), _text("source"),
     _text("kind"), _text("text"), _text("detail"), Index("ix_marker_at", "at"))
 
+reference = Table(
+    "reference", metadata, _key("name"), _key("version"), Column("seq", BigInteger, nullable=False),
+    _text("model_version"), _text("body"), _whole("at"), Index("ix_reference_seq", "seq"))
+
 note = Table("note", metadata, _key("key"), _text("value"))
 
 api_key = Table("api_key", metadata, _key("id"), _text("body"))

@@ -9,6 +9,7 @@
     asked       silences and acknowledgements
     keyring     virtual keys
     versions    which version of a route is live, and which were
+    references  what windows are compared with: bins and counts, by version
 
 Every method is one transaction and may be called from any thread. What a method wrote is fsynced when it returns.
 """
@@ -26,13 +27,14 @@ from bongsu.stores.asked import AskedStore
 from bongsu.stores.cells import CellStore
 from bongsu.stores.database import StateError, Store, fsync
 from bongsu.stores.keyring import KeyStore
+from bongsu.stores.references import ReferenceStore
 from bongsu.stores.steps import StepStore
 from bongsu.stores.versions import VersionStore
 
 FILE = "state.db"
 
 
-class State(StepStore, CellStore, AllowStore, AskedStore, KeyStore, VersionStore):
+class State(StepStore, CellStore, AllowStore, AskedStore, KeyStore, VersionStore, ReferenceStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def backup(self, folder: Path) -> Path:

@@ -1,0 +1,128 @@
+"""References from what the policy says of them, and the plan with its signals bound to them.
+
+A reference is read once and registered: its bins and counts go to the state with a version that is a digest of them.
+A signal that is bound to another version is another signal: its key changes, so cells of two references never mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from bongsu.alert import Burn, Rule, Signal, Threshold
+from bongsu.drift import Reference
+from bongsu.engine import Plan
+from bongsu.event import COLUMNS, FEATURES, feature_column
+from bongsu.policy.model import Policy, ReferenceDecl
+from bongsu.ports import Compared
+from bongsu.slo import Objective
+from bongsu.sources.columns import Columns, ColumnsError, Kind, bins_of, reference, referred
+from bongsu.stores.references import ReferenceStore
+
+_ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
+
+
+def wanted(policy: Policy) -> dict[str, Kind]:
+    """The columns that references keep bins of: every declared feature, and what signals compare besides."""
+    out: dict[str, Kind] = {FEATURES + name: kind for name, kind in policy.features.items()}
+    for signal in policy.plan.signals:
+        if isinstance(signal.sli, Compared):
+            for column in signal.sli.columns:
+                if column in COLUMNS:
+                    kind = COLUMNS[column]
+                    out[column] = "number" if kind == "int" else kind
+    return out
+
+
+def made(policy: Policy, name: str, lake: Path | None = None) -> Reference | None:
+    """A reference as the policy declares it; None where there is nothing to make it from here."""
+    decl, columns = policy.references[name], wanted(policy)
+    if decl.file:
+        return reference(name, Columns(Path(policy.path).parent / decl.file), columns, Path(decl.file).name)
+    return _pinned(name, decl, columns, lake) if decl.window and lake is not None else None
+
+
+def _pinned(name: str, decl: ReferenceDecl, columns: Mapping[str, Kind], lake: Path) -> Reference | None:
+    """From the lake's live events of a window; None while it has none that any of the columns is known of."""
+    stored = {column: feature_column(column.removeprefix(FEATURES), kind) if column.startswith(FEATURES) else column
+              for column, kind in columns.items()}
+    schema = pa.schema([("time", pa.timestamp("us", "UTC")), ("origin", pa.string()),
+                        *((stored[column], _ARROW[kind]) for column, kind in columns.items())])
+    begin, end = (pa.scalar(at, pa.timestamp("us", "UTC")) for at in decl.span())
+    about = ds.field("time") >= begin
+    known = [ds.field(place).is_valid() for place in stored.values()]
+    if not known:
+        return None
+    some = known[0]
+    for one in known[1:]:
+        some = some | one
+    table = ds.dataset(lake, schema=schema, format="parquet").to_table(
+        columns=list(stored.values()),
+        filter=about & (ds.field("time") < end) & (ds.field("origin") == "live") & some)
+    if not table.num_rows:
+        return None
+    made = [bins_of(table[stored[column]], column, kind) for column, kind in columns.items()]
+    return referred(name, made, table.num_rows, f"window {decl.window}")
+
+
+def compared(policy: Policy) -> Policy:
+    """The policy with its signals bound to the references that are files: for where no state has any registered."""
+    found = {name: one for name in policy.references if (one := made(policy, name)) is not None}
+    return replace(policy, plan=bound(policy.plan, found))
+
+
+def register(policy: Policy, store: ReferenceStore, lake: Path, now: int) -> None:
+    """Register what the policy declares and the state does not have; a file is read again to see if it changed."""
+    have = {one.name for _, one in store.references()}
+    for name, decl in policy.references.items():
+        if decl.model_version or (decl.window and name in have):
+            continue
+        if (one := made(policy, name, lake)) is not None:
+            store.register(one, "bongsu", now, policy.hash)
+
+
+def in_force(policy: Policy, references: Iterable[Reference]) -> dict[str, Reference]:
+    """Name in the policy -> the newest version of it; ``references`` come the newest first."""
+    out: dict[str, Reference] = {}
+    known = list(references)
+    for name, decl in policy.references.items():
+        found = next((one for one in known if (one.model_version == decl.model_version if decl.model_version
+                                               else one.name == name)), None)
+        if found is not None:
+            out[name] = found
+    return out
+
+
+def bound(plan: Plan, references: Mapping[str, Reference]) -> Plan:
+    """The plan whose signals count by the bins of their references."""
+    signals = {signal.key: _bind(signal, references) for signal in plan.signals}
+
+    def objective(one: Objective) -> Objective:
+        signal = signals.get(one.signal)
+        if signal is None:
+            return one
+        slices = None if one.slices is None else replace(one.slices, sli=signal.sli)
+        return replace(one, signal=signal.key, slices=slices)
+
+    def rule(one: Rule) -> Rule:
+        if isinstance(one.when, Burn):
+            return replace(one, when=replace(one.when, objective=objective(one.when.objective)))
+        assert isinstance(one.when, Threshold)
+        return replace(one, when=replace(one.when, signal=signals.get(one.when.signal.key, one.when.signal)))
+
+    return replace(plan, signals=tuple(signals.values()), objectives=tuple(map(objective, plan.objectives)),
+                   rules=tuple(map(rule, plan.rules)))
+
+
+def _bind(signal: Signal, references: Mapping[str, Reference]) -> Signal:
+    if not isinstance(signal.sli, Compared) or signal.sli.reference not in references:
+        return signal
+    one = references[signal.sli.reference]
+    return replace(signal, sli=signal.sli.against(one), key=f"{signal.key}.{one.version}")
+
+
+__all__ = ["ColumnsError", "bound", "compared", "in_force", "made", "register", "wanted"]

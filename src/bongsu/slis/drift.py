@@ -1,0 +1,102 @@
+"""How far columns of this window are from a reference, bin by bin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import ClassVar
+
+from bongsu import ports
+from bongsu.cell import Vector
+from bongsu.drift import Bins, Distance, Measure, Reference, Smoothing, distance
+from bongsu.event import FEATURES, feature_column
+from bongsu.expression import Expression, read
+from bongsu.interval import exact
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The largest distance, over ``columns``, of this window from a ``reference``; all its features if none is named.
+
+    ``measure``: psi, kl (of the window from the reference), js, chi2 (the statistic, which grows with the events), or
+    wasserstein, which is approximate: it is made of bins. ``smoothing`` says how empty bins count.
+
+    An alarm needs more than a value above its threshold: chance alone must give such a value less often than ``alpha``
+    divided by columns and looks. Columns with fewer than ``min_events`` events are not judged, nor are those whose
+    reference is unsuitable (constant, or too few bins).
+    """
+
+    kind: ClassVar[str] = "drift"
+    unit: ClassVar[str] = ""
+    reference: str = field(metadata={"ref": "references"})
+    columns: tuple[str, ...] = field(default=(), metadata={"ref": "columns"})
+    measure: Measure = "psi"
+    smoothing: Smoothing = "half"
+    alpha: Fraction = Fraction(1, 100)
+    min_events: int = 100
+    of: Expression | None = None
+    bins: tuple[Bins, ...] = field(default=(), metadata={"bound": True})
+    lacking: str = field(default="its reference is not registered yet", metadata={"bound": True})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha: expected a share above 0% and below 100%, came {float(self.alpha) * 100:g}%")
+        if self.min_events < 1:
+            raise ValueError(f"min_events: expected 1 or more, came {self.min_events}")
+
+    def against(self, reference: Reference) -> Drift:
+        """The same, compared with these bins."""
+        wanted = self.columns or tuple(b.column for b in reference.columns if b.column.startswith(FEATURES))
+        found = [bins for column in wanted if (bins := reference.get(column)) is not None]
+        sound = tuple(bins for bins in found if not bins.unsuitable and any(bins.counts))
+        why = [f"{bins.column}: {bins.unsuitable}" for bins in found if bins.unsuitable]
+        why += [f"reference {reference.name} has no column {column}" for column in wanted
+                if reference.get(column) is None]
+        return replace(self, bins=sound, lacking="; ".join(why))
+
+    def parts(self) -> Mapping[str, ports.Aggregate]:
+        counted = (self._about(),) if self.of is None else (self.of,)
+        return {f"{b.column}:": ports.Tally(_column(b), b.edges, b.categories, counted) for b in self.bins}
+
+    def _about(self) -> Expression:
+        """Predictions, and other events that have any of the columns."""
+        known = [f"{_column(b).text} IS NOT NULL" for b in self.bins]
+        columns = dict.fromkeys(("kind", *(c for b in self.bins for c in _column(b).columns)))
+        return Expression(" OR ".join(["kind = 'prediction'", *known]), "bool", tuple(columns))
+
+    def compared(self, vector: Vector) -> Iterator[tuple[Bins, int, Distance | None]]:
+        """Each column with its events and its distance; None where there are too few."""
+        for bins in self.bins:
+            now = [vector.get(f"{bins.column}:{i}", 0) for i in range(len(bins.counts))]
+            n = sum(now)
+            yield bins, n, distance(bins, now, self.measure, self.smoothing) if n >= self.min_events else None
+
+    def value(self, vector: Vector) -> Fraction | None:
+        return self.evidence(vector).value
+
+    def evidence(self, vector: Vector, looks: int = 1) -> ports.Evidence:
+        found = list(self.compared(vector))
+        most = max((n for _, n, _ in found), default=0)
+        judged = [(bins.column, n, d) for bins, n, d in found if d is not None]
+        if not judged:
+            few = f"{self.min_events} events are needed, {most} came" if most else ""
+            return ports.Evidence(None, most, insufficient=few or (self.lacking if not self.bins else ""))
+        level = float(self.alpha) / (len(self.bins) * looks)
+        column, n, d = max(judged, key=lambda one: (one[2].p < level, one[2].value))
+        return ports.Evidence(exact(d.value), n, significant=d.p < level, about=column)
+
+
+def _column(bins: Bins) -> Expression:
+    """Where the values of a column are."""
+    name = bins.column.removeprefix(FEATURES)
+    if name == bins.column:
+        return read(f"{name}", "any") if bins.kind != "bool" else _as_text(name, name)
+    quoted = '"' + name.replace('"', '""') + '"'
+    if bins.kind == "bool":
+        return _as_text(f"features.{quoted}", feature_column(name, "bool"))
+    return Expression(f"features.{quoted}", bins.kind, (feature_column(name, bins.kind),))
+
+
+def _as_text(text: str, column: str) -> Expression:
+    return Expression(f"CAST({text} AS TEXT)", "text", (column,))

@@ -1,0 +1,149 @@
+"""Columns of a table file (Parquet or CSV) as bins and counts: a column is in memory at a time, and no row is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pv
+import pyarrow.parquet as pq
+
+from bongsu.drift import MISSING, OTHER, Bins, Reference, number_bins, text_bins
+
+Kind = Literal["number", "text", "bool"]
+
+
+class ColumnsError(ValueError):
+    """A file that cannot be compared; the message says which, what was expected and what came."""
+
+
+class Columns:
+    """The columns of one file, by name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._table: pa.Table | None = None
+        try:
+            match path.suffix.lower():
+                case ".parquet":
+                    with pq.ParquetFile(path) as file:
+                        self.schema, self.rows = file.schema_arrow, file.metadata.num_rows
+                case ".csv":
+                    options = pv.ConvertOptions(strings_can_be_null=True)
+                    self._table = pv.read_csv(path, convert_options=options)
+                    self.schema, self.rows = self._table.schema, self._table.num_rows
+                case other:
+                    raise ColumnsError(f"{path}: expected a file ending in .parquet or .csv, came {other!r}")
+        except (OSError, pa.ArrowException) as error:
+            raise ColumnsError(f"{path}: expected a table in Parquet or CSV ({str(error).splitlines()[0]})") from None
+
+    def find(self, column: str) -> str | None:
+        """The name under which the file has a column; a feature may stand without its prefix."""
+        names = self.schema.names
+        return next((name for name in (column, column.removeprefix("features.")) if name in names), None)
+
+    def kind(self, name: str) -> Kind | None:
+        """What a column is made of; None for what has no distribution to compare (times, lists)."""
+        return kind_of(self.schema.field(name).type)
+
+    def read(self, name: str) -> pa.ChunkedArray:
+        if self._table is not None:
+            return self._table[name]
+        return pq.read_table(self.path, columns=[name], partitioning=None)[name]
+
+
+def kind_of(arrow: pa.DataType) -> Kind | None:
+    if pa.types.is_dictionary(arrow):
+        return kind_of(arrow.value_type)
+    if pa.types.is_boolean(arrow):
+        return "bool"
+    if pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_decimal(arrow):
+        return "number"
+    return "text" if pa.types.is_string(arrow) or pa.types.is_large_string(arrow) else None
+
+
+def bins_of(values: pa.ChunkedArray, column: str, kind: Kind) -> Bins:
+    """Bins cut from these values, with how many fall where."""
+    if kind == "number":
+        numbers = _numbers(values)
+        ordered = _Ordered(numbers.take(pc.array_sort_indices(numbers)))
+        return number_bins(column, ordered, len(values) - len(numbers))
+    counted, missing = _counted(values)
+    return text_bins(column, counted, missing, kind)
+
+
+def counts_of(values: pa.ChunkedArray, bins: Bins) -> list[int]:
+    """How many values fall in each bin of a reference."""
+    if bins.kind == "number":
+        numbers = _numbers(values)
+        upto = [0, *((pc.sum(pc.less_equal(numbers, edge)).as_py() or 0) for edge in bins.edges), len(numbers)]
+        return [*(b - a for a, b in pairwise(upto)), len(values) - len(numbers)]
+    counted, missing = _counted(values)
+    known = [counted.pop(category, 0) for category in bins.categories]
+    return [*known, sum(counted.values()), missing]
+
+
+class _Ordered(Sequence[float]):
+    """An ascending array of which only a few places are looked at."""
+
+    def __init__(self, values: pa.Array) -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._values[place].as_py()
+
+
+def _numbers(values: pa.ChunkedArray) -> pa.Array:
+    """What is a finite number, as float64. Texts are read as numbers where they are some."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        values = pc.if_else(pc.match_substring_regex(values, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"),
+                            pc.utf8_trim_whitespace(values), None)
+    numbers = values.cast(pa.float64(), safe=False).drop_null().combine_chunks()
+    if isinstance(numbers, pa.ChunkedArray):  # of no chunk at all
+        numbers = pa.array([], pa.float64())
+    return numbers.filter(pc.is_finite(numbers))
+
+
+def _counted(values: pa.ChunkedArray) -> tuple[dict[str, int], int]:
+    """How often each text comes, and how many are missing. Truths are ``true`` and ``false``."""
+    if not pa.types.is_string(values.type):
+        values = values.cast(pa.string())
+    pairs = pc.value_counts(values).to_pylist()
+    counted = {pair["values"]: pair["counts"] for pair in pairs if pair["values"] not in (None, "")}
+    return counted, len(values) - sum(counted.values())
+
+
+def reference(name: str, file: Columns, wanted: Mapping[str, Kind] | None = None, source: str = "",
+              model_version: str = "", progress: Callable[[str], None] = lambda column: None) -> Reference:
+    """A reference from a file: of the columns ``wanted`` that it has, or of all that have a distribution."""
+    found: dict[str, tuple[str, Kind]] = {}
+    for column, kind in (wanted or {n: k for n in file.schema.names if (k := file.kind(n))}).items():
+        if (there := file.find(column)) is not None:
+            found[column] = there, kind
+    if not found:
+        raise ColumnsError(f"{file.path}: expected a column of {', '.join(wanted or ('numbers', 'texts'))}; it has "
+                           f"{', '.join(file.schema.names)}")
+    made = []
+    for column, (there, kind) in found.items():
+        progress(column)
+        made.append(bins_of(file.read(there), column, kind))
+    return referred(name, made, file.rows, source or file.path.name, model_version)
+
+
+def referred(name: str, columns: Iterable[Bins], rows: int, source: str, model_version: str = "") -> Reference:
+    """A reference whose version is a digest of what it compares with."""
+    made = tuple(sorted(columns, key=lambda bins: bins.column))
+    return Reference(name, hashlib.sha256(repr(made).encode()).hexdigest()[:12], made, rows, source, model_version)
+
+
+__all__ = ["MISSING", "OTHER", "Columns", "ColumnsError", "bins_of", "counts_of", "reference", "referred"]
