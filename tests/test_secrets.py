@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bongsu.keys import KeyFault, audit_key, first_admin_token, is_admin, mint, new_admin_token, token_key
+from bongsu.keys import ADMIN, KeyFault, audit_key, first_admin_token, is_admin, mint, new_token, token_key
 from bongsu.ports import Secret, SecretError
 from bongsu.secret import resolve, reveal
 
@@ -104,19 +104,20 @@ class Notes(dict[str, object]):
     def note(self, key: str) -> object:
         return self.get(key)
 
-    def put_note(self, key: str, value: object) -> None:
-        self[key] = value
+    def put_token(self, key: str, digest: str, actor: str, reason: str, now: int) -> bool:
+        self[key] = digest
+        return True
 
 
 def test_the_admins_token_is_shown_once_and_only_its_hash_is_kept() -> None:
     notes = Notes()
-    token = first_admin_token(notes)
+    token = first_admin_token(notes, 0)
     assert token is not None
-    assert first_admin_token(notes) is None
+    assert first_admin_token(notes, 0) is None
     assert is_admin(notes, token)
     assert not is_admin(notes, token[:-1])
     assert token.split("_", 3)[3].rsplit("_", 1)[0] not in str(notes)  # the secret part may hold underscores itself
-    newer = new_admin_token(notes)
+    newer = new_token(notes, ADMIN, "anna", "a drill", 0)
     assert (is_admin(notes, token), is_admin(notes, newer)) == (False, True)
     assert not is_admin(Notes(), "")
 

@@ -63,6 +63,20 @@ def open_store(folder: Folder) -> State:
     return State(url, keys.audit_key(folder.keys), checkpoint_every=CHECKPOINT_EVERY)
 
 
+def renew_admin_token(data: Path, actor: str, reason: str) -> str:
+    """A new admin token for whoever may write the data folder; a running control heeds it at the next request."""
+    from bongsu.stores.state import State
+
+    folder = Folder(data)
+    if not folder.state.is_file():
+        raise ValueError(f"expected a data folder with a state.db, came {data}")
+    store = State(f"sqlite:///{folder.state}", opening="same")
+    try:
+        return keys.new_token(store, keys.ADMIN, actor, reason, clock())
+    finally:
+        store.dispose()
+
+
 # ---- policy ----
 
 
@@ -231,7 +245,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
         intake = Intake(policy, folder.spool, clock)
         ways = (*channel_ways(Outlets(policy, send, store, clock, site_url)), *ways_of(control),
                 *source_ways(intake), *_events(store, control, folder, engine_room).ways())
-        site = control_app(ControlDesk(control), store.note(keys.ADMIN), ways=ways)
+        site = control_app(ControlDesk(control), lambda: str(store.note(keys.ADMIN)), ways=ways)
         stop = asyncio.Event()
         jobs = [
             asyncio.create_task(_forever(stop, lambda: loop.run_in_executor(engine_room, control.cycle))),
@@ -270,8 +284,7 @@ def _events(store: State, control: Control, folder: Folder, engine_room: ThreadP
     loop, policy = asyncio.get_running_loop(), control.policy
 
     def token(actor: str, reason: str) -> str:
-        store.record("token.new", actor, "ingest", reason, {}, clock(), policy.hash)
-        return keys.new_ingest_token(store)
+        return keys.new_token(store, keys.INGEST, actor, reason, clock())
 
     return Inlet(lambda table: loop.run_in_executor(engine_room, control.take, table),
                  Masking(Tokeniser(keys.token_key(folder.keys))), policy.service.name, policy.hash, clock,
@@ -281,12 +294,12 @@ def _events(store: State, control: Control, folder: Folder, engine_room: ThreadP
 def _admin(store: State) -> None:
     """The admin's token: given by the environment (a deployment's secret), or made at first start and shown once."""
     if ingest := os.environ.get("BONGSU_INGEST_TOKEN"):
-        store.put_note(keys.INGEST, keys.digest(ingest))
+        store.put_token(keys.INGEST, keys.digest(ingest), "bongsu", "given by the environment", clock())
     given = os.environ.get("BONGSU_ADMIN_TOKEN")
     if given:
-        store.put_note(keys.ADMIN, keys.digest(given))
+        store.put_token(keys.ADMIN, keys.digest(given), "bongsu", "given by the environment", clock())
         return
-    made = keys.first_admin_token(store)
+    made = keys.first_admin_token(store, clock())
     if made is not None:
         print(f"admin token (shown once; sign in with it, or set BONGSU_TOKEN): {made}\n"
               f"audit verifier key (keep it elsewhere, to prove the record by): {store.vkey()}", flush=True)

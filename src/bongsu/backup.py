@@ -31,7 +31,7 @@ def back_up(data: Path, target: Path) -> str:
         raise ValueError(f"expected a new or empty folder for the backup, came {target}, which has files in it")
     copy = Folder(target).create()
     try:
-        state = State(f"sqlite:///{source.state}")
+        state = State(f"sqlite:///{source.state}", opening="look")
         try:
             state.backup(copy.root)
         finally:

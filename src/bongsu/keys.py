@@ -33,7 +33,7 @@ class Notes(Protocol):
 
     def note(self, key: str) -> Any: ...
 
-    def put_note(self, key: str, value: Any) -> None: ...
+    def put_token(self, key: str, digest: str, actor: str, reason: str, now: int) -> bool: ...
 
 
 def audit_key(folder: Path) -> Ed25519PrivateKey:
@@ -55,24 +55,18 @@ def token_key(folder: Path) -> bytes:
     return _kept(folder / TOKENS)
 
 
-def first_admin_token(notes: Notes) -> str | None:
+def first_admin_token(notes: Notes, now: int) -> str | None:
     """At the first start a new token, to be shown once; afterwards None. Only its hash is kept."""
     if notes.note(ADMIN) is not None:
         return None
-    return new_admin_token(notes)
+    return new_token(notes, ADMIN, "bongsu", "the first start", now)
 
 
-def new_admin_token(notes: Notes) -> str:
-    """A new token in place of the one before, which is worth nothing from now on."""
-    token = mint("admin")
-    notes.put_note(ADMIN, digest(token))
-    return token
-
-
-def new_ingest_token(notes: Notes) -> str:
-    """A new token for those who send events, in place of the one before."""
-    token = mint("ingest")
-    notes.put_note(INGEST, digest(token))
+def new_token(notes: Notes, name: str, actor: str, reason: str, now: int) -> str:
+    """A new token (``ADMIN``, or ``INGEST`` for those who send events) in place of the one before, which is worth
+    nothing from now on. Audited."""
+    token = mint(name.removesuffix(".token"))
+    notes.put_token(name, digest(token), actor, reason, now)
     return token
 
 

@@ -9,6 +9,7 @@ from bongsu import keys
 from bongsu.audit import AuditError, peek_checkpoint, prove, verify
 from bongsu.checkpoint import show_vkey
 from bongsu.folder import Folder
+from bongsu.stores.database import StateError
 from bongsu.stores.state import State
 
 ORIGIN = "bongsu/audit"
@@ -19,7 +20,10 @@ def verify_audit(data: Path, anchor: Path | None, vkey: str | None) -> dict[str,
     folder = Folder(data)
     if not folder.state.is_file():
         return _wrong(f"expected a data folder with a state.db, came {data}")
-    store = State(f"sqlite:///{folder.state}")
+    try:
+        store = State(f"sqlite:///{folder.state}", opening="look")
+    except StateError as error:
+        return _wrong(str(error))
     try:
         note = None if anchor is None else anchor.read_text(encoding="utf-8")
         key = vkey or show_vkey(ORIGIN, keys.existing_audit_key(folder.keys).public_key())
@@ -43,7 +47,7 @@ def prove_audit(data: Path, seq: int) -> dict[str, Any] | None:
     folder = Folder(data)
     if not folder.state.is_file():
         return None
-    store = State(f"sqlite:///{folder.state}")
+    store = State(f"sqlite:///{folder.state}", opening="look")
     try:
         notes, rows = store.checkpoints(), list(store.stored())
     finally:

@@ -26,7 +26,7 @@ from bongsu.room.board import (
     Storyboard,
     TimelineRow,
 )
-from bongsu.room.control import CALLS, Control, View
+from bongsu.room.control import ADVICE, CALLS, Control, View
 from bongsu.room.gatedesk import GateDesk, instant
 from bongsu.room.saving import proposals
 from bongsu.slo import Standing, pairs, reachable_factor
@@ -154,11 +154,14 @@ class ControlDesk:
         return self.store.checkpoints()[-1] if self.store.checkpoints() else ""
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
-        """Not ready while events cannot be stored, or the engine stands still."""
+        """Not ready while events cannot be stored, or the engine stands still.
+
+        Anybody may ask, so it says what is wrong and never where: what a store said of its files is on the board.
+        """
         behind = (self.control.clock() - self.control.engine.watermark) // SECOND
         well = not self.control.troubles and behind < max(10, self.control.plan.stale_after // SECOND)
         return well, {"policy": self.control.policy.hash, "behind_s": behind,
-                      "troubles": list(self.control.troubles.values())}
+                      "troubles": [ADVICE[name] for name in self.control.troubles]}
 
     def revision(self) -> int:
         return self.control.revision

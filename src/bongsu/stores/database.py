@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -31,17 +31,22 @@ class StateError(Exception):
     """The state database cannot be used as it is; the text says what to do."""
 
 
-def connect(url: str) -> Engine:
+Opening = Literal["upgrade", "same", "look"]
+"""``upgrade`` brings a database to this code's version; ``same`` refuses another version, since a running process of
+that version may own it; ``look`` also writes nothing."""
+
+
+def connect(url: str, opening: Opening = "upgrade") -> Engine:
     """An engine whose SQLite connections are durable and begin explicitly."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite" and address.database in (None, "", ":memory:"):
         raise StateError(f"state: expected a file such as sqlite:////var/lib/bongsu/state.db, came {url!r}; "
                          "state that dies with the process would lose incidents and the audit log")
-    if address.get_backend_name() == "sqlite":
+    if address.get_backend_name() == "sqlite" and opening == "upgrade":
         Path(str(address.database)).touch(mode=0o600)  # SQLite gives its log files the same mode
     engine = create_engine(address)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _settings)
+        event.listen(engine, "connect", _looking if opening == "look" else _settings)
         event.listen(engine, "begin", _begin)
     return engine
 
@@ -49,6 +54,12 @@ def connect(url: str) -> Engine:
 def _settings(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver would begin late and never for reads
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _looking(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in ("query_only=ON", f"busy_timeout={BUSY_MS}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -75,6 +86,19 @@ def upgrade(engine: Engine) -> str:
                                  "backup made before the upgrade")
             if current != head:
                 _migrate(script, connection)
+    return head
+
+
+def expect(engine: Engine) -> str:
+    """Refuse a database of another version, and leave it as it is. Returns its revision."""
+    with as_file(files("bongsu.stores") / "migrations") as folder:
+        head = ScriptDirectory(str(folder)).get_current_head() or ""
+    with engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current != head:
+        raise StateError(f"state database: expected revision {head}, which this version of bongsu has, came "
+                         f"{current or 'none'}; use the bongsu that runs on it, or start this one's `bongsu up` on it "
+                         "first, which upgrades it")
     return head
 
 
@@ -136,11 +160,11 @@ class Transaction:
 class Store:
     """A database that is up to date. The families of tables are built on it."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = connect(url)
+    def __init__(self, url: str, opening: Opening = "upgrade") -> None:
+        self._engine = connect(url, opening)
         self._lock = threading.Lock()
         try:
-            self.revision = upgrade(self._engine)
+            self.revision = upgrade(self._engine) if opening == "upgrade" else expect(self._engine)
         except BaseException:
             self._engine.dispose()
             raise

@@ -75,13 +75,15 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+        except sqlite3.DatabaseError as error:
+            raise _unusable(path, error) from error
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
             self._db.close()
-            raise LogError(f"event log {path}: expected an event log, came a file SQLite cannot use ({error}); "
-                           "restore it from a backup") from error
+            raise _unusable(path, error) from error
         except LogError:
             self._db.close()
             raise
@@ -343,6 +345,21 @@ def _labelable(table: pa.Table) -> pa.Array:
 
 
 _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_NOT_NOW = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
+            sqlite3.SQLITE_PERM)
+
+
+def _unusable(path: Path, error: sqlite3.DatabaseError) -> LogError:
+    """Why a log cannot be opened, and what helps: room, rights, or a backup."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _NO_ROOM:
+        return DiskFull(f"event log {path}: expected room on its disk, came none ({error}); free some, and start "
+                        "again: nothing in it is lost")
+    if code in _NOT_NOW:
+        return LogError(f"event log {path}: expected a file that can be opened and written, came: {error}; look at "
+                        "its folder's owner and rights, and who else has it open")
+    return LogError(f"event log {path}: expected an event log, came a file SQLite cannot use ({error}); restore it "
+                    "from a backup")
 
 
 def _storable(events: Sequence[Event]) -> tuple[pa.Table, tuple[str, ...]]:

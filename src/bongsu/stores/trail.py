@@ -12,7 +12,7 @@ from sqlalchemy import Connection, desc, func, select
 from bongsu.audit import Record, Stored, Tree, peek_checkpoint, read_record, show_vkey, sign_checkpoint
 from bongsu.quantity import MINUTE
 from bongsu.stores import schema
-from bongsu.stores.database import StateError, Store, Transaction, upsert
+from bongsu.stores.database import Opening, StateError, Store, Transaction, upsert
 from bongsu.stores.saved import dump, load
 
 AUTOMATION = "automation"
@@ -23,8 +23,8 @@ class TrailStore(Store):
     """Table family: audit, checkpoint, note. Without a key the log is written but not signed."""
 
     def __init__(self, url: str, key: Ed25519PrivateKey | None = None, origin: str = "bongsu/audit",
-                 checkpoint_every: int = MINUTE) -> None:
-        super().__init__(url)
+                 checkpoint_every: int = MINUTE, opening: Opening = "upgrade") -> None:
+        super().__init__(url, opening)
         self.origin, self._key, self._every = origin, key, checkpoint_every
         self._tree, self._signing = Tree(), threading.Lock()
 
@@ -111,8 +111,19 @@ class TrailStore(Store):
             return read_note(connection, key)
 
     def put_note(self, key: str, value: Any) -> None:
+        """Remember something that decides nothing, such as where a channel's thread is: not audited."""
         with self.writing() as transaction:
             write_note(transaction, key, value)
+
+    def put_token(self, key: str, digest: str, actor: str, reason: str, now: int) -> bool:
+        """Keep the hash of a token in place of the one before, audited. False where it is that one already."""
+        with self.writing() as transaction:
+            before = read_note(transaction.connection, key)
+            if before == digest:
+                return False
+            write_note(transaction, key, digest)
+            transaction.audit(actor, "token.new", key.removesuffix(".token"), reason, {"first": before is None}, now)
+        return True
 
     def automation(self) -> bool:
         """Whether actions that change what users get may be carried out by themselves."""

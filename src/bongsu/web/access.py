@@ -32,11 +32,16 @@ class Site:
     """What every handler is given: the desk, who may sit at it, and the time."""
 
     desk: Desk
-    token_hash: str
+    admin: Callable[[], str]
     clock: Clock
     secure: bool = False
     sessions: Sessions = field(default_factory=Sessions)
     brake: Brake = field(default_factory=Brake)
+
+    @property
+    def token_hash(self) -> str:
+        """The SHA-256 of the admin token as it is now: it may be renewed while the site is open."""
+        return self.admin()
 
     @property
     def cookie(self) -> str:
@@ -157,7 +162,8 @@ def own_origin(request: Request, *, secure: bool) -> bool:
 def _by_cookie(site: Site, request: Request) -> Session | None:
     params = request.query_params
     timer = ("fragment" in params and "active" not in params) or request.url.path == "/live"
-    return site.sessions.find(request.cookies.get(site.cookie, ""), site.clock(), touch=not timer)
+    key = request.cookies.get(site.cookie, "")
+    return site.sessions.find(key, site.clock(), touch=not timer, by=site.token_hash) if key else None
 
 
 def _may_write(site: Site, request: Request, session: Session, form: Mapping[str, Any]) -> None:

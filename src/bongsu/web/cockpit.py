@@ -83,7 +83,7 @@ async def _changes(visit: Visit) -> AsyncIterator[str]:
     key = visit.session.id if visit.session else ""
     yield "retry: 1000\n\n"
     while not visit.request.app.state.closing.is_set():
-        if visit.site.sessions.find(key, visit.site.clock(), touch=False) is None:
+        if visit.site.sessions.find(key, visit.site.clock(), touch=False, by=visit.site.token_hash) is None:
             yield "event: over\ndata: 0\n\n"
             return
         revision = visit.site.desk.revision()
@@ -137,8 +137,8 @@ async def login(visit: Visit) -> Response:
         return form(401, problem=word(language(request), "login_wrong"))
     site.sessions.close(request.cookies.get(site.cookie, ""))
     response = RedirectResponse(after, 303)
-    response.set_cookie(site.cookie, site.sessions.open(now).id, max_age=ABSOLUTE // 1_000_000, path="/", httponly=True,
-                        samesite="lax", secure=site.secure)
+    response.set_cookie(site.cookie, site.sessions.open(now, site.token_hash).id, max_age=ABSOLUTE // 1_000_000,
+                        path="/", httponly=True, samesite="lax", secure=site.secure)
     return response
 
 

@@ -28,12 +28,16 @@ def token_matches(token: str, token_hash: str) -> bool:
 
 @dataclass(frozen=True)
 class Session:
-    """One login. ``csrf`` goes into every form, so that only our own pages can write."""
+    """One login. ``csrf`` goes into every form, so that only our own pages can write.
+
+    ``by`` is the hash of the token it was opened with: a session ends with its token.
+    """
 
     id: str
     csrf: str
     opened: int
     seen: int
+    by: str = ""
 
     def alive(self, now: int) -> bool:
         return now - self.seen < IDLE and now - self.opened < ABSOLUTE
@@ -48,20 +52,20 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._open)
 
-    def open(self, now: int) -> Session:
+    def open(self, now: int, by: str = "") -> Session:
         self._open = {key: s for key, s in self._open.items() if s.alive(now)}
         while len(self._open) >= MOST_SESSIONS:
             del self._open[min(self._open, key=lambda key: self._open[key].seen)]
-        session = Session(secrets.token_urlsafe(32), secrets.token_urlsafe(32), now, now)
+        session = Session(secrets.token_urlsafe(32), secrets.token_urlsafe(32), now, now, by)
         self._open[session.id] = session
         return session
 
-    def find(self, key: str, now: int, *, touch: bool = True) -> Session | None:
+    def find(self, key: str, now: int, *, touch: bool = True, by: str = "") -> Session | None:
         """The session of a cookie, if it still lives. ``touch`` says that a person, not a page's timer, asked."""
         session = self._open.get(key)
         if session is None:
             return None
-        if not session.alive(now):
+        if not session.alive(now) or session.by != by:
             del self._open[key]
             return None
         if touch:

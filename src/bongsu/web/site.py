@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -25,6 +28,7 @@ from bongsu.web.openapi import describe
 from bongsu.web.quiet import QUIET
 from bongsu.web.session import Clock
 
+log = logging.getLogger("bongsu.control")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
                                "object-src 'none'",
@@ -80,6 +84,17 @@ async def _broken(_request: Request, _error: Exception) -> Response:
     return refusal(Wrong(500, "internal", "bongsu failed to answer; the reason is in its log", HEADERS))
 
 
+async def _unrecorded(request: Request, error: Exception) -> Response:
+    """What cannot be written down is not done: whoever asked learns that, and what to do. No statement, no values."""
+    assert isinstance(error, OperationalError)
+    log.error("%s %s: %s", request.method, request.url.path, error.orig)
+    full = "full" in str(error.orig)
+    said = "the disk of bongsu's state is full" if full else "bongsu's state cannot be written now"
+    todo = "free disk space and ask again" if full else "ask again; its log has the reason"
+    return await _wrong(request, Wrong(507 if full else 503, "not_recorded", f"{said}, so nothing was done: {todo}",
+                                       {"Retry-After": "5"}))
+
+
 def _clock() -> int:
     return time.time_ns() // 1000
 
@@ -94,19 +109,21 @@ def _openapi(more: tuple[Way, ...]) -> Way:
     return way
 
 
-def control_app(desk: Desk, token_hash: str, *, secure: bool = False, clock: Clock = _clock,
+def control_app(desk: Desk, token_hash: str | Callable[[], str], *, secure: bool = False, clock: Clock = _clock,
                 ways: tuple[Way, ...] = ()) -> Starlette:
-    """The site. ``token_hash`` is the SHA-256 (hex) of the admin token; ``secure`` says that it is served over TLS.
+    """The site. ``token_hash`` is the SHA-256 (hex) of the admin token, or what knows it now; ``secure``: it is served
+    over TLS.
 
     ``ways`` adds rows to the table of routes. Set ``app.state.closing`` before the server stops, so that open live
     streams end and it can.
     """
-    site = Site(desk, token_hash, clock, secure)
+    admin = token_hash if callable(token_hash) else lambda: str(token_hash)
+    site = Site(desk, admin, clock, secure)
     table = (*API, *GATES, *NOTICES, _openapi(ways), *PAGES, *QUIET, *GATE_PAGES, *ways)
     app = Starlette(
         routes=routes(site, table),
         middleware=[Middleware(Guarded, secure=secure)],
-        exception_handlers={Wrong: _wrong, HTTPException: _http, Exception: _broken},
+        exception_handlers={Wrong: _wrong, HTTPException: _http, OperationalError: _unrecorded, Exception: _broken},
     )
     app.router.redirect_slashes = False
     app.state.closing, app.state.ways = threading.Event(), table
