@@ -5,4 +5,5 @@ CHECKS = {
     "injection": "bongsu.checks.injection:Injection",
     "pii": "bongsu.checks.pii:Pii",
     "pattern": "bongsu.checks.pattern:Pattern",
+    "toxicity": "bongsu.checks.toxicity:Toxicity",
 }

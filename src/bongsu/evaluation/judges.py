@@ -56,5 +56,19 @@ def grounding(threshold: float | None) -> Judge:
     return judge
 
 
-JUDGES: Mapping[str, Callable[[float | None], Judge]] = {"injection": injection, "grounding": grounding}
+def toxicity(threshold: float | None) -> Judge:
+    """Words of abuse and, for Korean, the learned score."""
+    from bongsu.checks.toxicity import Toxicity
+
+    check = Toxicity() if threshold is None else Toxicity(threshold=threshold or 1e-9)
+
+    def judge(row: Row) -> Judged:
+        score = check.score(row["text"])
+        return Judged(score, score >= check.threshold, len(row["text"].encode("utf-8", "replace")))
+
+    return judge
+
+
+JUDGES: Mapping[str, Callable[[float | None], Judge]] = {"injection": injection, "grounding": grounding,
+                                                         "toxicity": toxicity}
 """Kind -> its judge, made with the threshold asked for or, where that is None, with the check's own."""

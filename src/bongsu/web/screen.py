@@ -32,6 +32,8 @@ MOST_TEXTS = 10_000
 """Texts of one side: each costs a look, however short it is."""
 CONTEXT = 128
 """Characters already released that guards still see: a word that announces a number stands before it."""
+NO_ATTACK = frozenset(("toxicity", "code"))
+"""Checks whose findings are no attempt on the model; their verdicts say what they saw."""
 LONGEST = 4200
 """Most characters of a stream ever held back; a little more than the longest hold of a check."""
 
@@ -124,12 +126,12 @@ class Track:
 
 
 def counts(tracks: Iterable[Track]) -> tuple[int, int]:
-    """Findings of personal data, and of anything else."""
+    """Findings of personal data, and of attempts on the model."""
     personal = other = 0
     for track in tracks:
         if masks(track.guard):
             personal += len(track.found)
-        else:
+        elif track.guard.check.name not in NO_ATTACK:
             other += len(track.found)
     return personal, other
 
