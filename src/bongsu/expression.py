@@ -7,7 +7,7 @@ functions with side effects, nothing that is not about one event.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -51,7 +51,8 @@ class Expression:
         def renamed(node: exp.Expr) -> exp.Expr:
             if not isinstance(node, exp.Column) or not node.table:
                 return node
-            return exp.column(exp.to_identifier(stored[_feature(node)], quoted=True))
+            name = feature_column(node.table, cast(FeatureKind, node.name)) if node.db else stored[_feature(node)]
+            return exp.column(exp.to_identifier(name, quoted=True))
 
         return tree.transform(renamed)
 
@@ -87,7 +88,17 @@ def feature(name: str, kind: FeatureKind) -> Expression:
     '"features.age.text"'
     """
     quoted = exp.to_identifier(name, quoted=True).sql("duckdb")
-    return Expression(f"{FEATURES}{quoted}", kind, (feature_column(name, kind),))
+    return Expression(f"{FEATURES}{quoted}.{kind}", kind, (feature_column(name, kind),))
+
+
+def either(parts: Sequence[Expression], link: str = " OR ") -> Expression:
+    """Conditions in one, joined by OR (or by AND).
+
+    >>> either([read("blocked"), read("stream AND fallback")]).text
+    '(blocked) OR (stream AND fallback)'
+    """
+    columns = dict.fromkeys(c for part in parts for c in part.columns)
+    return Expression(link.join(f"({part.text})" for part in parts), "bool", tuple(columns))
 
 
 def _feature(node: Any) -> str:

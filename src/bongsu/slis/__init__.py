@@ -8,5 +8,7 @@ SLIS = {
     "quantile": "bongsu.slis.quantile:Quantile",
     "drift": "bongsu.slis.drift:Drift",
     "gap": "bongsu.slis.gap:Gap",
+    "quality": "bongsu.slis.quality:Quality",
+    "calibration": "bongsu.slis.calibration:Calibration",
     "performance": "bongsu.slis.performance:Performance",
 }

@@ -10,8 +10,8 @@ from typing import ClassVar
 from bongsu import ports
 from bongsu.cell import Vector
 from bongsu.drift import Bins, Distance, Measure, Reference, Smoothing, distance
-from bongsu.event import FEATURES, feature_column
-from bongsu.expression import Expression, read
+from bongsu.event import FEATURES
+from bongsu.expression import Expression, feature, read
 from bongsu.interval import exact
 
 
@@ -92,10 +92,8 @@ def _column(bins: Bins) -> Expression:
     name = bins.column.removeprefix(FEATURES)
     if name == bins.column:
         return read(f"{name}", "any") if bins.kind != "bool" else _as_text(name, name)
-    quoted = '"' + name.replace('"', '""') + '"'
-    if bins.kind == "bool":
-        return _as_text(f"features.{quoted}", feature_column(name, "bool"))
-    return Expression(f"features.{quoted}", bins.kind, (feature_column(name, bins.kind),))
+    found = feature(name, bins.kind)
+    return _as_text(found.text, found.columns[0]) if bins.kind == "bool" else found
 
 
 def _as_text(text: str, column: str) -> Expression:
