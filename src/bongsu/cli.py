@@ -18,6 +18,7 @@ from bongsu.verbs.allow import allow
 from bongsu.verbs.channel import channel
 from bongsu.verbs.client import Client
 from bongsu.verbs.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail
+from bongsu.verbs.drift import drift
 from bongsu.verbs.exchange import export, import_
 from bongsu.verbs.gate import gate
 from bongsu.verbs.guards import evaluate, scan
@@ -46,6 +47,7 @@ cli.add_command(route)
 cli.add_command(scan)
 cli.add_command(evaluate)
 cli.add_command(channel)
+cli.add_command(drift)
 cli.add_command(export)
 cli.add_command(import_)
 cli.add_command(pack)

@@ -1,0 +1,119 @@
+"""Two table files compared column by column, as plain values: the first cuts the bins that the second falls into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from bongsu.drift import Bins, Measure, distance, shares
+from bongsu.quantity import show_share
+from bongsu.sources.columns import Columns, ColumnsError, bins_of, counts_of
+
+THRESHOLDS: dict[Measure, float] = {"psi": 0.25, "kl": 0.125, "js": 0.18, "chi2": 0.0, "wasserstein": 0.0}
+"""Above which a measure alarms unless told otherwise. PSI's is the usual one; KL's and JS's are the same shift seen by
+them (half of it; the root of an eighth of it, in bits)."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What alarms: ``measure`` above ``threshold``, beyond chance at ``alpha`` divided by the number of columns."""
+
+    measure: Measure = "psi"
+    threshold: float | None = None
+    alpha: float = 0.01
+    min_rows: int = 100
+
+    @property
+    def limit(self) -> float:
+        return THRESHOLDS[self.measure] if self.threshold is None else self.threshold
+
+
+@dataclass(frozen=True)
+class Found:
+    """One column. Values are None where it cannot be judged, and ``note`` says why."""
+
+    kind: str
+    psi: float | None
+    kl: float | None
+    js: float | None
+    chi2: float | None
+    wasserstein: float | None
+    p: float | None
+    alarm: bool
+    note: str
+    names: tuple[str, ...]
+    reference: tuple[int, ...]
+    current: tuple[int, ...]
+
+
+def compare(reference: Path, current: Path, terms: Terms, only: tuple[str, ...] = (),
+            progress: Callable[[str], None] = lambda column: None) -> dict[str, Any]:
+    """Everything `bongsu drift` says. Raises ``ColumnsError``."""
+    one, two = Columns(reference), Columns(current)
+    for name in only:
+        if name not in one.schema.names:
+            raise ColumnsError(f"{reference}: expected a column {name!r}; it has {', '.join(one.schema.names)}")
+    names = [name for name in one.schema.names if not only or name in only]
+    skipped = {name: "only in the current file" for name in two.schema.names
+               if not only and name not in one.schema.names}
+    pairs: dict[str, tuple[Bins, list[int]]] = {}
+    for name in names:
+        progress(name)
+        kind = one.kind(name)
+        if kind is None:
+            skipped[name] = f"its type ({one.schema.field(name).type}) has no distribution to compare"
+        elif name not in two.schema.names:
+            skipped[name] = "only in the reference"
+        elif kind == "number" and two.kind(name) not in ("number", "text"):
+            skipped[name] = f"numbers in the reference, {two.schema.field(name).type} in the current file"
+        else:
+            bins = bins_of(one.read(name), name, kind)
+            pairs[name] = bins, counts_of(two.read(name), bins)
+    sound = sum(_why_not(bins, now, terms) == "" for bins, now in pairs.values())
+    found = {name: _judge(bins, now, terms, sound) for name, (bins, now) in pairs.items()}
+    return {"columns": {name: asdict(each) for name, each in found.items()}, "skipped": skipped,
+            "rows": {"reference": one.rows, "current": two.rows},
+            "alarms": [name for name, each in found.items() if each.alarm],
+            "terms": {"measure": terms.measure, "threshold": terms.limit, "alpha": terms.alpha, "comparisons": sound}}
+
+
+def _why_not(bins: Bins, now: list[int], terms: Terms) -> str:
+    if bins.unsuitable:
+        return f"unsuitable: {bins.unsuitable}"
+    few = min(sum(bins.counts), sum(now))
+    return f"insufficient data: {few} rows, {terms.min_rows} are needed" if few < terms.min_rows else ""
+
+
+def _judge(bins: Bins, now: list[int], terms: Terms, comparisons: int) -> Found:
+    note = _why_not(bins, now, terms)
+    values: dict[str, float | None] = dict.fromkeys(THRESHOLDS)
+    p, alarm = None, False
+    if not note:
+        all_of = {measure: distance(bins, now, measure) for measure in THRESHOLDS}
+        values = {measure: one.value for measure, one in all_of.items()}
+        if bins.kind != "number":
+            values["wasserstein"] = None
+        chosen = all_of[terms.measure]
+        p, alarm = chosen.p, chosen.value > terms.limit and chosen.p < terms.alpha / max(1, comparisons)
+    return Found(bins.kind, values["psi"], values["kl"], values["js"], values["chi2"], values["wasserstein"], p, alarm,
+                 note, bins.names, bins.counts, tuple(now))
+
+
+def bars(found: dict[str, Any]) -> list[tuple[str, float, float]]:
+    """Each bin with its share in the reference and now; bins that both lack are left out."""
+    rows = [row for row in zip(found["names"], found["reference"], found["current"], strict=True) if row[1] or row[2]]
+    if not rows:
+        return []
+    before, after = (_plain([row[i] for row in rows]) for i in (1, 2))
+    return [(row[0], a, b) for row, a, b in zip(rows, before, after, strict=True)]
+
+
+def _plain(counts: list[int]) -> list[float]:
+    return shares(counts, "none") if sum(counts) else [0.0] * len(counts)
+
+
+def percent(share: float) -> str:
+    return show_share(Fraction(share).limit_denominator(10**6), 1)

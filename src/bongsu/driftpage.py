@@ -1,0 +1,89 @@
+"""A comparison as one HTML page: no script, nothing loaded from elsewhere, so it can be mailed and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any, Literal
+
+from bongsu.comparison import bars, percent
+
+Language = Literal["en", "ko"]
+WORDS: dict[Language, dict[str, str]] = {
+    "en": {"title": "Drift", "rows": "{reference:,} rows in the reference, {current:,} now",
+           "none": "No column has drifted.", "some": "{n} of {all} columns have drifted: {names}.",
+           "terms": "A column alarms when its {measure} is above {threshold:g} and chance would give as much in less "
+                    "than {alpha:g} of cases, over {comparisons} columns.",
+           "column": "column", "verdict": "verdict", "drift": "drift", "ok": "no drift", "before": "reference",
+           "after": "now", "skipped": "Not compared"},
+    "ko": {"title": "드리프트", "rows": "기준 {reference:,}행, 현재 {current:,}행",
+           "none": "드리프트가 발견된 열이 없습니다.", "some": "{all}개 열 중 {n}개에서 드리프트: {names}",
+           "terms": "{measure} 값이 {threshold:g} 초과이고, 변화가 없을 때 우연히 이만큼 나올 확률이 "
+                    "(열 {comparisons}개 기준) {alpha:g} 미만이면 경보",
+           "column": "열", "verdict": "판정", "drift": "드리프트", "ok": "변화 없음", "before": "기준",
+           "after": "현재", "skipped": "비교하지 않은 열"},
+}
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#222;background:#fff}
+table{border-collapse:collapse;width:100%}th,td{text-align:right;padding:.3rem .6rem;border-bottom:1px solid #ddd}
+th:first-child,td:first-child,td.note{text-align:left}.drift{color:#a11;font-weight:600}figure{margin:2rem 0}
+svg{width:100%;height:auto}svg text{font-size:11px;fill:#333}.a{fill:#9db4c8}.b{fill:#d9772b}
+"""
+_MEASURES = ("psi", "kl", "js", "chi2", "wasserstein", "p")
+
+
+def page(report: dict[str, Any], language: Language = "en") -> str:
+    """The report of ``comparison.compare`` as a page. Names come from files, so every one is escaped."""
+    words = WORDS[language]
+    return (f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{words['title']}</title><style>{_STYLE}</style></head><body>{''.join(_body(report, words))}"
+            "</body></html>\n")
+
+
+def summary(report: dict[str, Any], language: Language = "en") -> str:
+    """What came out, as a sentence."""
+    names, words = report["alarms"], WORDS[language]
+    if not names:
+        return words["none"]
+    return words["some"].format(n=len(names), all=len(report["columns"]), names=", ".join(names))
+
+
+def _body(report: dict[str, Any], words: dict[str, str]) -> Iterator[str]:
+    yield f"<h1>{words['title']}</h1><p>{escape(summary(report, 'ko' if words is WORDS['ko'] else 'en'))}</p>"
+    yield f"<p>{words['rows'].format(**report['rows'])}. {words['terms'].format(**report['terms'])}</p>"
+    head = "".join(f"<th>{name}</th>" for name in (*_MEASURES, words["verdict"]))
+    yield f"<table><thead><tr><th>{words['column']}</th>{head}</tr></thead><tbody>"
+    for name, one in report["columns"].items():
+        yield f"<tr><td>{escape(name)}</td>"
+        if one["note"]:
+            yield f'<td class="note" colspan="{len(_MEASURES) + 1}">{escape(one["note"])}</td></tr>'
+            continue
+        yield "".join(f"<td>{number(one[m])}</td>" for m in _MEASURES)
+        yield '<td class="drift">' + words["drift"] if one["alarm"] else "<td>" + words["ok"]
+        yield "</td></tr>"
+    yield "</tbody></table>"
+    for name, one in report["columns"].items():
+        yield f"<figure><figcaption>{escape(name)}</figcaption>{_chart(one, words, name)}</figure>"
+    if report["skipped"]:
+        listed = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in report["skipped"].items())
+        yield f"<h2>{words['skipped']}</h2><ul>{listed}</ul>"
+
+
+def number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2e}" if value and abs(value) < 1e-4 else f"{value:.4f}"
+
+
+def _chart(one: dict[str, Any], words: dict[str, str], name: str) -> str:
+    """Two bars a bin: the reference's share above, today's below."""
+    rows = bars(one)
+    most = max((max(a, b) for _, a, b in rows), default=1) or 1
+    label = f"{name}: {words['before']}, {words['after']}"
+    out = [f'<svg viewBox="0 0 640 {24 * len(rows) + 4}" role="img" aria-label="{escape(label, quote=True)}">']
+    for i, (bin_name, before, after) in enumerate(rows):
+        y = 24 * i
+        out.append(f'<text x="0" y="{y + 15}">{escape(bin_name[:28])}</text>')
+        for offset, css, share in ((2, "a", before), (12, "b", after)):
+            out.append(f'<rect class="{css}" x="190" y="{y + offset}" width="{380 * share / most:.1f}" height="9"/>')
+        out.append(f'<text x="580" y="{y + 15}">{percent(before)} / {percent(after)}</text>')
+    return "".join(out) + "</svg>"

@@ -1,0 +1,68 @@
+"""bongsu drift: two files compared, with no server at all."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bongsu.verbs.console import AS_JSON, NO, WRONG, fail
+
+
+@click.command()
+@click.argument("reference", type=click.Path(path_type=Path))
+@click.argument("current", type=click.Path(path_type=Path))
+@click.option("--measure", type=click.Choice(["psi", "kl", "js", "chi2", "wasserstein"]), default="psi",
+              show_default=True, help="What decides.")
+@click.option("--threshold", type=float, help="Above which it alarms [psi 0.25, kl 0.125, js 0.18].")
+@click.option("--alpha", default=0.01, show_default=True, type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              help="How often chance may alarm, over all columns.")
+@click.option("--column", "columns", multiple=True, help="Only this one (again for more).")
+@click.option("--min-rows", default=100, show_default=True, type=click.IntRange(1), help="Fewer are not judged.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page with charts here.")
+@click.option("--lang", type=click.Choice(["en", "ko"]), default="en", show_default=True)
+@AS_JSON
+def drift(reference: Path, current: Path, measure: Any, threshold: float | None, alpha: float,
+          columns: tuple[str, ...], min_rows: int, html: Path | None, lang: Any, as_json: bool) -> None:
+    """Compare CURRENT with REFERENCE (Parquet, CSV), column by column. Exit 0 no drift, 1 drift, 2 wrong input."""
+    from bongsu.comparison import Terms, compare
+    from bongsu.driftpage import page, summary
+    from bongsu.sources.columns import ColumnsError
+
+    def progress(column: str) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[K{column}", nl=False, err=True)
+
+    try:
+        report = compare(reference, current, Terms(measure, threshold, alpha, min_rows), columns, progress)
+        if html is not None:
+            html.write_text(page(report, lang), encoding="utf-8")
+    except (ColumnsError, OSError) as error:
+        fail(WRONG, str(error))
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", nl=False, err=True)
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+    else:
+        _table(report, lang)
+        click.echo(summary(report, lang))
+    sys.exit(NO if report["alarms"] else 0)
+
+
+def _table(report: dict[str, Any], lang: Any) -> None:
+    from bongsu.driftpage import WORDS, number
+
+    words, measures = WORDS[lang], ("psi", "kl", "js", "chi2", "wasserstein", "p")
+    wide = max([len(words["column"]), *map(len, report["columns"])])
+    click.echo("  ".join([words["column"].ljust(wide), *(m.rjust(11) for m in measures), words["verdict"]]))
+    for name, one in report["columns"].items():
+        if one["note"]:
+            click.echo(f"{name.ljust(wide)}  {one['note']}")
+        else:
+            click.echo("  ".join([name.ljust(wide), *(number(one[m]).rjust(11) for m in measures),
+                                  words["drift" if one["alarm"] else "ok"]]))
+    for name, why in report["skipped"].items():
+        click.echo(f"{words['skipped']}: {name} ({why})")
