@@ -58,6 +58,9 @@ class Memory:
     def last(self) -> Event:
         return self.calls()[-1]
 
+    def last_of(self, kind: str) -> Event:
+        return [e for e in self.events if e.kind == kind][-1]
+
     def content(self) -> list[Event]:
         return [e for e in self.events if e.kind == "content"]
 

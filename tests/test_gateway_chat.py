@@ -244,7 +244,7 @@ def test_readiness_names_policy_generation_and_how_long_control_has_been_silent(
 
 @pytest.mark.parametrize(("method", "path", "status"), [
     ("GET", "/v1/chat/completions", 405), ("POST", "/v1/models", 405), ("GET", "/", 404),
-    ("POST", "/v1/completions", 404)])
+    ("POST", "/v1/nothing", 404), ("POST", "/v1/predict/", 404), ("GET", "/v1/predict/x", 405)])
 def test_other_paths_and_methods_are_said_in_openai_shape(stand: Stand, method: str, path: str, status: int) -> None:
     got, found = get(stand.server.url + path, b"{}" if method == "POST" else None, method)
     assert got == status

@@ -11,6 +11,7 @@ from bongsu.canary import Canary
 from bongsu.engine import Plan
 from bongsu.event import FeatureKind
 from bongsu.guard import Guard
+from bongsu.policy.predict import Predicted
 from bongsu.policy.routing import Borders, Version, check_canary, check_split
 from bongsu.ports import Channel
 from bongsu.quantity import DAY, SECOND, Duration, Rate
@@ -55,7 +56,8 @@ class Route:
     """What a client's ``model`` names: where its traffic goes, and where else it may go.
 
     With ``versions``, calls are spread over them by the weights of ``split`` (all to the first, if left out); the same
-    conversation or user always meets the same version, whatever is ``sticky`` and known.
+    conversation or user always meets the same version, whatever is ``sticky`` and known. ``predict`` says where a
+    prediction stands in JSON; ``moderation`` by whom a moderation is answered: the upstream, or the route's guards.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Route:
     split: Mapping[str, int] = field(default_factory=dict)
     canary: Canary | None = None
     sticky: Literal["conversation", "user", "call"] = "conversation"
+    predict: Predicted | None = None
+    moderation: Literal["upstream", "guards"] = "upstream"
 
     def __post_init__(self) -> None:
         check_split(self.split, self.versions)

@@ -59,7 +59,8 @@ class Asking:
         return target.endpoint.at(self._call.surface.path)
 
     def _body(self, target: Target) -> bytes:
-        return target.shape.put(self._request.body(target.model), self._call.surface.api)
+        body = self._request.body(target.model)
+        return target.shape.put(body, self._call.surface.api) if self._call.surface.shaped else body
 
     async def whole(self) -> Answer:
         """A reply, or the last fault."""

@@ -37,10 +37,12 @@ def decode_object(body: bytes) -> dict[str, Any] | None:
 
 class Asked(ABC):
     """A request. ``needs`` names the field without which it asks nothing; ``said`` is how many of the slots are of the
-    conversation (the others stand beside it) and is known once they were read."""
+    conversation (the others stand beside it) and is known once they were read. One that is not ``rewritable`` is only
+    looked at: what a guard would replace in it is counted, and hidden from every store."""
 
     __slots__ = ("changed", "fields", "model", "said", "stream", "user")
     needs: ClassVar[tuple[str, str]]
+    rewritable: ClassVar[bool] = True
     names_user: ClassVar[tuple[str, ...]] = ("user", "safety_identifier")
 
     def __init__(self, body: bytes) -> None:

@@ -42,8 +42,8 @@ class ApiError(Exception):
         return out
 
 
-def malformed(where: str) -> ApiError:
-    return ApiError(400, "invalid_json", f"expected a JSON object as the body, came something else: {where}")
+def malformed(where: str, expected: str = "a JSON object") -> ApiError:
+    return ApiError(400, "invalid_json", f"expected {expected} as the body, came something else: {where}")
 
 
 def missing(param: str, expected: str) -> ApiError:

@@ -25,6 +25,7 @@ from bongsu.web.masking import Masking
 from bongsu.web.plan import Plans, Secrets, compile_plans, models
 from bongsu.web.serve import log_fault, outcome_of, refuse
 from bongsu.web.serve_stream import Streamed
+from bongsu.web.serving import serving
 from bongsu.web.settle import settle
 from bongsu.web.surface import Surface
 from bongsu.web.surfaces import PATHS, surface_of
@@ -196,7 +197,8 @@ class Gateway:
         extra = {"x-request-id": call.id, **call.surface.passed(headers)}
         if "trace" in call.facts:
             extra["traceparent"] = headers[b"traceparent"].decode()
-        return Streamed(call, request, plan, plans.policy, self.ledger, self._transport, self._timer, send, extra)
+        kind = serving(call, plan)
+        return kind(call, request, plan, plans.policy, self.ledger, self._transport, self._timer, send, extra)
 
     async def _refuse(self, call: Call, error: ApiError, send: Send) -> None:
         if not call.sealed:

@@ -22,16 +22,16 @@ _ADDRESSES = frozenset(("image_url", "file_url", "url"))
 _SOUNDS = frozenset(("input_audio", "audio"))
 
 
-def part_slots(box: Any, key: Any, *, spoken: bool = False) -> list[Slot]:
+def part_slots(box: Any, key: Any, *, spoken: bool = False, free: bool = False) -> list[Slot]:
     """Texts of ``box[key]``, in their order: a text, a part or a list of parts.
 
     Names of tools are fixed, since callers and models find each other by them, and so is what was signed, which a model
     that gets it back wants as it was; ``spoken`` says that it comes from the model now, so a signed text may be changed
-    (what it says, not that it is whole, is then the caller's).
+    (what it says, not that it is whole, is then the caller's); ``free`` says that nobody has said what its names mean.
     """
     out: list[Slot] = []
     words: dict[str, None] = {}
-    waiting: list[tuple[Any, Any, bool]] = [(box, key, False)]
+    waiting: list[tuple[Any, Any, bool]] = [(box, key, free)]
     while waiting:  # not by recursion: how deep it goes is the caller's choice
         at, name, free = waiting.pop()
         value = at[name]
@@ -47,6 +47,11 @@ def part_slots(box: Any, key: Any, *, spoken: bool = False) -> list[Slot]:
         elif isinstance(value, list):
             waiting += [(value, i, free) for i in range(len(value) - 1, -1, -1)]
     return [*out, Slot([APART.join(words)], 0, fixed=True)] if words else out
+
+
+def free_slots(found: Any) -> list[Slot]:
+    """Texts of any JSON, and its names, as one."""
+    return part_slots([found], 0, free=True)
 
 
 def _inside(found: dict[str, Any], name: Any, free: bool) -> Iterator[tuple[Any, Any, bool]]:

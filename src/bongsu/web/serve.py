@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bongsu.allow import Allowing
-from bongsu.guard import Outcome
+from bongsu.guard import Guard, Outcome
 from bongsu.meter import NOTHING, Meter, Usage, estimate
 from bongsu.policy.model import Policy
 from bongsu.web import errors
@@ -53,15 +54,16 @@ class Served:
         if not plan.before and not self.grounding:
             return None
         slots = request.slots()
-        if not plan.before:
+        before = plan.before if request.rewritable else tuple(map(_looking, plan.before))
+        if not before:
             return None
         texts = [slot.text for slot in slots]
         if (came := sum(map(len, texts))) > MOST:
             raise errors.text_too_long(MOST, came, "characters")
         if len(texts) > MOST_TEXTS:
             raise errors.text_too_long(MOST_TEXTS, len(texts), "texts")
-        seen = screen(plan.before, "input", texts, allowing=self.allowing)
-        seen = unwritable(seen, plan.before, [slot.fixed for slot in slots])
+        seen = screen(before, "input", texts, allowing=self.allowing)
+        seen = unwritable(seen, before, [slot.fixed for slot in slots])
         call.found(seen.outcome.verdicts, seen.personal, seen.injections)
         said = request.said
         call.prompt = call.keep(texts[:said], None if seen.hidden is None else seen.hidden[:said])
@@ -178,6 +180,11 @@ class Served:
         self.call.settle()
         self.call.started = True
         await answer(self.send, status, [*self.call.headers(upstream), *more], body)
+
+
+def _looking(guard: Guard) -> Guard:
+    """A guard of what nobody may rewrite."""
+    return replace(guard, act="flag") if guard.act == "tokenise" else guard
 
 
 async def refuse(send: Send, call: Call, error: ApiError) -> None:

@@ -42,12 +42,13 @@ class Blocked(NamedTuple):
 class Surface(Protocol):
     """One API. ``path`` is where callers post and, under an upstream's address, where the call goes on to; ``api`` is
     what the upstream has to speak; ``operation`` is OpenTelemetry's name for what is asked of it; ``echoes`` says
-    that replies repeat the request."""
+    that replies repeat the request, ``shaped`` that a version's prompt and parameters have a place in it."""
 
     path: str
     operation: str
     api: str
     echoes: bool
+    shaped: bool
 
     def read(self, body: bytes) -> Asked:
         """Raises ``ApiError``."""

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from bongsu.web.surface import Surface
 from bongsu.web.surfaces.chat import Chat
+from bongsu.web.surfaces.completions import Completions
+from bongsu.web.surfaces.embeddings import Embeddings
 from bongsu.web.surfaces.messages import Messages
+from bongsu.web.surfaces.moderations import Moderations
+from bongsu.web.surfaces.predict import BEGINS, Predict
 from bongsu.web.surfaces.responses import Responses
 
-SURFACES: tuple[Surface, ...] = (Chat(), Messages(), Responses())
+SURFACES: tuple[Surface, ...] = (Chat(), Messages(), Responses(), Completions(), Embeddings(), Moderations())
 _BY_PATH = {f"/v1{surface.path}": surface for surface in SURFACES}
-PATHS = tuple(_BY_PATH)
+PATHS = (*_BY_PATH, f"{BEGINS}ROUTE")
 
 
 def surface_of(path: str) -> Surface | None:
-    return _BY_PATH.get(path)
+    found = _BY_PATH.get(path)
+    if found is None and path.startswith(BEGINS) and len(path) > len(BEGINS):
+        return Predict(path.removeprefix(BEGINS))
+    return found

@@ -11,6 +11,7 @@ from bongsu.meter import read_usage
 from bongsu.web.asked import Asked, decode_object, encode
 from bongsu.web.errors import ApiError, wrong
 from bongsu.web.masking import Masking
+from bongsu.web.replies import Replies
 from bongsu.web.slots import Slot, content_slots, declared_slots, message_slots
 from bongsu.web.surface import Blocked, Told, short
 from bongsu.web.surfaces.chat_stream import ChatReplies
@@ -68,6 +69,7 @@ class Chat:
     path = "/chat/completions"
     operation = "chat"
     echoes = False
+    shaped = True
     api = "openai"
 
     def read(self, body: bytes) -> ChatAsked:
@@ -117,7 +119,7 @@ class Chat:
         return error.error()
 
     def replies(self, asked: Asked, guards: Sequence[Guard], masking: Masking, call: str,
-                allowing: Allowing | None) -> ChatReplies:
+                allowing: Allowing | None) -> Replies:
         asks_usage = isinstance(asked, ChatAsked) and asked.asks_usage
         return ChatReplies(guards, masking, call=call, asks_usage=asks_usage, choices=_choices(asked),
                            allowing=allowing)

@@ -58,6 +58,7 @@ class Messages:
     path = "/messages"
     operation = "chat"
     echoes = False
+    shaped = True
     api = "anthropic"
 
     def read(self, body: bytes) -> Asked:

@@ -46,6 +46,7 @@ class Responses:
     operation = "chat"
     api = "openai"
     echoes = True
+    shaped = True
 
     def read(self, body: bytes) -> Asked:
         return ResponsesAsked(body)

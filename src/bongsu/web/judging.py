@@ -1,0 +1,44 @@
+"""A moderation answered by the route's own guards: what each of them, of both sides, finds in a text."""
+
+from __future__ import annotations
+
+import time
+
+from bongsu.guard import Guard
+from bongsu.meter import NOTHING
+from bongsu.web import errors
+from bongsu.web.asked import encode
+from bongsu.web.screen import MOST, MOST_TEXTS, Track, counts, decide
+from bongsu.web.serve_stream import Streamed
+from bongsu.web.surfaces.moderations import ModerationsAsked, moderation, result
+
+
+class Judging(Streamed):
+    """Nobody is asked and nothing is blocked: the findings are the answer."""
+
+    async def plain(self) -> None:
+        call, asked = self.call, self.request
+        if not isinstance(asked, ModerationsAsked):
+            raise errors.internal(call.id)
+        tracks = [Track(guard, "input", self.allowing) for guard in self._guards()]
+        groups = asked.asks()
+        texts = [slot.text for group in groups for slot in group]
+        if (came := sum(map(len, texts))) > MOST or len(texts) > MOST_TEXTS:
+            raise errors.text_too_long(MOST, came, "characters")
+        results = []
+        for group in groups:
+            seen = [(t, t.sift(slot.text, t.look(slot.text, time.thread_time_ns))[0]) for t in tracks for slot in group]
+            for track, found in seen:
+                track.found += found
+            results.append(result((t.guard.name, f) for t, found in seen for f in found))
+        outcome = decide(tracks)
+        call.found(outcome.verdicts, *counts(tracks))
+        if outcome.failed:
+            raise errors.guard_unavailable(outcome.failed, call.id)
+        call.used(NOTHING, None)
+        call.ended("ok", 200)
+        await self.finish(200, encode(moderation(call.id, asked.model, results)), ())
+
+    def _guards(self) -> list[Guard]:
+        """Those of both sides, each once."""
+        return list({guard.name: guard for guard in (*self.plan.before, *self.plan.after)}.values())
