@@ -22,7 +22,9 @@ from bongsu.policy import parse
 from bongsu.quantity import SECOND
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
+from bongsu.room.postmortemdesk import PostmortemDesk
 from bongsu.sources.spool import SpoolWriter
+from bongsu.web.postmortems import postmortem_ways
 from bongsu.web.site import control_app
 from servers import serving
 
@@ -65,7 +67,8 @@ class Gatehouse:
         self.control = Control(parse(policy or self.text, "policy.yaml", {}), self.folder, self.store,
                                lambda: self.now)
         self.desk = ControlDesk(self.control)
-        self.app = control_app(self.desk, keys.digest(TOKEN), clock=lambda: self.now)
+        self.app = control_app(self.desk, keys.digest(TOKEN), clock=lambda: self.now,
+                               ways=postmortem_ways(PostmortemDesk(self.control)))
 
     def close(self) -> None:
         self.control.close()
@@ -108,7 +111,10 @@ class Gatehouse:
         return [reason["code"] for reason in self.verdict()["reasons"]]
 
     def cli(self, *words: str) -> Result:
-        return CliRunner().invoke(cli, ["gate", *words, "--url", self.url, "--token", TOKEN])
+        return self.run("gate", *words)
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(cli, [*words, "--url", self.url, "--token", TOKEN])
 
     def actions(self, prefix: str) -> list[str]:
         """What the record says of one kind of action, oldest first."""

@@ -58,7 +58,8 @@ def test_the_gate_in_words() -> None:
     assert explain(found)[-1] == (
         "deploy gate: with 50% or less of an error budget left it says so, with 25% or less a person must approve "
         "(kim, lee), with none it denies; it cannot say if the last events are older than 2 minutes or less than 90% "
-        "of the time has been seen; after cost it stays shut until a person clears it; it does not look at available")
+        "of the time has been seen; after cost it stays shut until a person clears it; it does not look at available; "
+        "an incident that takes more than 20% of four weeks' budget needs a postmortem")
 
 
 def test_the_gate_in_korean() -> None:
@@ -66,4 +67,4 @@ def test_the_gate_in_korean() -> None:
     assert explain(found, "ko")[-1] == (
         "배포 게이트: 오류 예산이 50% 이하로 남으면 표시, 25% 이하이면 담당자 승인 필요(kim), 모두 쓰면 거부; "
         "마지막 이벤트 이후 5분 초과 또는 관측된 시간 90% 미만이면 판단 보류; cost 발생 뒤에는 담당자가 해제할 때까지 "
-        "거부 유지; 제외한 목표: available")
+        "거부 유지; 제외한 목표: available; 장애 하나가 4주 오류 예산의 20% 초과 소진 시 사후 분석 필수")

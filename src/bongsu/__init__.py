@@ -20,6 +20,7 @@ The story, in order. Each module may import only the modules above it; a test re
     mute        windows and silences: who need not be told now
     notice      who is told, and when: groups, repeats, inhibition, escalation
     incident    alarm cause -> actions and their state -> residual risk
+    postmortem  what one incident took of an error budget; whether it must be written up
     response    playbook + incident -> steps, holds, undo: the pure part of the durable engine
     gate        budgets + alerts + freezes -> allow, deny, inconclusive
     override    an exemption from the gate: asked for by one, approved by another, signed, and over at a time

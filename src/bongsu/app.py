@@ -267,12 +267,15 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 
 
 def ways_of(control: Control) -> tuple[Way, ...]:
-    """The ways into the site that are about people (keys) and about versions."""
+    """The ways into the site that are about people (keys), versions, and postmortems."""
     from bongsu.room.keydesk import KeyDesk
+    from bongsu.room.postmortemdesk import PostmortemDesk
     from bongsu.web.keys import key_ways
+    from bongsu.web.postmortems import postmortem_ways
     from bongsu.web.versions import version_ways
 
-    return (*key_ways(KeyDesk(control)), *version_ways(control.rollout))
+    return (*key_ways(KeyDesk(control)), *version_ways(control.rollout),
+            *postmortem_ways(PostmortemDesk(control)))
 
 
 def _events(store: State, control: Control, folder: Folder, engine_room: ThreadPoolExecutor) -> Inlet:

@@ -22,6 +22,7 @@ from bongsu.verbs.drift import drift
 from bongsu.verbs.exchange import export, import_
 from bongsu.verbs.gate import gate
 from bongsu.verbs.guards import evaluate, scan
+from bongsu.verbs.incident import incident
 from bongsu.verbs.key import key
 from bongsu.verbs.notice import ack, silence
 from bongsu.verbs.pack import pack
@@ -41,6 +42,7 @@ cli.add_command(allow)
 cli.add_command(ack)
 cli.add_command(silence)
 cli.add_command(gate)
+cli.add_command(incident)
 cli.add_command(key)
 cli.add_command(token)
 cli.add_command(route)

@@ -28,6 +28,7 @@ from bongsu.gate import Terms
 from bongsu.incident import Incident, cause, identify
 from bongsu.notice import Alarm, Asked, Book, Manners, Tell
 from bongsu.notice import plan as who_is_told
+from bongsu.postmortem import Debt, about, sentence, taken
 from bongsu.quantity import MINUTE, Duration
 from bongsu.response import Playbook
 from bongsu.slo import Objective, Standing, standing
@@ -75,12 +76,16 @@ Instance = tuple[str, Labels]
 
 @dataclass(frozen=True)
 class EngineState:
-    """All the engine remembers between ticks. ``watermark``: every event up to here has been counted."""
+    """All the engine remembers between ticks. ``watermark``: every event up to here has been counted.
+
+    ``owed`` are the postmortems due of incidents that are not closed: (incident, objective).
+    """
 
     watermark: int = 0
     alerts: Mapping[Instance, State] = field(default_factory=dict)
     incidents: Mapping[Instance, Incident] = field(default_factory=dict)
     book: Book = field(default_factory=dict)
+    owed: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ class Undo:
     playbook: str = ""
 
 
-Decision = Moved | Opened | Changed | Undo | Tell
+Decision = Moved | Opened | Changed | Undo | Debt | Tell
 
 
 def tick(plan: Plan, cells: Cells, state: EngineState, now: int,
@@ -142,9 +147,43 @@ def tick(plan: Plan, cells: Cells, state: EngineState, now: int,
             why = cause(rule, after.value, labels)
             decisions.append(Moved(rule.name, labels, before.phase, after.phase, after.value, now, why))
             decisions += _storyboard(plan, rule, key, before, alerts, incidents, why, now)
-    decisions += _undo_what_is_due(plan, alerts, incidents, now, released)
+    debts = list(_debts(plan, cells, incidents, state.owed, now))
+    owed = state.owed | {(debt.incident, debt.objective) for debt in debts}
+    decisions += [*debts, *_undo_what_is_due(plan, alerts, incidents, now, released)]
     book, tells = who_is_told(plan.notices, plan.service, _alarms(plan, incidents), state.book, asked, now)
-    return replace(state, alerts=alerts, incidents=incidents, book=book), (*decisions, *tells)
+    told = [_reminding(tell, owed, plan.gate.postmortem) for tell in tells] if owed else tells
+    alive = {incident.id for incident in incidents.values()}
+    return (replace(state, alerts=alerts, incidents=incidents, book=book,
+                    owed=frozenset(one for one in owed if one[0] in alive)), (*decisions, *told))
+
+
+def _debts(plan: Plan, cells: Cells, incidents: Mapping[Instance, Incident], owed: frozenset[tuple[str, str]],
+           now: int) -> Iterator[Debt]:
+    """The postmortems that are due since now."""
+    charged = {rule.name: (rule, found) for rule in plan.rules if (found := about(rule, plan.objectives))}
+    for incident in incidents.values():
+        rule, objectives = charged.get(incident.alert, (None, []))
+        for objective in objectives:
+            if rule is None or (incident.id, objective.name) in owed:
+                continue
+            share = taken(cells, objective, rule, incident, now, _members(rule, cells, incident.labels))
+            if share is not None and share > plan.gate.postmortem:
+                yield Debt(incident.id, objective.name, share)
+
+
+def _members(rule: Rule, cells: Cells, group: Labels) -> list[Labels] | None:
+    """The combinations of label values that one of a rule's groups is made of; None for all."""
+    if not rule.by or isinstance(rule.when, Burn):
+        return None
+    places = [rule.when.signal.labels.index(name) for name in rule.by]
+    return [labels for labels in cells.labels(rule.when.signal.key) if tuple(labels[i] for i in places) == group]
+
+
+def _reminding(tell: Tell, owed: frozenset[tuple[str, str]], most: Fraction) -> Tell:
+    """The notice, saying also that a postmortem is due."""
+    mine = {known.incident for known in (*tell.firing, *tell.resolved)}
+    lines = tuple(sentence(*one, most) for one in sorted(owed) if one[0] in mine)
+    return replace(tell, proposals=(*tell.proposals, *lines)) if lines else tell
 
 
 def _alarms(plan: Plan, incidents: Mapping[Instance, Incident]) -> list[Alarm]:

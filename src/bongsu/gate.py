@@ -7,12 +7,13 @@ An excuse (an override that two people signed) takes the weight from reasons and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from hashlib import sha256
 from typing import Any, Literal
 
+from bongsu.postmortem import MOST, sentence
 from bongsu.quantity import Duration, show_duration
 from bongsu.slo import Standing
 
@@ -26,7 +27,8 @@ UNKNOWING = ("data_stale", "coverage_low")
 class Terms:
     """What the policy says of the gate: at which share of a budget left it says so, and at which a person must approve.
 
-    ``latch`` names alerts whose denial stays until a person clears it, besides every severe one.
+    ``latch`` names alerts whose denial stays until a person clears it, besides every severe one. An incident that takes
+    more than ``postmortem`` of four weeks' budget must be written up.
     """
 
     notice: Fraction = Fraction(1, 2)
@@ -34,6 +36,7 @@ class Terms:
     min_coverage: Fraction = Fraction(9, 10)
     stale_after: Duration | None = None
     latch: tuple[str, ...] = ()
+    postmortem: Fraction = MOST
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,13 @@ def excused(verdict: Verdict, excuse: Excuse) -> Verdict:
 def noting(verdict: Verdict, doubts: Sequence[Reason]) -> Verdict:
     """The verdict with something more to know, which decides nothing."""
     return replace(verdict, reasons=(*verdict.reasons, *doubts)) if doubts else verdict
+
+
+def owing(verdict: Verdict, owed: Iterable[tuple[str, str]]) -> Verdict:
+    """The verdict with the postmortems that are due: (incident, objective). They decide nothing."""
+    return noting(verdict, tuple(Reason("postmortem_due", incident, "allow",
+                                        sentence(incident, objective, verdict.terms.postmortem))
+                                 for incident, objective in owed))
 
 
 def rank(decision: Decision) -> int:

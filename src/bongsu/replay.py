@@ -17,6 +17,7 @@ from bongsu.engine import Changed, Decision, EngineState, Moved, Opened, Plan, U
 from bongsu.event import Event
 from bongsu.incident import show
 from bongsu.notice import Tell
+from bongsu.postmortem import Debt
 from bongsu.quantity import show_duration, show_share
 from bongsu.runners.duckdb import Counter
 from bongsu.stores.arrow import table
@@ -90,6 +91,8 @@ def words(decision: Decision) -> str:
             return f"incident {decision.incident.id} is {decision.incident.phase}"
         case Undo():
             return f"playbook {decision.playbook} is taken back"
+        case Debt():
+            return f"postmortem of {decision.incident} is due: {show_share(decision.share)} of {decision.objective}"
         case Tell():
             about = ", ".join(k.incident for k in decision.firing or decision.resolved)
             return f"{decision.channel} is told ({decision.why}): {about} {decision.state}"

@@ -30,6 +30,8 @@ _SAID: tuple[tuple[str, str], ...] = (
      "{a} 경로를 분당 {b}건으로 제한하면 시간당 {c} 이상 절감되고 {d} 값이 {e} 조건으로 돌아옵니다"),
     (r"(?P<a>\S+) moves to (?P<b>[^,\s]+)", "{a} 경로를 {b} 쪽으로 전환"),
     (r"only (?P<a>\S+) % of the time of (?P<b>.+) has been seen", "{b} 목표는 전체 시간의 {a}%만 관측되었습니다"),
+    (r"incident (?P<a>\S+) took more than (?P<b>\S+) of four weeks' error budget of (?P<c>\S+): a postmortem is due",
+     "{a} 장애 하나가 {c} 목표 4주 오류 예산의 {b}를 넘게 썼습니다. 사후 분석이 필요합니다."),
     (r"the error budget of (?P<a>.+) is spent", "{a} 목표의 오류 예산이 소진되었습니다"),
     (r"only (?P<a>\S+) % of the error budget of (?P<b>.+) is left: a person must approve",
      "{b} 목표의 오류 예산이 {a}%만 남아 사람의 승인이 필요합니다"),

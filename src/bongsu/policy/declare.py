@@ -17,6 +17,7 @@ from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.manners import TIER_NAMES, NotifyDecl
 from bongsu.policy.model import Heartbeat, ReferenceDecl, Retention, Route, Service, Sources, Upstream
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
+from bongsu.postmortem import MOST
 from bongsu.quantity import MINUTE, SECOND, Duration, show_duration, show_share
 
 NAME = r"\w[\w.-]*"
@@ -170,16 +171,22 @@ class Ladder:
 
 @dataclass(frozen=True)
 class GateDecl:
-    """When deploys may go on. ``latch`` names alerts that, as severe ones do, hold the gate until it is cleared."""
+    """When deploys may go on. ``latch`` names alerts that, as severe ones do, hold the gate until it is cleared.
+
+    An incident that takes more than ``postmortem`` of four weeks' error budget must be written up.
+    """
 
     ladder: Ladder = field(default_factory=Ladder)
     stale_after: Duration | None = None
     min_coverage: Fraction = Fraction(9, 10)
     latch: tuple[str, ...] = field(default=(), metadata={"ref": "alerts"})
+    postmortem: Fraction = MOST
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_coverage <= 1:
             raise Misfit("a share from 0% to 100%", show_share(self.min_coverage), field="min_coverage")
+        if not 0 < self.postmortem <= 1:
+            raise Misfit("a share above 0%, up to 100%", show_share(self.postmortem), field="postmortem")
 
 
 @dataclass(frozen=True)

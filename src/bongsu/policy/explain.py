@@ -213,6 +213,7 @@ class _Words:
             "gate", notice=show_share(terms.notice), approval=show_share(terms.approval),
             who=self.say("approvers", names=", ".join(who)) if who else "",
             coverage=show_share(terms.min_coverage), stale=self.duration(terms.stale_after or plan.stale_after),
+            postmortem=self.say("postmortem", share=show_share(terms.postmortem)),
             latch=self.say("latch", alerts=", ".join(stop)) if stop else "",
             out=self.say("left out", names=", ".join(out)) if out else "")
 

@@ -320,7 +320,8 @@ class Linker:
                               f"({show_duration(self.base)})", quoted(show_duration(decl.stale_after)))
         if given is not None and not doc.roles.get(APPROVER) and "roles" not in self.names.broken:
             self.note(("gate",), f"gate: nobody may approve an override; name who may under roles.{APPROVER}")
-        return Terms(decl.ladder.notice, decl.ladder.approval, decl.min_coverage, decl.stale_after, decl.latch)
+        return Terms(decl.ladder.notice, decl.ladder.approval, decl.min_coverage, decl.stale_after, decl.latch,
+                     decl.postmortem)
 
     def policy(self, digest: str) -> Policy:
         """Check and build; the result counts only if there are no faults."""

@@ -70,7 +70,8 @@ PHRASES: dict[Language, dict[str, str]] = {
         "muted": "; windows without notices: {names}", "immutable": "; {names} cannot be muted",
         "gate": "deploy gate: with {notice} or less of an error budget left it says so, with {approval} or less a "
                 "person must approve{who}, with none it denies; it cannot say if the last events are older than "
-                "{stale} or less than {coverage} of the time has been seen{latch}{out}",
+                "{stale} or less than {coverage} of the time has been seen{latch}{out}{postmortem}",
+        "postmortem": "; an incident that takes more than {share} of four weeks' budget needs a postmortem",
         "approvers": " ({names})",
         "latch": "; after {alerts} it stays shut until a person clears it",
         "left out": "; it does not look at {names}",
@@ -133,7 +134,8 @@ PHRASES: dict[Language, dict[str, str]] = {
         "muted": "; 통보하지 않는 시간대: {names}", "immutable": "; 무음 불가: {names}",
         "gate": "배포 게이트: 오류 예산이 {notice} 이하로 남으면 표시, {approval} 이하이면 담당자 승인 필요{who}, "
                 "모두 쓰면 거부; 마지막 이벤트 이후 {stale} 초과 또는 관측된 시간 {coverage} 미만이면 "
-                "판단 보류{latch}{out}",
+                "판단 보류{latch}{out}{postmortem}",
+        "postmortem": "; 장애 하나가 4주 오류 예산의 {share} 초과 소진 시 사후 분석 필수",
         "approvers": "({names})",
         "latch": "; {alerts} 발생 뒤에는 담당자가 해제할 때까지 거부 유지",
         "left out": "; 제외한 목표: {names}",

@@ -21,4 +21,4 @@ def came_back(state: EngineState, clock: int) -> tuple[EngineState, int]:
                  for key, one in state.incidents.items()}
     book = {place: replace(told, at=min(told.at, clock), look_at=told.look_at and min(told.look_at, clock))
             for place, told in state.book.items()}
-    return EngineState(min(state.watermark, clock), alerts, incidents, book), clock
+    return EngineState(min(state.watermark, clock), alerts, incidents, book, state.owed), clock

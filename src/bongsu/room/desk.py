@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from bongsu.event import OTEL, Event
 from bongsu.gate import Verdict
 from bongsu.incident import Incident, limit, residual, show
 from bongsu.noticedesk import NoticeDesk
+from bongsu.postmortem import sentence
 from bongsu.quantity import HOUR, SECOND, show_duration, show_share
 from bongsu.room.board import (
     ActionRow,
@@ -184,7 +185,7 @@ class ControlDesk:
             actions=tuple(map(action_row, steps)), residual=self._residual(rule, incident, in_force, view),
             timeline=tuple(TimelineRow(e.at, e.what, e.text) for e in self.store.timeline(incident.id)),
             acknowledged_by=self.store.asked().acks.get(incident.id, ""), muted_by=muted_by, next_notice=next_notice,
-            proposals=self._proposals(rule, incident),
+            proposals=(*self._proposals(rule, incident), *self._owed(incident)),
         )
 
     def _proposals(self, rule: Rule | None, incident: Incident) -> tuple[str, ...]:
@@ -194,6 +195,12 @@ class ControlDesk:
         control = self.control
         with control.lock:
             return tuple(proposals(control.policy, rule, incident.labels, control.cells, control.now))
+
+    def _owed(self, incident: Incident) -> Iterator[str]:
+        """Its postmortems: that one is due, or where it can be read."""
+        for one in self.store.postmortems_of(incident.id):
+            yield f"postmortem: {one.url}" if one.written else sentence(one.incident, one.objective,
+                                                                        self.control.plan.gate.postmortem)
 
     def _residual(self, rule: Rule | None, incident: Incident, in_force: tuple[str, ...], view: View) -> ResidualRow:
         calls = self._calls(incident.opened, incident.closed)

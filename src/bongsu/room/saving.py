@@ -117,4 +117,4 @@ def advised(policy: Policy, rules: Iterable[Rule], decisions: Iterable[Decision]
             continue
         lines = (line for known in decision.firing if known.alert in named
                  for line in proposals(policy, named[known.alert], known.labels, cells, now))
-        yield replace(decision, proposals=tuple(dict.fromkeys(lines)))
+        yield replace(decision, proposals=tuple(dict.fromkeys((*lines, *decision.proposals))))

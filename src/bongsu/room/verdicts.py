@@ -39,6 +39,7 @@ def judge_now(control: Control, stage: str) -> gate.Verdict:
         judged = standings(control.plan, control.cells, engine, moment(control.plan, now, engine.watermark))
     verdict = gate.judge(control.plan.service, stage, judged, paging(control.plan, engine), frozen, now,
                          engine.watermark, control.plan.stale_after, control.plan.gate, latched)
+    verdict = gate.owing(verdict, [(one.incident, one.objective) for one in control.store.postmortems()])
     return heed(verdict, *control.store.overrides_at(control.plan.service, stage, now))
 
 
@@ -96,6 +97,7 @@ def _judge_then(control: Control, was: Mapping[str, Any]) -> gate.Verdict:
     latched = [latch.alert for latch in store.latched(at)]
     verdict = gate.judge(plan.service, stage, judged, paging(plan, state), frozen, at, watermark, plan.stale_after,
                          plan.gate, latched)
+    verdict = gate.owing(verdict, [(one.incident, one.objective) for one in store.postmortems(at)])
     return heed(verdict, *store.overrides_at(plan.service, stage, at))
 
 

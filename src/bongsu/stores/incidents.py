@@ -12,10 +12,12 @@ from sqlalchemy import Connection, desc, select
 from bongsu.engine import Changed, Decision, EngineState, Moved, Opened, Plan, Undo, latching
 from bongsu.incident import Incident
 from bongsu.notice import Tell
+from bongsu.postmortem import Debt
 from bongsu.response import run_id
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction, upsert
 from bongsu.stores.gates import GateStore, latch_fired
+from bongsu.stores.postmortems import keep_debt
 from bongsu.stores.runs import TELL, begin_run, begin_tell, take_back_run
 from bongsu.stores.saved import dump, dump_engine, load, load_engine
 
@@ -127,6 +129,9 @@ def _keep(transaction: Transaction, decision: Decision, plan: Plan, policy: str,
         return
     if isinstance(decision, Tell):
         begin_tell(transaction, decision, decision.channel in plan.notices.once, policy, now)
+        return
+    if isinstance(decision, Debt):
+        keep_debt(transaction, decision, policy, now)
         return
     incident = decision.incident
     if isinstance(decision, Undo):

@@ -54,13 +54,14 @@ class _Engine:
     alerts: list[tuple[str, tuple[str, ...], AlertState]]
     incidents: list[tuple[str, tuple[str, ...], Incident]]
     book: list[Told] = field(default_factory=list)
+    owed: list[tuple[str, str]] = field(default_factory=list)
 
 
 def dump_engine(state: EngineState) -> str:
     """The engine's memory as text; equal states give equal texts, whatever order they were filled in."""
     return dump(_Engine(state.watermark, [(*key, alert) for key, alert in sorted(state.alerts.items(), key=_instance)],
                         [(*key, incident) for key, incident in sorted(state.incidents.items(), key=_instance)],
-                        [told for _, told in sorted(state.book.items(), key=_instance)]))
+                        [told for _, told in sorted(state.book.items(), key=_instance)], sorted(state.owed)))
 
 
 def _instance(item: tuple[Any, Any]) -> Any:
@@ -71,7 +72,7 @@ def load_engine(text: str) -> EngineState:
     saved: _Engine = load(text, _Engine)
     return EngineState(saved.watermark, {(name, labels): alert for name, labels, alert in saved.alerts},
                        {(name, labels): incident for name, labels, incident in saved.incidents},
-                       {told.place: told for told in saved.book})
+                       {told.place: told for told in saved.book}, frozenset(saved.owed))
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,10 @@ reference = Table(
     "reference", metadata, _key("name"), _key("version"), Column("seq", BigInteger, nullable=False),
     _text("model_version"), _text("body"), _whole("at"), Index("ix_reference_seq", "seq"))
 
+postmortem = Table(
+    "postmortem", metadata, _key("incident"), _key("objective"), _text("share"), _whole("since"), _whole("written"),
+    _text("url"), _text("actor"), Index("ix_postmortem_written", "written"))
+
 note = Table("note", metadata, _key("key"), _text("value"))
 
 api_key = Table("api_key", metadata, _key("id"), _text("body"))

@@ -7,6 +7,7 @@
     steps       durable steps, outcomes, live changes
     allowed     the allow-list: live changes that a person owns
     asked       silences and acknowledgements
+    postmortems those that are due, and those that are written
     keyring     virtual keys
     versions    which version of a route is live, and which were
     references  what windows are compared with: bins and counts, by version
@@ -27,6 +28,7 @@ from bongsu.stores.asked import AskedStore
 from bongsu.stores.cells import CellStore
 from bongsu.stores.database import StateError, Store, fsync
 from bongsu.stores.keyring import KeyStore
+from bongsu.stores.postmortems import PostmortemStore
 from bongsu.stores.references import ReferenceStore
 from bongsu.stores.steps import StepStore
 from bongsu.stores.versions import VersionStore
@@ -34,7 +36,8 @@ from bongsu.stores.versions import VersionStore
 FILE = "state.db"
 
 
-class State(StepStore, CellStore, AllowStore, AskedStore, KeyStore, VersionStore, ReferenceStore):
+class State(StepStore, CellStore, AllowStore, AskedStore, KeyStore, VersionStore, ReferenceStore,
+            PostmortemStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def backup(self, folder: Path) -> Path:
