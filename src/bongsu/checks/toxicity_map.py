@@ -22,7 +22,7 @@ BITS = 15
 SIZE = 1 << BITS
 BLOCK = 30
 """Words judged together: a long text is as toxic as its worst block."""
-LEAST = 4
+LEAST = 5
 """Words without which nothing learned is asked."""
 LONGEST = 24
 """Letters of a word that are looked at."""
@@ -87,7 +87,7 @@ def korean(text: str) -> bool:
 def enough(text: str) -> bool:
     """Whether there are words enough to go by; the name of a group of people alone is none.
 
-    >>> enough("키가 큰 여자"), enough("키가 큰 여자가 지나갔다")
+    >>> enough("키가 큰 여자"), enough("키가 아주 큰 여자가 지나갔다")
     (False, True)
     """
     return len(_WORD.findall(text, 0, 4096)) >= LEAST
