@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from bongsu.ports import Refused
 from gatehouse import POLICY, TOKEN, Gatehouse, gatehouse
+from test_channel_verbs import TOKEN as CHANNEL_TOKEN
+from test_channel_verbs import house as channel_house
 from test_cockpit_browser import ARGS, CHROMIUM, CONTRAST, keep, no_sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.req("A1", "A2", "A3"),
@@ -200,3 +204,24 @@ def test_a_korean_reader_gets_korean_pages_that_fit_a_phone_and_can_be_read(hous
     nameless = page.evaluate("[...document.querySelectorAll('main a, main button, main input:not([type=hidden]), main textarea')]"
                              ".filter((n) => !(n.textContent.trim() || n.ariaLabel || n.labels?.length)).length")
     assert nameless == 0
+
+
+@pytest.mark.parametrize(("locale", "button", "delivered", "failed"), [
+    ("en-GB", "Send a test", "ops: delivered in 0 ms (status 202).", "not delivered: answered 404 no_service"),
+    ("ko-KR", "시험 메시지 보내기", "ops: 0ms 만에 전달되었습니다(상태 202).", "전달하지 못했습니다: answered 404 no_service")])
+def test_a_channel_is_tried_from_its_page_and_what_came_of_it_is_said(
+        browser: Browser, tmp_path: Path, locale: str, button: str, delivered: str, failed: str) -> None:
+    with channel_house(tmp_path) as home:
+        page = browser.new_page(locale=locale)
+        page.goto(home.url + "/channels")
+        page.locator("#token").fill(CHANNEL_TOKEN)
+        page.keyboard.press("Enter")
+        page.locator("form[action='/channels/ops/test']").get_by_role("button", name=button).click()
+        expect(page.get_by_role("status")).to_have_text(re.compile(re.escape(delivered)))
+        home.way.outcome = Refused("answered 404 no_service")
+        page.locator("form[action='/channels/hook/test']").get_by_role("button", name=button).press("Enter")
+        expect(page.get_by_role("status")).to_contain_text(failed)
+        assert [name for name, _ in home.way.got] == ["ops", "hook"]
+        assert [(r.actor, r.target, r.detail["delivered"]) for r in reversed(home.state.trail(2))] == [
+            ("admin (cockpit)", "ops", True), ("admin (cockpit)", "hook", False)]
+        page.close()

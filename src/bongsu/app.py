@@ -200,7 +200,10 @@ def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str =
         policy = load(folder.pin(policy_path.read_bytes()), os.environ)
         _run(_control(fd, policy, folder, parent, site))
     except Exception as error:
-        if "disk is full" not in str(error) and getattr(error, "errno", None) not in (ENOSPC, EDQUOT, EFBIG):
+        from bongsu.stores.log import DiskFull
+
+        full = isinstance(error, DiskFull) or "disk is full" in str(error)
+        if not full and getattr(error, "errno", None) not in (ENOSPC, EDQUOT, EFBIG):
             raise
         print(f"control: expected room on the disk of {folder.root}, came a full one; free some", file=sys.stderr)
         sys.exit(1)
