@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import Literal
 
 from bongsu.cell import Cells, Labels
-from bongsu.ports import Sli
+from bongsu.ports import Evidence, Seasonal, Sli
 from bongsu.quantity import DAY, Duration
 from bongsu.slo import (
     MIN_BAD,
@@ -130,14 +130,31 @@ def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Lab
 
     ``groups`` is how many are looked at side by side; each look is one more chance of a false alarm.
     """
-    vector = cells.vector(rule.signal.key, *cells.window(now, rule.over), labels=labels)
-    found = evidence(rule.signal.sli, vector, looks(rule.over) * groups)
+    found = read_evidence(cells, rule.signal, rule.over, now, labels, groups)
     if found.insufficient:
         return Reading(value=None, insufficient=found.n > 0)
     if found.value is None or found.n < rule.min_events:
         return Reading(value=None)
     stays = proven(found, OPPOSITE[rule.leave_op], rule.exit)
     return Reading(found.value, proven(found, rule.op, rule.enter), not stays)
+
+
+def read_evidence(cells: Cells, signal: Signal, over: Duration, now: int, labels: Iterable[Labels] | None = None,
+                  groups: int = 1) -> Evidence:
+    """What a signal shows over the window that ends now; beside its own past, where it is read so."""
+    begin, end = cells.window(now, over)
+    labels = None if labels is None else list(labels)
+    vector = cells.vector(signal.key, begin, end, labels=labels)
+    if isinstance(signal.sli, Seasonal):
+        past = [cells.vector(signal.key, begin - back, end - back, labels=labels) for back in signal.sli.shifts(over)]
+        return signal.sli.beside(vector, past)
+    return evidence(signal.sli, vector, looks(over) * groups)
+
+
+def reach(rule: Threshold) -> int:
+    """How far back cells are needed to read it."""
+    sli = rule.signal.sli
+    return rule.over + (max(sli.shifts(rule.over), default=0) if isinstance(sli, Seasonal) else 0)
 
 
 def looks(over: Duration) -> int:

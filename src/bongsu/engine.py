@@ -19,6 +19,7 @@ from bongsu.alert import (
     State,
     Threshold,
     absence,
+    reach,
     read_burn,
     read_threshold,
     step,
@@ -51,7 +52,7 @@ class Plan:
     def longest_window(self) -> Duration:
         """How far back cells are needed."""
         windows: list[int] = [o.reach for o in self.objectives]
-        windows += [r.when.over for r in self.rules if isinstance(r.when, Threshold)]
+        windows += [reach(r.when) for r in self.rules if isinstance(r.when, Threshold)]
         return Duration(max(windows, default=self.base))
 
 

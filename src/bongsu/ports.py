@@ -15,6 +15,7 @@ from bongsu.cell import Vector
 from bongsu.drift import Reference
 from bongsu.event import Event
 from bongsu.expression import Expression
+from bongsu.quantity import Duration
 
 # ---- what a signal counts ----
 
@@ -133,6 +134,19 @@ class Compared(Sli, Protocol):
 
     def against(self, reference: Reference) -> Sli:
         """The same with the bins of the reference, by which it counts from then on."""
+        ...
+
+
+@runtime_checkable
+class Seasonal(Sli, Protocol):
+    """An SLI that is read beside its own past."""
+
+    def shifts(self, over: Duration) -> Sequence[int]:
+        """How far back (microseconds) the windows are that one of this length is read beside."""
+        ...
+
+    def beside(self, vector: Vector, past: Sequence[Vector]) -> Evidence:
+        """The value of a window, given those."""
         ...
 
 

@@ -16,7 +16,7 @@ from bongsu.alert import Signal
 from bongsu.expression import Expression
 from bongsu.policy.fault import Misfit, did_you_mean, listed, quoted
 from bongsu.policy.scalar import read_number
-from bongsu.ports import Sli
+from bongsu.ports import Seasonal, Sli
 from bongsu.quantity import QuantityError, parse_duration, parse_money, parse_share
 from bongsu.slo import OPPOSITE, Operator
 
@@ -42,7 +42,7 @@ def unit_of(sli: Sli, currency: str) -> str:
     A kind that has no unit of its own takes that of the number it measures: money where it reads ``cost`` alone,
     milliseconds where it reads ``*_ms`` columns alone.
     """
-    if sli.unit:
+    if sli.unit or isinstance(sli, Seasonal):  # a distance from its past is measured in deviations
         return sli.unit
     for f in fields(sli):  # type: ignore[arg-type]  # every part is a dataclass
         measured = getattr(sli, f.name)

@@ -9,6 +9,7 @@ SLIS = {
     "drift": "bongsu.slis.drift:Drift",
     "gap": "bongsu.slis.gap:Gap",
     "quality": "bongsu.slis.quality:Quality",
+    "anomaly": "bongsu.slis.anomaly:Anomaly",
     "calibration": "bongsu.slis.calibration:Calibration",
     "performance": "bongsu.slis.performance:Performance",
 }

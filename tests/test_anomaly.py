@@ -1,0 +1,122 @@
+"""A window against its own seasonal past: the day's rhythm is no anomaly, a break of it is."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import pi, sin
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bongsu.alert import Rule, Signal, Threshold, reach, read_threshold
+from bongsu.cell import Cell, Cells
+from bongsu.engine import Plan
+from bongsu.event import Event
+from bongsu.expression import read
+from bongsu.policy import PolicyError, parse
+from bongsu.quantity import DAY, HOUR, MINUTE, Duration
+from bongsu.runners.duckdb import Counter
+from bongsu.slis.anomaly import Anomaly
+from bongsu.stores import arrow
+
+CALLS = Anomaly()
+WEEKS = 5
+
+
+def rule(sli=CALLS, op=">", limit=6) -> Threshold:
+    return Threshold(Signal("s", sli, key="s"), op, Fraction(limit), HOUR, "<=" if op == ">" else ">=", Fraction(limit))
+
+
+def rhythm(hour: int) -> int:
+    """Calls of an hour: busy by day, weekends half; a little different each week, and the same every run."""
+    day = 1000 + 900 * sin(2 * pi * (hour % 24 - 6) / 24)
+    return int(day * (0.5 if hour // 24 % 7 >= 5 else 1) * (1 + (hour * 37 % 11 - 5) / 200)) + 20
+
+
+def history(hours: int, last: int | None = None) -> Cells:
+    counts = [rhythm(h) for h in range(hours)]
+    if last is not None:
+        counts[-1] = last
+    return Cells(MINUTE, [Cell("s", (), h * HOUR, "n", n) for h, n in enumerate(counts)])
+
+
+@pytest.mark.req("A3")
+def test_days_nights_and_weekends_are_no_anomaly_but_a_break_of_them_is():
+    hours = WEEKS * 168
+    for end in range(hours - 168, hours, 7):
+        reading = read_threshold(history(end), rule(), end * HOUR)
+        assert reading.value is not None
+        assert abs(reading.value) < 6
+    night = hours - 168 + 3
+    busy = read_threshold(history(night, last=rhythm(14)), rule(), night * HOUR)
+    assert busy.enter, "a busy hour at three in the night"
+    noon = hours - 168 + 13
+    assert read_threshold(history(noon, last=rhythm(3)), rule(op="<", limit=-6), noon * HOUR).enter
+    silent = read_threshold(history(noon, last=0), rule(op="<", limit=-6), noon * HOUR)
+    assert silent.enter, "no calls at all at noon"
+
+
+def test_a_young_service_has_too_little_past():
+    reading = read_threshold(history(100), rule(), 100 * HOUR)
+    assert reading.insufficient
+    assert read_threshold(Cells(MINUTE), rule(), 100 * HOUR).value is None
+
+
+def test_cells_are_kept_as_far_back_as_its_past_goes():
+    assert reach(rule()) == HOUR + 4 * 7 * DAY + HOUR
+    plan = Plan("a", rules=(Rule("r", rule()),))
+    assert plan.longest_window() == reach(rule())
+
+
+def test_totals_and_means_of_a_number_are_read_too():
+    def cells(sli):
+        parts = []
+        for week in range(5):
+            n, cost = 10, 1000 + week * 10 if week < 4 else 9000
+            parts += [Cell("s", (), week * 7 * DAY + k * HOUR, p, v) for k in range(3) for p, v in
+                      (("n", n), ("sum", cost * n))]
+        return Cells(MINUTE, parts)
+    for statistic in ("total", "mean"):
+        sli = Anomaly(read("cost", "number"), statistic)
+        assert read_threshold(cells(sli), rule(sli), 4 * 7 * DAY + 2 * HOUR).enter
+
+
+EVENTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9), st.booleans()), max_size=20)
+
+
+@settings(deadline=None, max_examples=15)
+@given(EVENTS, st.integers(1, 3))
+def test_its_cells_add_up_in_any_cut_and_take_back_exactly(rows, cut):
+    signal = Signal("s", Anomaly(read("cost", "number"), where=read("NOT blocked")), key="s")
+    events = [Event(id=str(i), time=at * MINUTE, cost=cost, blocked=b) for i, (at, cost, b) in enumerate(rows)]
+    counter = Counter([signal], MINUTE)
+    whole, parts = Cells(MINUTE, counter.count(arrow.table(events))), Cells(MINUTE)
+    vector = whole.vector("s", 0, DAY)
+    assert vector.get("n", 0) == sum(not b for _, _, b in rows)
+    assert vector.get("sum", 0) == sum(c for _, c, b in rows if not b)
+    for i in reversed(range(cut)):
+        parts.add(counter.count(arrow.table(events[i::cut])))
+    assert parts.digest() == whole.digest()
+    parts.add(c._replace(n=-c.n) for c in whole)
+    assert list(parts) == []
+    counter.close()
+
+
+@pytest.mark.parametrize(("said", "words"), [
+    ("back: 1", "2 to 52 seasons, came 1"), ("statistic: mean", "the number that the mean is of"),
+    ("season: year", "came 'year'")])
+def test_what_is_wrong_with_an_anomaly_in_a_policy_is_said(said, words):
+    with pytest.raises(PolicyError) as caught:
+        parse("bongsu: 1\nservice: {name: a}\nsignals: {s: {kind: anomaly, " + said + "}}", "p.yaml", {})
+    assert words in str(caught.value)
+
+
+def test_a_policy_alerts_on_an_anomaly():
+    policy = parse("""
+bongsu: 1
+service: {name: a}
+signals: {spend: {kind: anomaly, of: cost, labels: [model]}}
+alerts: {odd: {when: spend > 6, over: 1h, by: [model]}}
+""", "p.yaml", {})
+    assert policy.plan.longest_window() == Duration(28 * DAY + 2 * HOUR)
