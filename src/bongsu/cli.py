@@ -19,6 +19,7 @@ from bongsu.verbs.channel import channel
 from bongsu.verbs.client import Client
 from bongsu.verbs.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail
 from bongsu.verbs.drift import drift
+from bongsu.verbs.events import evaluate_data
 from bongsu.verbs.exchange import export, import_
 from bongsu.verbs.gate import gate
 from bongsu.verbs.guards import evaluate, scan
@@ -48,6 +49,7 @@ cli.add_command(token)
 cli.add_command(route)
 cli.add_command(scan)
 cli.add_command(evaluate)
+cli.add_command(evaluate_data)
 cli.add_command(channel)
 cli.add_command(drift)
 cli.add_command(export)

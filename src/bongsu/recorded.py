@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator
+from dataclasses import replace as dataclass_replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from bongsu.app import DEMO_ENVIRON, demo_policy
 from bongsu.event import Event
 from bongsu.policy import Policy, load
+
+if TYPE_CHECKING:
+    from bongsu.dataset import Evaluation
+    from bongsu.sources.trace import Trace
 
 
 def open_trace(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any,
@@ -71,3 +77,23 @@ def replay_live(*options: Any) -> dict[str, Any]:
     *rest, speed = options
     _, events = open_trace(*rest)
     return asyncio.run(run_live(events, options[1] or demo_policy(), speed, lambda line: print(line, flush=True)))
+
+
+def trace_of(file: Path, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any, ids: str = "") -> Trace:
+    """A recorded file, with the ids it gives its events, if it does."""
+    from bongsu.sources.trace import open_trace as open_file
+
+    trace = open_file(file, dict(_pair(p, "--map") for p in pairs), dict(_pair(c, "--set") for c in constants), unit)
+    return dataclass_replace(trace, ids=ids, name=re.sub(r"[^A-Za-z0-9._-]", "_", file.name)[:80])
+
+
+def evaluate_file(file: Path, policy_path: Path, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any,
+                  ids: str) -> Evaluation:
+    """Measure a data set by a policy's signals."""
+    from bongsu.dataset import evaluate
+    from bongsu.references import compared
+
+    policy = load(policy_path, os.environ)
+    events = ([replace(event, origin="evaluation") for event in batch]
+              for batch in trace_of(file, pairs, constants, unit, ids).batches())
+    return evaluate(compared(policy).plan, events)

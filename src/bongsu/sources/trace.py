@@ -42,7 +42,8 @@ class Trace:
 
     ``columns`` maps a field of the event to a column of the file and must name ``time``; ``constants`` gives fields
     the same value in every row. Times are timestamps or ISO 8601 texts (UTC, unless they say otherwise), or numbers of
-    ``unit`` since 1970; ``start`` (microseconds) is added, for files whose times begin at zero.
+    ``unit`` since 1970; ``start`` (microseconds) is added, for files whose times begin at zero. ``ids`` is the column
+    with the events' ids, where the file has one.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Trace:
     unit: Literal["s", "ms", "us"] = "us"
     start: int = 0
     name: str = ""
+    ids: str = ""
 
     def batches(self, size: int = 10_000) -> Iterator[list[Event]]:
         """The events in the order of the file, up to ``size`` at a time."""
@@ -79,10 +81,18 @@ class Trace:
             if fixed[name] is None:
                 raise TraceError(f"{self.path}: constant {name!r}: expected {_noun(name)}, came {value!r}")
         name = self.name or self.path.name
-        for number, row in reader(self.path, tuple(self.columns.values())):
+        wanted = (*self.columns.values(), *([self.ids] if self.ids else []))
+        for number, row in reader(self.path, wanted):
             given = {field: self._read(field, column, row[column], number) for field, column in self.columns.items()}
             known = {field: value for field, value in given.items() if value is not None}
-            yield Event(id=f"{name}#{number}", origin="replay", **_nested({**fixed, **known}))
+            key = self._id(row, number) if self.ids else f"{name}#{number}"
+            yield Event(id=key, origin="replay", **_nested({**fixed, **known}))
+
+    def _id(self, row: Mapping[str, Any], number: int) -> str:
+        found = _text(row[self.ids])
+        if not found:
+            raise self._wrong(number, self.ids, "an id", "nothing")
+        return found
 
     def _read(self, field: str, column: str, raw: Any, row: int) -> Any:
         """A field's value, None where the file has none."""

@@ -7,7 +7,13 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from bongsu.event import Event
 
 DEFAULT_URL = "http://127.0.0.1:8081"
 
@@ -61,8 +67,13 @@ class Client:
     def delete(self, path: str, body: Any) -> Any:
         return self._call("DELETE", path, json.dumps(body).encode())
 
-    def _call(self, method: str, path: str, body: bytes | None) -> Any:
-        headers = {"content-type": "application/json"}
+    def send(self, events: Sequence[Event]) -> Any:
+        """Events for ``POST /v1/events``; what was refused of them is in the answer."""
+        body = b"\n".join(map(msgspec.json.encode, events))
+        return self._call("POST", "/v1/events", body, "application/x-ndjson")
+
+    def _call(self, method: str, path: str, body: bytes | None, kind: str = "application/json") -> Any:
+        headers = {"content-type": kind}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310 (checked above)
@@ -71,6 +82,8 @@ class Client:
                 return _decode(reply.read(), path)
         except urllib.error.HTTPError as error:
             with error:
+                if error.code == 422:  # an answer like any other, though nothing of it was taken
+                    return _decode(error.read(), path)
                 raise RefusedError(error.code, _message(error)) from None
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             reason = getattr(error, "reason", error)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from bongsu.verbs.console import WRONG, fail
+from bongsu.verbs.events import import_events
 
 OUT = click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False),
                    help="Write into this folder, not to standard output.")
@@ -53,7 +54,10 @@ def export_openslo(policy: Path, out: Path | None) -> None:
 
 @click.group("import")
 def import_() -> None:
-    """Another tool's objectives as a policy, on standard output. Exit 2 with every line that cannot be honoured."""
+    """Another tool's objectives as a policy, on standard output; or recorded events, into a running bongsu."""
+
+
+import_.add_command(import_events)
 
 
 @import_.command("openslo")
