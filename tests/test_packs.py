@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bongsu.alert import Signal, Threshold, filled, looks
 from bongsu.app import count_events
+from bongsu.cell import Cell, Cells
 from bongsu.cli import cli
+from bongsu.drift import Bins, Reference
 from bongsu.packs import PACKS
 from bongsu.policy import Policy, PolicyError, parse
 from bongsu.policy.explain import explain
 from bongsu.policy.extend import read_pack
 from bongsu.policy.rehearse import rehearse
+from bongsu.quantity import DAY, MINUTE, Duration
+from bongsu.slis.count import Count
+from bongsu.slo import evidence, proven
 
 HEAD = "bongsu: 1\nservice: {name: bot}\n"
 
@@ -74,6 +83,81 @@ def test_more_than_five_percent_of_unsupported_answers_alarm(bad: int, alarm: bo
 def test_a_few_unsupported_answers_are_no_rate_yet() -> None:
     events = [f'at: "00:00:{n:02}", grounding_score: 0.1' for n in range(50)]
     assert not fires("mismatch", "default", *events)
+
+
+FULL = """extends: PACK
+features: {age: number}
+references: {train: {file: train.parquet}}
+"""
+
+
+def enters(pack: str, alert: str, vector: dict[str, int], *bins: Bins) -> bool:
+    """Whether a pack's threshold is crossed, and proven so, by these sums."""
+    when = rules(FULL.replace("PACK", pack))[alert].when
+    sli = when.signal.sli.against(Reference("train", "v1", bins, 1000)) if bins else when.signal.sli
+    return proven(evidence(sli, vector, looks(when.over)), when.op, when.enter)
+
+
+@pytest.mark.req("D14")
+@pytest.mark.parametrize(("moved", "alarm"), [(239, False), (240, True)])
+def test_a_feature_whose_psi_is_above_a_quarter_alarms(moved: int, alarm: bool) -> None:
+    """Two equal bins: 739 and 261 of a thousand are a PSI of 0.2487, 740 and 260 one of 0.2510."""
+    bins = Bins("features.age", "number", (500_000, 500_000, 0), (0.0,))
+    vector = {"features.age:0": 500_000 + moved * 1000, "features.age:1": 500_000 - moved * 1000}
+    assert enters("{default: {reference: train}}", "psi", vector, bins) is alarm
+
+
+@pytest.mark.req("D14")
+@pytest.mark.parametrize(("more", "alarm"), [(30_000, False), (31_000, True)])
+def test_false_positive_rates_more_than_three_points_apart_alarm(more: int, alarm: bool) -> None:
+    """With a hundred million people a group the interval is narrow enough for a tenth of a point."""
+    vector = {"fp=A": 100_000, "tn=A": 900_000, "fp=B": 100_000 + more, "tn=B": 900_000 - more}
+    vector = {part: 100 * n for part, n in vector.items()}
+    assert enters("{default: {group: group}}", "fpr_gap", vector) is alarm
+
+
+@pytest.mark.req("D15")
+@pytest.mark.parametrize(("chosen", "alarm"), [(400_000, False), (390_000, True)])
+def test_an_impact_ratio_below_four_fifths_alarms(chosen: int, alarm: bool) -> None:
+    vector = {"yes=A": 500_000, "no=A": 500_000, "yes=B": chosen, "no=B": 1_000_000 - chosen}
+    assert enters("{finance: {group: group}}", "impact", vector) is alarm
+
+
+@pytest.mark.req("D15")
+@pytest.mark.parametrize(("bad", "alarm"), [(2, False), (3, True)])
+def test_medical_answers_may_be_unsupported_in_one_of_a_hundred(bad: int, alarm: bool) -> None:
+    events = [f'at: "00:00:01", grounding_score: {0.6 if n < bad else 0.9}' for n in range(200)]
+    assert fires("mismatch", "health", *events) is alarm
+
+
+@pytest.mark.req("D15")
+def test_a_pack_on_top_of_another_makes_it_stricter() -> None:
+    """Of entries with one name the pack that is named last counts."""
+    assert rules("extends: [default, health]\n")["mismatch"].when.enter == Fraction(1, 100)
+    assert rules("extends: [health, default]\n")["mismatch"].when.enter == Fraction(5, 100)
+
+
+# ---- by volume ----
+
+
+@pytest.mark.req("D14")
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=60), st.integers(1, 300))
+def test_a_window_by_volume_is_the_shortest_that_holds_so_many_events(counts: list[int], volume: int) -> None:
+    """Whole base windows, and never longer than 'over'."""
+    signal = Signal("calls", Count(), key="calls")
+    cells = Cells(MINUTE, [Cell("calls", (), i * MINUTE, "n", n) for i, n in enumerate(counts) if n])
+    now, most = len(counts) * MINUTE, 50
+    rule = Threshold(signal, ">", Fraction(0), Duration(most * MINUTE), "<=", Fraction(0), volume=volume)
+    long_enough = [k for k in range(1, most) if sum(counts[-k:]) >= volume]
+    assert filled(cells, rule, now) == MINUTE * (long_enough[0] if long_enough else most)
+
+
+def test_a_drift_is_looked_at_by_volume_as_well_as_by_day() -> None:
+    read = policy(FULL.replace("PACK", "{default: {reference: train}}"))
+    (psi,) = [rule for rule in read.plan.rules if rule.name == "psi"]
+    assert (psi.when.volume, psi.when.over) == (10_000, DAY)
+    assert any("1 day or 10000 events, whichever is shorter" in line for line in explain(read, "en"))
+    assert any("이벤트 10000건이" in line for line in explain(read, "ko"))
 
 
 # ---- one line, and what can be said beside it ----

@@ -11,6 +11,7 @@ the threshold and the value is significant, and leaves when either is no longer 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -57,7 +58,10 @@ class Signal:
 
 @dataclass(frozen=True)
 class Threshold:
-    """``signal op enter`` over a window; it leaves when ``signal leave_op exit`` is true."""
+    """``signal op enter`` over a window; it leaves when ``signal leave_op exit`` is true.
+
+    With a ``volume`` the window is no longer than it takes to hold that many events, in whole base windows.
+    """
 
     signal: Signal
     op: Operator
@@ -66,6 +70,7 @@ class Threshold:
     leave_op: Operator
     exit: Fraction
     min_events: int = 0
+    volume: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,9 @@ def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Lab
 
     ``groups`` is how many are looked at side by side; each look is one more chance of a false alarm.
     """
-    found = read_evidence(cells, rule.signal, rule.over, now, labels, groups)
+    chosen = None if labels is None else tuple(labels)
+    over = filled(cells, rule, now, chosen) if rule.volume else rule.over
+    found = read_evidence(cells, rule.signal, over, now, chosen, groups)
     if found.insufficient:
         return Reading(value=None, insufficient=found.n > 0)
     if found.value is None or found.n < rule.min_events:
@@ -155,6 +162,17 @@ def reach(rule: Threshold) -> int:
     """How far back cells are needed to read it."""
     sli = rule.signal.sli
     return rule.over + (max(sli.shifts(rule.over), default=0) if isinstance(sli, Seasonal) else 0)
+
+
+def filled(cells: Cells, rule: Threshold, now: int, labels: tuple[Labels, ...] | None = None) -> Duration:
+    """The shortest window of whole base windows that holds ``volume`` events; ``over`` where even that does not.
+
+    Windows are nested, so a longer one never holds fewer events, and the shortest is found by halving.
+    """
+    def holds(windows: int) -> bool:
+        vector = cells.vector(rule.signal.key, *cells.window(now, windows * cells.base), labels=labels)
+        return evidence(rule.signal.sli, vector).n >= rule.volume
+    return Duration(cells.base * (1 + bisect_left(range(1, rule.over // cells.base), True, key=holds)))
 
 
 def looks(over: Duration) -> int:

@@ -109,7 +109,8 @@ class ObjectiveDecl:
 class AlertDecl:
     """A condition over time: ``when`` a signal crosses a threshold, or an objective's budget ``burn``s too fast.
 
-    With ``nodata``, those told also hear when there has been nothing to judge for so long.
+    With a ``volume`` the window is no longer than it takes to hold that many events. With ``nodata``, those told also
+    hear when there has been nothing to judge for so long.
     """
 
     when: str = ""
@@ -122,12 +123,16 @@ class AlertDecl:
     to: tuple[str, ...] = field(default=(), metadata={"ref": "channels"})
     by: tuple[str, ...] = field(default=(), metadata={"ref": "labels"})
     min_events: int = 0
+    volume: int = 0
     text: str = ""
     nodata: Duration | None = None
 
     def __post_init__(self) -> None:
         if self.nodata is not None and self.nodata <= 0:
             raise Misfit("a duration above zero", "0", "leave it out to be told of no silence", "nodata")
+        if self.volume < 0:
+            raise Misfit("a number of events above zero", str(self.volume), "leave it out to look at all of 'over'",
+                         "volume")
         if bool(self.when) == bool(self.burn):
             both = bool(self.when)
             raise Misfit("either 'when' or 'burn'", "both" if both else "neither", field="burn" if both else "")
@@ -135,7 +140,7 @@ class AlertDecl:
             raise Misfit("'over', the window that 'when' looks at", "nothing", field="when")
         if self.burn:
             for name, given in (("over", self.over), ("clear", self.clear), ("by", self.by),
-                                ("min_events", self.min_events)):
+                                ("min_events", self.min_events), ("volume", self.volume)):
                 if given:
                     raise Misfit("settings of a burn alert", f"'{name}'", "its windows follow from the objective", name)
 

@@ -72,8 +72,12 @@ class _Words:
                          long=self.duration(p.long), short=self.duration(p.short)) for p in when.pairs)
             return self.say("burn stays" if rule.hold else "burn", name=when.objective.name, pairs=pairs, **held)
         by = self.say("by", labels=", ".join(rule.by)) if rule.by else ""
-        return self.say("stays" if rule.hold else "is", signal=when.signal.name, by=by, over=self.duration(when.over),
+        return self.say("stays" if rule.hold else "is", signal=when.signal.name, by=by, over=self.window(when),
                         op=self.phrases[when.op], limit=self.limit(rule.name, when), **held)
+
+    def window(self, when: Threshold) -> str:
+        over = self.duration(when.over)
+        return self.say("volume", over=over, n=str(when.volume)) if when.volume else over
 
     def clear(self, rule: Rule) -> str:
         held = {"hold": self.duration(rule.clear_hold)}

@@ -255,7 +255,7 @@ class Linker:
         except Misfit as error:
             self.reader.misfit((*at, "clear"), error)
             return None
-        return Threshold(signal, when.op, when.limit, over, leave, limit, decl.min_events)
+        return Threshold(signal, when.op, when.limit, over, leave, limit, decl.min_events, decl.volume)
 
     def burn(self, name: str, decl: AlertDecl, objectives: Mapping[str, Objective]) -> Burn | None:
         objective, at = objectives.get(decl.burn), ("alerts", name, "burn")
