@@ -9,7 +9,8 @@ conventions (v1.41) name, the rest live in our own ``bongsu.*`` namespace.
 ``features`` are what a model was given: numbers, texts and truths by name. Expressions call them ``features.NAME``, as
 the type the policy declares; one that came as another type is not known to them. None says that it was missing.
 ``version`` is the route's version that was picked for the call, also where a fallback answered in its stead. ``border``
-is what a border did to the call: ``rerouted``, ``refused``, or nothing.
+is what a border did to the call: ``rerouted``, ``refused``, or nothing. ``circuit`` names upstreams that were not
+asked, for they had failed too often; ``retries`` counts how often one was asked again, ``attempts`` all that was asked.
 
 Units: times are microseconds since 1970 (UTC), durations are milliseconds, money is whole nano-units of ``currency``.
 ``input_tokens`` includes cached ones, as in the conventions.
@@ -86,7 +87,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str = ""
     finish_reason: str = ""
     attempts: int = 0
+    retries: int = 0
     fallback: bool = False
+    circuit: str = ""
     # how long it took
     latency_ms: float | None = None
     ttft_ms: float | None = None
@@ -197,6 +200,6 @@ def feature_of(column: str) -> tuple[str, FeatureKind]:
     return name, next((kind for kind in FEATURE_KINDS if kind == suffix), "number")
 
 LABELS = ("model", "upstream", "route", "model_version", "prompt_version", "environment", "tier", "group", "region",
-          "upstream_region", "outcome", "blocked_by", "operation", "provider", "user", "version", "border",
+          "upstream_region", "outcome", "blocked_by", "operation", "provider", "user", "version", "border", "circuit",
           "key", "team", "restriction")
 """Columns a signal may be split by."""

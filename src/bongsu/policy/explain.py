@@ -175,6 +175,7 @@ class _Words:
             "canary", of=tried.of, base=tried.base, signal=tried.signal, after=self.duration(tried.promote_after),
             steps=", ".join(map(show_share, tried.steps)))
         return self.say("path", name=route.name, primary=self.upstream(route.primary),
+                        retried=self.say("retried", budget=show_share(route.retries.budget)) if route.retries else "",
                         fallback=self.say("fallback", names=", ".join(route.fallback)) if route.fallback else "",
                         roles="".join(self.say("role", role=role, name=name) for role, name in roles if name),
                         versions=self.say("versions", spread=spread) + canary if parts else "")

@@ -11,6 +11,7 @@ from bongsu.canary import Canary
 from bongsu.engine import Plan
 from bongsu.event import FeatureKind
 from bongsu.guard import Guard
+from bongsu.policy.patience import Breaker, Retries, Timeouts
 from bongsu.policy.predict import Predicted
 from bongsu.policy.routing import Borders, Version, check_canary, check_split
 from bongsu.ports import Channel
@@ -48,6 +49,8 @@ class Upstream:
     price: Price | None = None
     max_output: int = 16_384
     timeout: Duration = Duration(60 * SECOND)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    breaker: Breaker = field(default_factory=Breaker)
     api: Literal["openai", "anthropic", "http"] = "openai"
 
 
@@ -72,6 +75,7 @@ class Route:
     sticky: Literal["conversation", "user", "call"] = "conversation"
     predict: Predicted | None = None
     moderation: Literal["upstream", "guards"] = "upstream"
+    retries: Retries | None = None
 
     def __post_init__(self) -> None:
         check_split(self.split, self.versions)

@@ -1,20 +1,39 @@
-"""The model asked: the route's upstream, then its fallbacks, until one answers.
+"""The model asked: the route's upstream, then its fallbacks, until one answers. Whom it is better to leave alone is
+passed over; who may be asked again is, within the route's budget of retries.
 
 A stream counts as answered once its first piece is here, so that a model that dies before it is replaced unseen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import count
+from typing import Any, NamedTuple, TypeVar
 
 from bongsu.web import errors
 from bongsu.web.asked import Asked, decode_object
 from bongsu.web.call import Call
+from bongsu.web.circuit import Pass
 from bongsu.web.errors import Fault, Header
 from bongsu.web.plan import RoutePlan, Target
 from bongsu.web.sse import Events, Overlong, data_of
-from bongsu.web.upstream import MOST, Endpoint, Flow, Overlarge, Reply, TimedOut, Transport, UpstreamError, whole
+from bongsu.web.upstream import (
+    MOST,
+    Endpoint,
+    Flow,
+    NotConnectedInTime,
+    Overlarge,
+    Reply,
+    TimedOut,
+    Transport,
+    Unreachable,
+    UpstreamError,
+    whole,
+)
+
+T = TypeVar("T")
 
 
 class Answer(NamedTuple):
@@ -47,6 +66,13 @@ def _after(headers: Sequence[Header]) -> int | None:
     return None
 
 
+class _Failed(NamedTuple):
+    """What came instead of an answer; ``again`` says that asking the same upstream once more makes sense."""
+
+    fault: Fault
+    again: bool
+
+
 class Asking:
     """One call's way through its route's chain."""
 
@@ -64,41 +90,78 @@ class Asking:
 
     async def whole(self) -> Answer:
         """A reply, or the last fault."""
-        fault = errors.no_upstream(self._call.id)
-        for target in self._plan.chain:
-            self._call.trying(target)
-            since = self._timer()
-            try:
-                reply = await self._transport.send(self._at(target), self._body(target), self._extra)
-            except UpstreamError as error:
-                fault = fault_of(error, self._call)
-                continue
-            finally:
-                self._call.waited(since)
-            bad = errors.by_status(reply.status, _after(reply.headers), self._call.id)
-            if bad is None and reply.status >= 400:
-                return Answer(target, reply, None)
-            found = None if bad else self._call.surface.decode(reply.body)
-            if found is not None:
-                return Answer(target, reply, found)
-            fault = bad or errors.not_a_reply(self._call.id)
-        raise fault
+        return await self._through(self._whole)
 
     async def stream(self) -> Open | Answer:
         """A stream that has begun, a refusal to be passed on, or the last fault."""
-        fault = errors.no_upstream(self._call.id)
-        for target in self._plan.chain:
-            self._call.trying(target)
-            since = self._timer()
-            try:
-                return await self._begin(target)
-            except UpstreamError as error:
-                fault = fault_of(error, self._call)
-            except Fault as bad:
-                fault = bad
-            finally:
-                self._call.waited(since)
-        raise fault
+        return await self._through(self._begin)
+
+    def broke(self, target: Target) -> None:
+        """A stream that had begun did not end well."""
+        target.circuit.broke(self._timer())
+
+    async def _through(self, ask: Callable[[Target], Awaitable[T]]) -> T:
+        """Down the chain, past whom it is better to leave alone, until one answers."""
+        call, chain, fault = self._call, self._plan.chain, None
+        if self._plan.retries is not None:
+            self._plan.retries.call()
+        for target in chain:
+            for again in count():
+                leave = target.circuit.ask(self._timer())
+                if leave is None:
+                    if not again:
+                        call.passed_over(target)
+                    break
+                call.trying(target, target is not chain[0], again)
+                got = await self._once(ask, target, leave)
+                if not isinstance(got, _Failed):
+                    return got
+                fault = got.fault
+                if not (got.again and await self._may_retry(again)):
+                    break
+        if fault is None and chain:
+            now = self._timer()
+            soonest = min(target.circuit.wait(now) for target in chain)
+            raise errors.all_open(call.id, max(1, -(-soonest // 10**9)))
+        raise fault or errors.no_upstream(call.id)
+
+    async def _once(self, ask: Callable[[Target], Awaitable[T]], target: Target, leave: Pass) -> T | _Failed:
+        since = self._timer()
+        try:
+            got = await ask(target)
+            leave.back(True, self._timer())
+            return got
+        except UpstreamError as error:
+            leave.back(None if isinstance(error, Overlarge) else False, self._timer())
+            return _Failed(fault_of(error, self._call), isinstance(error, Unreachable | NotConnectedInTime))
+        except Fault as bad:
+            leave.back(None if bad.status == 429 else False, self._timer())
+            return _Failed(bad, bad.retry is True and not bad.after_s)
+        finally:
+            leave.back(None, self._timer())
+            self._call.waited(since)
+
+    async def _may_retry(self, before: int) -> bool:
+        """Whether the same upstream is asked once more; if so, after a while: from half of it to all, by the call."""
+        budget = self._plan.retries
+        if budget is None or before >= budget.rule.most or not budget.take():
+            return False
+        since, whole_ = self._timer(), budget.rule.backoff / 1e6 * 2**before
+        await asyncio.sleep(whole_ * (1 + zlib.crc32(f"{self._call.id}/{before}".encode()) / 2**32) / 2)
+        self._call.waited(since)
+        return True
+
+    async def _whole(self, target: Target) -> Answer:
+        reply = await self._transport.send(self._at(target), self._body(target), self._extra)
+        bad = errors.by_status(reply.status, _after(reply.headers), self._call.id)
+        if bad is not None:
+            raise bad
+        if reply.status >= 400:
+            return Answer(target, reply, None)
+        found = self._call.surface.decode(reply.body)
+        if found is None:
+            raise errors.not_a_reply(self._call.id)
+        return Answer(target, reply, found)
 
     async def _begin(self, target: Target) -> Open | Answer:
         flow = await self._transport.stream(self._at(target), self._body(target), self._extra)

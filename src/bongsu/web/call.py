@@ -95,12 +95,17 @@ class Call:
         """Whether a blocked call is answered with an error instead of a refusal."""
         return self.key is not None and self.key.block == "error"
 
-    def trying(self, target: Target) -> None:
-        """The next upstream to be asked; a second one is a fallback."""
+    def trying(self, target: Target, fallback: bool, again: int) -> None:
+        """The next upstream to be asked: a fallback, or the same one ``again``."""
         up, facts = target.upstream, self.facts
-        attempts = facts.get("attempts", 0) + 1
-        facts.update(attempts=attempts, fallback=attempts > 1, upstream=up.name, provider=up.provider, model=up.model,
+        facts.update(attempts=facts.get("attempts", 0) + 1, retries=facts.get("retries", 0) + (again > 0),
+                     fallback=fallback, upstream=up.name, provider=up.provider, model=up.model,
                      model_version=up.model_version, upstream_region=up.region)
+
+    def passed_over(self, target: Target) -> None:
+        """An upstream that is left alone, for it failed too often of late."""
+        name, facts = target.upstream.name, self.facts
+        facts["circuit"] = f"{facts['circuit']},{name}" if facts.get("circuit") else name
 
     # ---- what came of it ----
 

@@ -142,6 +142,11 @@ def no_upstream(call: str) -> Fault:
     return Fault(503, "upstream_unavailable", f"this route has no model that can be called; call {call}", retry=False)
 
 
+def all_open(call: str, after_s: int) -> Fault:
+    return Fault(503, "upstream_unavailable", "every model of this route failed too often of late and is left alone; "
+                 f"try again later; call {call}", retry=True, after_s=after_s)
+
+
 def not_a_reply(call: str) -> Fault:
     return Fault(502, "upstream_invalid", f"the model answered with something that is no reply of its API; call {call}",
                  retry=False)

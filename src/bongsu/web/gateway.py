@@ -18,6 +18,7 @@ from bongsu.tokens import Tokeniser
 from bongsu.web import errors, health
 from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
+from bongsu.web.circuit import Health
 from bongsu.web.door import Door
 from bongsu.web.errors import ApiError
 from bongsu.web.ledger import Ledger
@@ -52,7 +53,8 @@ class Gateway:
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
         self.ledger, self.door = Ledger(spool), door or Door()
         self._snapshot = live.current()
-        self._plans = compile_plans(policy, self._snapshot.changes, secrets)
+        self.health = Health.fresh()
+        self._plans = compile_plans(policy, self._snapshot.changes, secrets, health=self.health)
         self._refused = ""
         self._loading = asyncio.Lock()
 
@@ -102,7 +104,7 @@ class Gateway:
         # control publishes every few seconds to show that it lives; only news is worth compiling. What had a problem is
         # tried again all the same: a key that could not be read may be there now.
         if policy is not self._plans.policy or snapshot.changes != self._snapshot.changes or self._plans.problems:
-            self._plans = compile_plans(policy, snapshot.changes, self._secrets, self._plans.noted)
+            self._plans = compile_plans(policy, snapshot.changes, self._secrets, self._plans.noted, self.health)
         self._snapshot = snapshot
 
     # ---- everything but calls ----
@@ -115,6 +117,7 @@ class Gateway:
         elif path in health.READY and method in ("GET", "HEAD"):
             plans = await self.plans()
             status, found = health.readiness(plans, self._snapshot, self._refused, self.ledger, self._clock())
+            found["upstreams"] = self.health.shown(self._timer())
         elif (path == "/v1/models" or path.startswith("/v1/models/")) and method == "GET":
             try:
                 found = await self._models(path.removeprefix("/v1/models").removeprefix("/"), dict(scope["headers"]))

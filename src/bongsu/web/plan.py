@@ -18,9 +18,10 @@ from bongsu.policy.routing import Borders, Version
 from bongsu.ports import Grounds, Secret
 from bongsu.versions import live_split
 from bongsu.web.asked import encode
+from bongsu.web.circuit import Circuit, Health, RetryBudget
 from bongsu.web.grounded import grounds
 from bongsu.web.shape import Shape
-from bongsu.web.upstream import Endpoint
+from bongsu.web.upstream import Endpoint, limits_of
 
 log = logging.getLogger("bongsu.gateway")
 Secrets = Callable[[str], Secret]
@@ -40,6 +41,7 @@ class Target:
     endpoint: Endpoint
     model: bytes
     meter: Meter | None
+    circuit: Circuit
     shape: Shape = PLAIN
 
 
@@ -64,6 +66,7 @@ class RoutePlan:
     weights: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, RoutePlan] = field(default_factory=dict)
     light: tuple[Target, ...] = ()
+    retries: RetryBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +80,17 @@ class Plans:
 
 
 def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
-                  known: frozenset[str] = frozenset()) -> Plans:
+                  known: frozenset[str] = frozenset(), health: Health | None = None) -> Plans:
     """Never raises for a part that does not work: what is left serves, and readiness says what is missing.
 
-    What is ``known`` has been logged before.
+    What is ``known`` has been logged before; ``health`` is what was seen of the upstreams so far.
     """
+    health = health or Health.fresh()
     problems: list[str] = []
     targets = {}
     for name, upstream in policy.upstreams.items():
         try:
-            targets[name] = _target(upstream, secrets)
+            targets[name] = _target(upstream, secrets, health)
         except Exception as error:  # noqa: BLE001 (a secret store is outside; one missing key must not stop the others)
             problems.append(f"upstream {name}: its key cannot be read ({type(error).__name__})")
     guards = [_live(guard, changes.get(f"guard/{guard.name}")) for guard in policy.guards]
@@ -94,7 +98,8 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
     problems += [f"guard {g.name} cannot look" for g in guards if g.name in unable and g.fails == "closed"]
     routes, allowed = {}, by_guard(changes, guards)
     for name, route in policy.routes.items():
-        compiling = Compiling(policy, route, targets, guards, allowed, changes, problems)
+        compiling = Compiling(policy, route, targets, guards, allowed, changes, problems,
+                              health.budget(name, route.retries))
         routes[name] = compiling.plan()
         if not routes[name].chain:
             problems.append(f"route {name} has no upstream that can be called")
@@ -110,10 +115,11 @@ def _noted(policy: Policy, problems: Sequence[str], known: frozenset[str]) -> fr
     return frozenset(lines)
 
 
-def _target(upstream: Upstream, secrets: Secrets) -> Target:
+def _target(upstream: Upstream, secrets: Secrets, health: Health) -> Target:
     headers = _headers(upstream, secrets(upstream.key).reveal() if upstream.key else "")
-    endpoint = Endpoint(upstream.url.rstrip("/"), upstream.timeout / 1e6, headers)
-    return Target(upstream, endpoint, encode(upstream.model), Meter(upstream.price) if upstream.price else None)
+    endpoint = Endpoint(upstream.url.rstrip("/"), limits_of(upstream.timeout, upstream.timeouts), headers)
+    return Target(upstream, endpoint, encode(upstream.model), Meter(upstream.price) if upstream.price else None,
+                  health.circuit(upstream.name, upstream.breaker))
 
 
 def _headers(upstream: Upstream, key: str) -> dict[str, str]:
@@ -134,6 +140,7 @@ class Compiling:
     allowed: Until
     changes: Mapping[str, Any]
     problems: list[str]
+    retries: RetryBudget | None = None
 
     def plan(self) -> RoutePlan:
         """Where a live change sends the route, its calls are of no version: none is judged by what another did."""
@@ -152,7 +159,8 @@ class Compiling:
         borders = self.policy.borders if self.policy.borders.allowed else None
         return RoutePlan(route, chain, before, after, _facts(self.policy, route), self.allowed,
                          self._chain(route.primary, route.light, route.conservative), borders,
-                         any(g.sample < 1 for g in (*before, *after)), light=self._chain(route.light))
+                         any(g.sample < 1 for g in (*before, *after)), light=self._chain(route.light),
+                         retries=self.retries)
 
     def _version(self, version: Version) -> RoutePlan:
         """The route as this version serves it. Its fallbacks are asked the same way, each with its own model."""

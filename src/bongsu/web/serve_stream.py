@@ -8,7 +8,7 @@ from bongsu.guard import Outcome
 from bongsu.meter import NOTHING, Usage, estimate
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Open, fault_of
-from bongsu.web.errors import ApiError
+from bongsu.web.errors import ApiError, Fault
 from bongsu.web.grounded import waits
 from bongsu.web.replies import Broken, Replies, Unreadable
 from bongsu.web.screen import MOST, Stopped
@@ -53,6 +53,8 @@ class Streamed(Served):
 
     async def _broke(self, got: Open, out: Replies, error: ApiError) -> None:
         """End with an error: a plain answer if nothing was sent yet, else an error event and the end."""
+        if isinstance(error, Fault):
+            self.asking.broke(got.target)
         self._withhold()
         self._note(got, out)
         if self.call.sealed or not (self.call.started or self.ready):

@@ -6,6 +6,7 @@ texts name no address.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -14,6 +15,8 @@ from typing import Protocol
 import aiohttp
 from yarl import URL
 
+from bongsu.policy.patience import Timeouts
+from bongsu.quantity import Duration
 from bongsu.web.errors import Header
 
 
@@ -29,6 +32,14 @@ class TimedOut(UpstreamError):
     pass
 
 
+class NotConnected(Unreachable):
+    """Nothing of the request can have arrived."""
+
+
+class NotConnectedInTime(TimedOut):
+    """The same, after the time for it was over."""
+
+
 class Overlarge(UpstreamError):
     pass
 
@@ -38,12 +49,29 @@ MOST = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds that each part of a call may take. ``total`` is of a whole reply, ``stream`` of a stream, 0 for none;
+    ``between`` is the silence between two pieces, ``first`` that before the first."""
+
+    connect: float
+    first: float
+    between: float
+    total: float
+    stream: float = 0.0
+
+
+def limits_of(timeout: Duration, given: Timeouts) -> Limits:
+    """What is not given is the upstream's one ``timeout``; a stream has no total unless one is given."""
+    connect, first, between = ((t or timeout) / 1e6 for t in (given.connect, given.first_byte, given.between))
+    return Limits(connect, first, between, (given.total or timeout) / 1e6, (given.total or 0) / 1e6)
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a request goes. ``headers`` hold the key and are never shown; ``timeout_s`` limits a whole reply, or the
-    silence between two pieces of a stream."""
+    """Where a request goes. ``headers`` hold the key and are never shown."""
 
     url: str
-    timeout_s: float
+    limits: Limits
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     def at(self, path: str) -> Endpoint:
@@ -82,10 +110,11 @@ class Transport(Protocol):
 
 
 @lru_cache(maxsize=256)
-def _limits(timeout_s: float) -> tuple[aiohttp.ClientTimeout, aiohttp.ClientTimeout]:
-    """Of a whole reply, and of the silences of a stream."""
-    return (aiohttp.ClientTimeout(total=timeout_s),
-            aiohttp.ClientTimeout(total=None, sock_connect=timeout_s, sock_read=timeout_s))
+def _timeouts(limits: Limits) -> tuple[aiohttp.ClientTimeout, aiohttp.ClientTimeout]:
+    """Of a whole reply, and of a stream. One clock watches the silences before and after the first byte: the longer."""
+    silence = max(limits.first, limits.between)
+    return (aiohttp.ClientTimeout(total=limits.total, connect=limits.connect, sock_read=silence),
+            aiohttp.ClientTimeout(total=None, connect=limits.connect, sock_read=silence))
 
 
 async def whole(piece: Callable[[], Awaitable[bytes]]) -> bytes:
@@ -100,18 +129,31 @@ async def whole(piece: Callable[[], Awaitable[bytes]]) -> bytes:
 
 
 class _AiohttpFlow:
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
+    """``until`` is when all of it must be here, on the loop's clock; 0 for never."""
+
+    def __init__(self, response: aiohttp.ClientResponse, limits: Limits, first_until: float, until: float) -> None:
+        self._response, self._limits, self._until = response, limits, until
+        self._first_until = first_until
         self.status = response.status
         self.headers: Sequence[Header] = response.raw_headers
 
     async def piece(self) -> bytes:
         try:
-            return await self._response.content.readany()
+            if not (at := self._deadline()):
+                return await self._response.content.readany()
+            async with asyncio.timeout_at(at):
+                return await self._response.content.readany()
         except TimeoutError as error:
-            raise TimedOut("it fell silent") from error
+            raise TimedOut("it fell silent, or took too long") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Unreachable("it broke off") from error
+
+    def _deadline(self) -> float:
+        """When the next piece must be here, where the client's own clock does not see to it; 0 where it does."""
+        first, self._first_until = self._first_until, 0.0
+        limits = self._limits
+        wanted = first or (asyncio.get_running_loop().time() + limits.between if limits.between < limits.first else 0.0)
+        return min(wanted, self._until) if wanted and self._until else wanted or self._until
 
     def close(self) -> None:
         """A reply read to its end gives its connection back; any other closes it, which tells the model to stop."""
@@ -135,25 +177,33 @@ class AiohttpTransport:
                 headers={"accept-encoding": "identity", "content-type": "application/json"})
         return self._session
 
-    async def _post(self, to: Endpoint, body: bytes, extra: Mapping[str, str],
-                    timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+    async def _open_flow(self, to: Endpoint, body: bytes, extra: Mapping[str, str], *, stream: bool) -> _AiohttpFlow:
+        """Raises ``NotConnected`` where nothing can have arrived. The first byte is that of the body, of a stream."""
+        limits, now = to.limits, asyncio.get_running_loop().time()
+        first = now + limits.first
+        total = limits.stream if stream else 0.0
+        headers, timeout = {**to.headers, **extra}, _timeouts(limits)[stream]
         try:
-            return await self._open().post(URL(to.url), data=body, headers={**to.headers, **extra}, timeout=timeout,
-                                           allow_redirects=False)
+            async with asyncio.timeout_at(first):
+                response = await self._open().post(URL(to.url), data=body, headers=headers, timeout=timeout,
+                                                   allow_redirects=False)
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            raise (NotConnectedInTime if isinstance(error, TimeoutError) else NotConnected)("no connection") from error
         except TimeoutError as error:
             raise TimedOut("it did not answer in time") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Unreachable("it cannot be reached") from error
+        return _AiohttpFlow(response, limits, first if stream else 0.0, now + total if total else 0.0)
 
     async def send(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Reply:
-        flow = _AiohttpFlow(await self._post(to, body, extra, _limits(to.timeout_s)[0]))
+        flow = await self._open_flow(to, body, extra, stream=False)
         try:
             return Reply(flow.status, flow.headers, await whole(flow.piece))
         finally:
             flow.close()
 
     async def stream(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Flow:
-        return _AiohttpFlow(await self._post(to, body, extra, _limits(to.timeout_s)[1]))
+        return await self._open_flow(to, body, extra, stream=True)
 
     async def close(self) -> None:
         if self._session is not None:
