@@ -87,9 +87,9 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     seen: list[Any] = []
     real = plan.compile_plans
 
-    def counted(policy: Policy, changes: Any, *rest: Any) -> Any:
+    def counted(policy: Policy, changes: Any, *rest: Any, **more: Any) -> Any:
         seen.append(changes)
-        return real(policy, changes, *rest)
+        return real(policy, changes, *rest, **more)
 
     monkeypatch.setattr("bongsu.web.gateway.compile_plans", counted)
     return seen
