@@ -19,8 +19,9 @@ from bongsu.exports.prometheus import left_out, rules
 from bongsu.exports.promql import where
 from bongsu.exports.promtest import rules_test
 from bongsu.policy import Policy
-from bongsu.quantity import MINUTE
-from bongsu.slo import budget, counts
+from bongsu.quantity import HOUR, MINUTE, Duration
+from bongsu.room.desk import objective_row
+from bongsu.slo import budget, counts, standing
 from bongsu.verbs.exchange import export
 from promkit import needs_promtool, passes, policy
 
@@ -155,3 +156,23 @@ def test_an_hourly_gauge_records_no_window_in_which_no_slice_fits() -> None:
     recorded = {rule["record"] for rule in yaml.safe_load(text)["groups"][0]["rules"]}
     assert "slo:sli_error:ratio_rate2h" in recorded
     assert "slo:sli_error:ratio_rate1h" not in recorded
+
+
+def test_a_gauges_burn_is_shown_over_windows_in_which_slices_fit() -> None:
+    made = sliced("exclude", "95%", "1h", "30d")
+    story = [(60 * 30, 60, 0), (60 * 8, 60, 10)]
+    held, _, length = counted(made, story)
+    found = standing(held, made.plan.objectives[0], length * MINUTE, length * MINUTE)
+    assert set(found.burn) == {2 * HOUR, 6 * HOUR, 24 * HOUR, 72 * HOUR}
+    assert found.burn[Duration(6 * HOUR)] == 20, "all of six hours are bad, and one of twenty may be"
+    assert [row.window for row in objective_row(found).burns] == ["6h", "1d", "3d"]
+
+
+def test_kinds_of_signals_that_prometheus_cannot_count_are_left_out_by_name() -> None:
+    made = policy("  spent: {kind: sum, of: cost}\nobjectives:\n"
+                  "  spent: {signal: spent, target: 95%, window: 30d, good: '<= 5 USD', slice: 1h}\n"
+                  "alerts:\n  dear: {when: spent > 50 USD, over: 1d}\n  spent: {burn: spent}\n")
+    why = "a signal of kind sum is no counter of Prometheus"
+    assert left_out(made) == [f"objective spent: {why}", f"alert dear: {why}", f"alert spent: {why}"]
+    assert yaml.safe_load(rules(made)) == {"groups": []}
+    assert yaml.safe_load(rules_test(made))["tests"] == []

@@ -196,6 +196,12 @@ def fitted(pair: Pair, base: Duration, every: Duration | None = None) -> Pair | 
     return replace(pair, long=long, short=short)
 
 
+def shown_pairs(objective: Objective) -> tuple[Pair, ...]:
+    """The default table of an objective, without the rows that its time slices are too long for."""
+    every = objective.slices.every if objective.slices else None
+    return tuple(filter(None, (fitted(p, Duration(1), every) for p in pairs(objective.window))))
+
+
 def significant(bad: int, total: int, target: Fraction, min_bad: int) -> bool:
     """Whether so many bad ones are more than bad luck on little traffic.
 
@@ -315,7 +321,7 @@ def standing(cells: Cells, objective: Objective, now: int, watermark: int) -> St
     """Judge one objective."""
     spent, seen = budget(cells, objective, now)
     burns: dict[Duration, Fraction | None] = {}
-    for pair in pairs(objective.window):
+    for pair in shown_pairs(objective):
         for window in (pair.long, pair.short):
             if window not in burns:
                 burns[window] = burn(*counts(cells, objective, now, window), objective.target)

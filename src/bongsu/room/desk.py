@@ -30,7 +30,7 @@ from bongsu.room.board import (
 from bongsu.room.control import ADVICE, CALLS, Control, View
 from bongsu.room.gatedesk import GateDesk, instant
 from bongsu.room.saving import proposals
-from bongsu.slo import Standing, pairs, reachable_factor
+from bongsu.slo import Standing, reachable_factor, shown_pairs
 from bongsu.stores.log import EventLog
 from bongsu.stores.runs import TELL
 from bongsu.stores.steps import Shown
@@ -250,7 +250,7 @@ def alert_row(rule: Rule, labels: tuple[str, ...], state: State) -> AlertRow:
 def objective_row(standing: Standing) -> ObjectiveRow:
     objective, budget = standing.objective, standing.budget
     burns = []
-    for pair in pairs(objective.window):
+    for pair in shown_pairs(objective):
         burn = standing.burn.get(pair.long)
         factor = reachable_factor(pair.factor(objective.window), objective.target)
         shown = None if burn is None else float(burn)
