@@ -7,6 +7,7 @@ anything is stored. Those who send events have a token that is good for nothing 
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
@@ -18,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bongsu.event import COLUMNS, FEATURES, Event, feature_of
-from bongsu.sources.submitted import READERS, Submission, UnreadableError
+from bongsu.sources import otlp
+from bongsu.sources.submitted import READERS, Submission, UnreadableError, of_events
 from bongsu.stores import arrow
 from bongsu.stores.log import Appended, DiskFull
 from bongsu.web.access import Visit, Way, Wrong, answer
@@ -55,12 +57,29 @@ class Inlet:
             Way("POST", "/v1/events", self.events, "admin", raw=True, token=self._knows, body={
                 "id": "unique for ever", "time": "integer: microseconds since 1970",
                 "kind": "prediction, label, call or a name of your own"}),
+            Way("POST", "/v1/traces", self.traces, "admin", raw=True, token=self._knows, body={
+                "resourceSpans": "array: OTLP/HTTP, in JSON or protobuf"}),
             Way("POST", "/v1/tokens/ingest", self.mint, "admin", body={"reason": "why; goes into the audit log"}),
         )
 
     async def events(self, visit: Visit) -> Response:
         """Take events: JSON (one or a list), NDJSON or an Arrow stream. Says how many were new, known, refused."""
         return await self.serve(visit, self._read)
+
+    async def traces(self, visit: Visit) -> Response:
+        """Take the model calls among the spans of an OTLP/HTTP export; the others are passed over."""
+        protobuf = _kind(visit.request) == otlp.PROTOBUF
+
+        def read(_request: Request, body: bytes) -> Submission:
+            spans = otlp.read_protobuf(body) if protobuf else otlp.read_json(body)
+            return of_events(spans, self._service, self._clock())
+
+        def say(given: Submission, _taken: Appended) -> Response:
+            why = "; ".join(f"{f.field}: expected {f.expected}, came {f.came}" for f in given.faults[:3])
+            return Response(otlp.said(len(given.faults), why, protobuf=protobuf),
+                            media_type=otlp.PROTOBUF if protobuf else "application/json")
+
+        return await self.serve(visit, read, say)
 
     async def serve(self, visit: Visit, read: Callable[[Request, bytes], Submission],
                     say: Callable[[Submission, Appended], Response] | None = None) -> Response:
@@ -91,7 +110,7 @@ class Inlet:
         return answer({"token": self._token(visit.actor, reason_of(visit))}, 201)
 
     def _read(self, request: Request, body: bytes) -> Submission:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = _kind(request)
         reader = READERS.get(kind)
         if reader is None:
             raise Wrong(415, "bad_content_type", f"expected {', '.join(READERS)}, came {kind[:80]!r}")
@@ -147,13 +166,28 @@ def _mapped(values: Any, make: Callable[[str], str]) -> Any:
     return pa.array([make(text) for text in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)
 
 
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def _body(request: Request) -> bytes:
+    """The whole of it, unpacked; a small body that unpacks to a huge one is as large as the huge one."""
+    packing = request.headers.get("content-encoding", "identity").strip().lower()
+    if packing not in ("identity", "gzip"):
+        raise Wrong(415, "bad_encoding", f"expected gzip or no content-encoding, came {packing[:40]!r}")
+    unpack = zlib.decompressobj(31) if packing == "gzip" else None
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MOST_BYTES:
-            raise Wrong(413, "too_large", f"the body is longer than {MOST_BYTES >> 20} MiB; send it in parts")
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            part = unpack.decompress(chunk, MOST_BYTES + 1 - size) if unpack else chunk
+            size += len(part)
+            if size > MOST_BYTES or (unpack and unpack.unconsumed_tail):
+                raise Wrong(413, "too_large", f"the body is longer than {MOST_BYTES >> 20} MiB; send it in parts")
+            chunks.append(part)
+        if unpack and not unpack.eof:
+            raise Wrong(400, "bad_body", "the gzip stream ends too early")
+    except zlib.error as error:
+        raise Wrong(400, "bad_body", f"expected gzip ({error})") from None
     return b"".join(chunks)
 
 
