@@ -218,8 +218,10 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
     from bongsu.room.heartbeat import beat
     from bongsu.room.intake import Intake
     from bongsu.room.outlets import Outlets
+    from bongsu.room.signaldesk import SignalDesk
     from bongsu.room.worker import Worker, resolve_action
     from bongsu.web.channels import channel_ways
+    from bongsu.web.signals import signal_ways
     from bongsu.web.site import control_app
     from bongsu.web.sources import source_ways
 
@@ -247,7 +249,8 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
         store.record("control.start", "bongsu", policy.service.name, "", {"vkey": store.vkey()}, clock(), policy.hash)
         intake = Intake(policy, folder.spool, clock)
         ways = (*channel_ways(Outlets(policy, send, store, clock, site_url)), *ways_of(control),
-                *source_ways(intake), *_events(store, control, folder, engine_room).ways())
+                *signal_ways(SignalDesk(control)), *source_ways(intake),
+                *_events(store, control, folder, engine_room).ways())
         site = control_app(ControlDesk(control), lambda: str(store.note(keys.ADMIN)), ways=ways)
         stop = asyncio.Event()
         jobs = [

@@ -28,6 +28,7 @@ from bongsu.verbs.key import key
 from bongsu.verbs.notice import ack, silence
 from bongsu.verbs.pack import pack
 from bongsu.verbs.route import route
+from bongsu.verbs.signal import reference, signal
 from bongsu.verbs.token import token
 
 PORT = click.IntRange(1, 65535)
@@ -52,6 +53,8 @@ cli.add_command(evaluate)
 cli.add_command(evaluate_data)
 cli.add_command(channel)
 cli.add_command(drift)
+cli.add_command(signal)
+cli.add_command(reference)
 cli.add_command(export)
 cli.add_command(import_)
 cli.add_command(pack)

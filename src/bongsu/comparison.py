@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from bongsu.drift import Bins, Measure, distance, shares
+from bongsu.drift import Bins, Measure, Reference, distance, shares
 from bongsu.quantity import show_share
 from bongsu.sources.columns import Columns, ColumnsError, bins_of, counts_of
 
@@ -72,10 +72,27 @@ def compare(reference: Path, current: Path, terms: Terms, only: tuple[str, ...] 
         else:
             bins = bins_of(one.read(name), name, kind)
             pairs[name] = bins, counts_of(two.read(name), bins)
+    return _report(pairs, skipped, (one.rows, two.rows), terms)
+
+
+def against(reference: Reference, current: Columns, terms: Terms) -> dict[str, Any]:
+    """The same with a reference that was made before."""
+    skipped, pairs = {}, {}
+    for bins in reference.columns:
+        there = current.find(bins.column)
+        if there is None:
+            skipped[bins.column] = "only in the reference"
+        else:
+            pairs[bins.column] = bins, counts_of(current.read(there), bins)
+    return _report(pairs, skipped, (reference.rows, current.rows), terms)
+
+
+def _report(pairs: dict[str, tuple[Bins, list[int]]], skipped: dict[str, str], rows: tuple[int, int],
+            terms: Terms) -> dict[str, Any]:
     sound = sum(_why_not(bins, now, terms) == "" for bins, now in pairs.values())
     found = {name: _judge(bins, now, terms, sound) for name, (bins, now) in pairs.items()}
     return {"columns": {name: asdict(each) for name, each in found.items()}, "skipped": skipped,
-            "rows": {"reference": one.rows, "current": two.rows},
+            "rows": {"reference": rows[0], "current": rows[1]},
             "alarms": [name for name, each in found.items() if each.alarm],
             "terms": {"measure": terms.measure, "threshold": terms.limit, "alpha": terms.alpha, "comparisons": sound}}
 

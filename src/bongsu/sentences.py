@@ -14,6 +14,12 @@ import re
 _SAID: tuple[tuple[str, str], ...] = (
     (r"no data", "데이터 없음"),
     (r"insufficient data", "판단할 데이터 부족"),
+    (r"its reference is not registered yet", "기준이 아직 등록되지 않음"),
+    (r"(?P<a>[\d,]+) events are needed, (?P<b>[\d,]+) came", "이벤트 {a}건 이상 필요, 현재 {b}건"),
+    (r"(?P<a>[\d,]+) labelled events are needed, (?P<b>[\d,]+) came", "라벨 있는 이벤트 {a}건 이상 필요, 현재 {b}건"),
+    (r"two groups of (?P<a>[\d,]+) or more are needed, (?P<b>[\d,]+) came", "{a}건 이상인 집단 2개 이상 필요, 현재 {b}개"),
+    (r"(?P<a>\d+) of (?P<b>\d+) windows of its past have events, half of them are needed",
+     "과거 구간 {b}개 중 {a}개에만 이벤트가 있음, 절반 이상 필요"),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) is (?P<b>.+) over (?P<over>\S+), alert at (?P<limit>.+)",
      "최근 {over} 동안 {a}{where} 값이 {b}입니다. 알림 기준은 {limit}입니다."),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) burns its error budget (?P<b>\S+) faster than its (?P<target>\S+) target allows",

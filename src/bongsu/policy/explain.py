@@ -27,6 +27,11 @@ def explain(policy: Policy, language: Language = "en") -> list[str]:
     return list(_Words(policy, language).sentences())
 
 
+def explain_rule(policy: Policy, rule: Rule, language: Language = "en") -> str:
+    """One alert as a sentence."""
+    return _Words(policy, language).alert(rule)
+
+
 class _Words:
     """One policy in one language."""
 

@@ -37,6 +37,7 @@ class Drift:
     min_events: int = 100
     of: Expression | None = None
     bins: tuple[Bins, ...] = field(default=(), metadata={"bound": True})
+    bound_to: Reference | None = field(default=None, metadata={"bound": True})
     lacking: str = field(default="its reference is not registered yet", metadata={"bound": True})
 
     def __post_init__(self) -> None:
@@ -53,7 +54,7 @@ class Drift:
         why = [f"{bins.column}: {bins.unsuitable}" for bins in found if bins.unsuitable]
         why += [f"reference {reference.name} has no column {column}" for column in wanted
                 if reference.get(column) is None]
-        return replace(self, bins=sound, lacking="; ".join(why))
+        return replace(self, bins=sound, bound_to=reference, lacking="; ".join(why))
 
     def parts(self) -> Mapping[str, ports.Aggregate]:
         counted = (self._about(),) if self.of is None else (self.of,)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -146,4 +148,20 @@ def referred(name: str, columns: Iterable[Bins], rows: int, source: str, model_v
     return Reference(name, hashlib.sha256(repr(made).encode()).hexdigest()[:12], made, rows, source, model_version)
 
 
-__all__ = ["MISSING", "OTHER", "Columns", "ColumnsError", "bins_of", "counts_of", "reference", "referred"]
+def checked(one: Reference) -> Reference:
+    """The reference with its version made anew. ``ValueError`` where its bins and counts do not belong together."""
+    if not re.fullmatch(r"\w[\w.-]{0,99}", one.name):
+        raise ValueError(f"expected a name of letters, digits, '_', '.' and '-', came {one.name[:40]!r}")
+    for bins in one.columns:
+        number = bins.kind == "number"
+        wide = len(bins.edges if number else bins.categories) + 2
+        if len(bins.counts) != wide or min(bins.counts) < 0 or one.rows < 0:
+            raise ValueError(f"column {bins.column!r}: expected {wide} counts of 0 or more, came {len(bins.counts)}")
+        if number and not all(isfinite(a) and a < b for a, b in pairwise((*bins.edges, inf))):
+            raise ValueError(f"column {bins.column!r}: expected edges in ascending order")
+        if len(set(bins.categories)) < len(bins.categories):
+            raise ValueError(f"column {bins.column!r}: expected each category once")
+    return referred(one.name, one.columns, one.rows, one.source, one.model_version)
+
+
+__all__ = ["MISSING", "OTHER", "Columns", "ColumnsError", "bins_of", "checked", "counts_of", "reference", "referred"]

@@ -47,12 +47,13 @@ def drift(reference: Path, current: Path, measure: Any, threshold: float | None,
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
-        _table(report, lang)
+        table(report, lang)
         click.echo(summary(report, lang))
     sys.exit(NO if report["alarms"] else 0)
 
 
-def _table(report: dict[str, Any], lang: Any) -> None:
+def table(report: dict[str, Any], lang: Any) -> None:
+    """The report as lines of text."""
     from bongsu.driftpage import WORDS, number
 
     words, measures = WORDS[lang], ("psi", "kl", "js", "chi2", "wasserstein", "p")

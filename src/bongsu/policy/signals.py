@@ -1,0 +1,167 @@
+"""One signal in words and numbers: what is counted, what it is now and how sure, what would fire; in two languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Any
+
+from bongsu.alert import Rule, Signal, Threshold, read_evidence, read_threshold
+from bongsu.cell import Cells
+from bongsu.incident import show
+from bongsu.policy.explain import explain_rule
+from bongsu.policy.model import Policy
+from bongsu.policy.phrases import UNITS, Language
+from bongsu.ports import Evidence
+from bongsu.quantity import HOUR, Duration, show_duration, show_share
+from bongsu.sentences import say as said
+
+POINTS = 12
+WIDE = 30
+WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "signal": "signal {name} ({kind}): {what}{by}", "by": ", for each {labels}", "all": "all events",
+        "ratio": "the share of events where {bad}, out of {total}", "mean": "the sum of {sum} divided by that of {per}",
+        "sum": "the sum of {of}", "count": "how many events there are where {of}",
+        "quantile": "the quantile {q} of {of}",
+        "drift": "the largest distance ({measure}) of {columns} from reference {reference}",
+        "gap": "how far {measure} is apart between the values of {group}",
+        "quality": "the share of events of which {columns} is bad ({measure})",
+        "calibration": "how far scores are from what came true ({measure})",
+        "performance": "{measure} of the predictions that have a label",
+        "anomaly": "how many deviations {of} is from the same window of past times",
+        "other": "what {kind} counts ({settings})",
+        "features": "all features", "n": "events",
+        "now": "over the last {over}: {value}{interval}, from {n} events{about}{chance}",
+        "interval": " (between {low} and {high})", "about": ", that of {about}",
+        "chance": ", which chance may give", "none": "over the last {over}: no data",
+        "few": "over the last {over}: insufficient data ({why})",
+        "reference": "reference {name}, version {version}, from {source}: {rows} rows",
+        "firing": "now this holds: {alert}", "quiet": "now this does not hold: {alert}",
+        "unjudged": "now this cannot be judged: {alert}", "nobody": "no alert looks at it",
+    },
+    "ko": {
+        "signal": "신호 {name}({kind}): {what}{by}", "by": ", {labels}별", "all": "모든 이벤트",
+        "ratio": "{total} 가운데 {bad}인 이벤트의 비율", "mean": "{sum} 합계 ÷ {per} 합계",
+        "sum": "{of} 합계", "count": "{of}인 이벤트 수", "quantile": "{of}의 {q} 분위수",
+        "drift": "기준 {reference} 대비 {columns} 분포 거리({measure}) 중 최댓값",
+        "gap": "{group} 값 사이의 {measure} 격차",
+        "quality": "{columns} 값에 문제({measure})가 있는 이벤트의 비율",
+        "calibration": "점수와 실제 결과의 차이({measure})",
+        "performance": "라벨이 있는 예측의 {measure}",
+        "anomaly": "과거 같은 시간대와 비교한 {of} 편차(표준편차 단위)",
+        "other": "{kind} 값({settings})",
+        "features": "모든 특성", "n": "이벤트 수",
+        "now": "최근 {over}: {value}{interval}, 이벤트 {n}건 기준{about}{chance}",
+        "interval": "(구간 {low} ~ {high})", "about": ", 대상 {about}",
+        "chance": ", 우연으로도 나올 수 있는 값", "none": "최근 {over}: 데이터 없음",
+        "few": "최근 {over}: 판단할 데이터 부족({why})",
+        "reference": "기준 {name}, 버전 {version}, 출처 {source}: {rows}행",
+        "firing": "현재 충족: {alert}", "quiet": "현재 미충족: {alert}",
+        "unjudged": "현재 판단 불가: {alert}", "nobody": "이 신호를 보는 알림 없음",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Explained:
+    """``words`` are sentences, ``chart`` lines of text; the rest are the numbers behind them."""
+
+    name: str
+    kind: str
+    words: tuple[str, ...]
+    chart: tuple[str, ...]
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    significant: bool
+    insufficient: str
+    about: str
+
+
+def explain_signal(policy: Policy, rules: tuple[Rule, ...], signal: Signal, cells: Cells, now: int,
+                   language: Language = "en") -> Explained:
+    """What a signal of a bound plan says at ``now``, and what the alerts on it say of that."""
+    mine = [r for r in rules if not r.nodata and isinstance(r.when, Threshold) and r.when.signal.key == signal.key]
+    over = next((r.when.over for r in mine if isinstance(r.when, Threshold)), HOUR)
+    over = Duration(-(-over // cells.base) * cells.base)
+    found = read_evidence(cells, signal, over, now)
+    teller = _Teller(WORDS[language], language)
+    words = [teller.signal(signal), teller.now(signal, found, over), *teller.reference(signal),
+             *(teller.alert(policy, rule, cells, now) for rule in mine)]
+    if not mine:
+        words.append(teller.words["nobody"])
+    low, high, value = (None if x is None else float(x) for x in (found.low, found.high, found.value))
+    chart = tuple(_chart(signal, cells, over, now, language))
+    return Explained(signal.name, signal.sli.kind, tuple(words), chart, value, low, high, found.n, found.significant,
+                     found.insufficient, found.about)
+
+
+class _Teller:
+    """The words of one language."""
+
+    def __init__(self, words: dict[str, str], language: Language) -> None:
+        self.words, self.language = words, language
+
+    def say(self, phrase: str, **said: Any) -> str:
+        return self.words[phrase].format(**said)
+
+    def signal(self, signal: Signal) -> str:
+        sli = signal.sli
+        own = {f.name: getattr(sli, f.name) for f in fields(sli) if not f.metadata.get("bound")}  # type: ignore[arg-type]
+        given = {name: self._setting(name, value) for name, value in own.items()}
+        listed = ", ".join(f"{name}: {text}" for name, text in given.items())
+        phrase = sli.kind if sli.kind in self.words else "other"
+        by = self.say("by", labels=", ".join(signal.labels)) if signal.labels else ""
+        return self.say("signal", name=signal.name, kind=sli.kind, by=by,
+                        what=self.say(phrase, **{"settings": listed, "kind": sli.kind, **given}))
+
+    def _setting(self, name: str, value: Any) -> str:
+        if isinstance(value, tuple):
+            return ", ".join(map(str, value)) or self.words["features"]
+        if isinstance(value, Fraction):
+            return show_share(value)
+        return str(value) if value is not None else self.words["n" if name == "per" else "all"]
+
+    def now(self, signal: Signal, found: Evidence, over: Duration) -> str:
+        window = self.duration(over)
+        if found.insufficient:
+            return self.say("few", over=window, why=said(found.insufficient, self.language))
+        if found.value is None:
+            return self.say("none", over=window)
+        ends = (show(found.low, signal.unit), show(found.high, signal.unit))
+        interval = self.say("interval", low=ends[0], high=ends[1]) if found.low is not None else ""
+        return self.say("now", over=window, value=show(found.value, signal.unit), interval=interval, n=f"{found.n:,}",
+                        about=self.say("about", about=found.about) if found.about else "",
+                        chance="" if found.significant else self.words["chance"])
+
+    def reference(self, signal: Signal) -> Iterator[str]:
+        one = getattr(signal.sli, "bound_to", None)
+        if one is not None:
+            yield self.say("reference", name=one.name, version=one.version, source=one.source, rows=f"{one.rows:,}")
+
+    def alert(self, policy: Policy, rule: Rule, cells: Cells, now: int) -> str:
+        assert isinstance(rule.when, Threshold)
+        reading = read_threshold(cells, rule.when, now)
+        phrase = "unjudged" if reading.value is None else "firing" if reading.enter else "quiet"
+        return self.say(phrase, alert=explain_rule(policy, rule, self.language))
+
+    def duration(self, value: int) -> str:
+        text, units = show_duration(value), UNITS[self.language]
+        number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+        unit = text[len(number):]
+        return f"{number}{units[unit][number != '1']}" if number.isdigit() and unit in units else text
+
+
+def _chart(signal: Signal, cells: Cells, over: Duration, now: int, language: Language) -> Iterator[str]:
+    """The last windows, oldest first: a bar each, as long as its value."""
+    past = [read_evidence(cells, signal, over, now - back * over) for back in range(POINTS - 1, -1, -1)]
+    values = [None if one.insufficient else one.value for one in past]
+    most = max((abs(v) for v in values if v is not None), default=Fraction(0))
+    for back, (one, value) in enumerate(zip(past, values, strict=True)):
+        ago = show_duration((POINTS - 1 - back) * over)
+        length = round(WIDE * abs(value) / most) if value is not None and most else 0
+        text = said("insufficient data" if one.insufficient else show(value, signal.unit), language)
+        yield f"-{ago}".rjust(10) + "  " + "█" * length + " " * (WIDE - length) + f"  {text}"

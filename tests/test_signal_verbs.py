@@ -1,0 +1,193 @@
+"""Signals explained and references registered, over HTTP and by the command line, from a control that really counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from bongsu import keys
+from bongsu.cell import Cells
+from bongsu.cli import cli
+from bongsu.event import Event
+from bongsu.folder import Folder
+from bongsu.policy import parse
+from bongsu.policy.signals import explain_signal
+from bongsu.quantity import MINUTE, SECOND
+from bongsu.registry import kinds
+from bongsu.room.control import Control
+from bongsu.room.desk import ControlDesk
+from bongsu.room.signaldesk import SignalDesk
+from bongsu.sources.columns import Columns, checked, reference
+from bongsu.sources.spool import SpoolWriter
+from bongsu.stores.state import State
+from bongsu.web.signals import signal_ways
+from bongsu.web.site import control_app
+from servers import serving
+
+T0 = 1_790_000_000 * SECOND
+TOKEN = "admin-token-for-tests"
+POLICY = """
+bongsu: 1
+service: {name: loans}
+features: {age: number}
+references: {training: {model_version: "7"}}
+signals:
+  moved: {kind: drift, reference: training}
+  failures: {kind: ratio, bad: "outcome = 'error'", total: "kind = 'call'", labels: [route]}
+alerts:
+  moved: {when: moved > 0.25, over: 10m, tier: major}
+"""
+
+
+class Loans:
+    def __init__(self, root: Path) -> None:
+        self.root, self.now = root, T0
+        self.folder = Folder(root / "data").create()
+        self.store = State(f"sqlite:///{self.folder.state}", keys.audit_key(self.folder.keys))
+        self.spool = SpoolWriter(self.folder.spool, "gateway-0")
+        self.control = Control(parse(POLICY, "policy.yaml", {}), self.folder, self.store, lambda: self.now)
+        self.app = control_app(ControlDesk(self.control), keys.digest(TOKEN), clock=lambda: self.now,
+                               ways=signal_ways(SignalDesk(self.control)))
+        self.url = ""
+
+    def table(self, name: str, shift: int, n: int = 600) -> Path:
+        path = self.root / name
+        pq.write_table(pa.table({"age": [20.0 + shift + i % 50 for i in range(n)]}), path)
+        return path
+
+    def predict(self, shift: int, n: int = 300) -> None:
+        self.spool.append(Event(id=f"{self.now}/{i}", time=self.now, kind="prediction",
+                                features={"age": 20.0 + shift + i % 50}) for i in range(n))
+        for _ in range(2):
+            self.now += SECOND
+            self.control.cycle()
+
+    def run(self, *args: object) -> Result:
+        found = CliRunner().invoke(cli, [*map(str, args), "--url", self.url, "--token", TOKEN])
+        assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+        return found
+
+
+@pytest.fixture
+def loans(tmp_path: Path) -> Iterator[Loans]:
+    one = Loans(tmp_path)
+
+    async def app(scope, receive, send):
+        await one.app(scope, receive, send)
+
+    try:
+        with serving(app) as server:
+            one.url = server.url
+            yield one
+    finally:
+        one.spool.close()
+        one.control.close()
+        one.store.close()
+
+
+@pytest.mark.req("D1")
+def test_a_registered_training_set_is_bound_to_and_the_signal_explains_itself(loans: Loans) -> None:
+    loans.predict(0)
+    assert "its reference is not registered yet" in loans.run("signal", "explain", "moved").output
+    added = loans.run("reference", "add", "train-7", loans.table("train.parquet", 0), "--model-version", "7")
+    assert "in force" in added.output
+    assert "features.age: 9 bins, 0 missing" in added.output or "features.age: 10 bins, 0 missing" in added.output
+    loans.predict(0)
+    calm = loans.run("signal", "explain", "moved").output
+    assert "the largest distance (psi) of all features from reference training" in calm
+    assert "from 600 events" in calm
+    assert "reference train-7, version" in calm
+    assert "now this does not hold: alert moved (major)" in calm
+    loans.predict(40, 3000)
+    found = json.loads(loans.run("signal", "explain", "moved", "--json").output)
+    assert found["value"] > 0.25
+    assert (found["n"], found["significant"], found["about"]) == (3600, True, "features.age")
+    assert "now this holds" in "\n".join(found["words"])
+    assert len(found["chart"]) == 12
+    assert "█" in found["chart"][-1]
+    korean = loans.run("signal", "explain", "moved", "--lang", "ko").output
+    assert "현재 충족" in korean
+    assert "기준 train-7, 버전" in korean
+
+
+def test_too_few_events_are_said_to_be_too_few(loans: Loans) -> None:
+    loans.run("reference", "add", "train-7", loans.table("train.parquet", 0), "--model-version", "7")
+    loans.predict(0, 20)
+    assert "insufficient data (100 events are needed, 20 came)" in loans.run("signal", "explain", "moved").output
+    assert "판단할 데이터 부족(이벤트 100건 이상 필요, 현재 20건)" in loans.run(
+        "signal", "explain", "moved", "--lang", "ko").output
+
+
+def test_references_are_listed_shown_and_compared(loans: Loans) -> None:
+    path = loans.table("train.parquet", 0)
+    assert "in force" in loans.run("reference", "add", "a", path, "--model-version", "7").output
+    assert "in force already" in loans.run("reference", "add", "a", path, "--model-version", "7").output
+    loans.run("reference", "add", "a", loans.table("other.parquet", 9), "--model-version", "8")
+    first, second = json.loads(loans.run("reference", "list", "--json").output)
+    assert (first["in_force"], second["in_force"]) == ([], ["training"])
+    assert "in force as training" in loans.run("reference", "list").output
+    shown = loans.run("reference", "show", "a", "--version", second["version"])
+    assert "features.age (number)" in shown.output
+    assert "__missing__" in shown.output
+    same = loans.run("reference", "compare", "a", path, "--version", second["version"])
+    other = loans.run("reference", "compare", "a", loans.table("late.parquet", 40), "--version", second["version"])
+    assert (same.exit_code, other.exit_code) == (0, 1)
+    assert "features.age" in other.output
+
+
+@pytest.mark.parametrize("args", [("signal", "explain", "nobody"), ("reference", "show", "nobody")])
+def test_what_there_is_not_is_said_with_exit_code_2(loans: Loans, args: tuple[str, ...]) -> None:
+    found = loans.run(*args)
+    assert found.exit_code == 2
+    assert "there is no such reference" in found.output or "no signal of this name" in found.output
+
+
+def test_bins_that_do_not_belong_together_are_refused(tmp_path: Path, loans: Loans) -> None:
+    one = msgspec.to_builtins(reference("a", Columns(loans.table("t.parquet", 0)), {"features.age": "number"}))
+    assert checked(msgspec.convert(one, type(reference("a", Columns(loans.table("t.parquet", 0))))))
+    desk = SignalDesk(loans.control)
+    good = one["columns"][0]
+    for change in ({"counts": [1]}, {"edges": good["edges"][::-1]}, {"kind": "picture"},
+                   {"counts": [-1, *good["counts"][1:]]}):
+        with pytest.raises(ValueError, match=r".+"):
+            desk.register({**one, "columns": [{**good, **change}]}, "ann")
+    with pytest.raises(ValueError, match="a name of letters"):
+        desk.register({**one, "name": "../a"}, "ann")
+    assert desk.references() == []
+
+
+EVERY = """
+bongsu: 1
+service: {name: a}
+features: {age: number}
+references: {r: {file: r.csv}}
+signals:
+  ratio: {kind: ratio, bad: blocked}
+  mean: {kind: mean, sum: cost}
+  count: {kind: count}
+  quantile: {kind: quantile, of: latency_ms, q: 95%}
+  drift: {kind: drift, reference: r}
+  gap: {kind: gap, group: group, measure: fpr}
+  quality: {kind: quality, measure: "null", columns: features.age}
+  calibration: {kind: calibration}
+  performance: {kind: performance, measure: accuracy}
+  anomaly: {kind: anomaly, of: cost}
+  sum: {kind: sum, of: cost}
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_every_kind_of_signal_has_words_of_its_own(language) -> None:
+    policy = parse(EVERY, "p.yaml", {})
+    said = {s.name: explain_signal(policy, policy.plan.rules, s, Cells(MINUTE), T0, language).words
+            for s in policy.plan.signals}
+    assert set(said) == set(kinds("slis"))
+    assert len({words[0] for words in said.values()}) == len(said)
+    assert not any("{" in line or "what ratio counts" in line for words in said.values() for line in words)
