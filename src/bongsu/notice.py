@@ -169,7 +169,7 @@ def plan(manners: Manners, service: str, alarms: Sequence[Alarm], book: Book, as
         more = manners.escalate.to if manners.escalate and late else ()
         for channel in dict.fromkeys((*alarm.to, *more)):
             groups.setdefault((channel, group_key(manners, service, alarm)), []).append(alarm)
-    active = frozenset(alarm.instance for alarm in alarms)
+    active = {alarm.instance: alarm.incident for alarm in alarms}
     tick = _Tick(manners, service, active, _pages(alarms), asked, now, escalation)
     after, tells = dict(book), list[Tell]()
     for place in sorted(groups.keys() | {place for place, told in book.items() if told.look_at is not None}):
@@ -206,7 +206,7 @@ class _Tick:
 
     manners: Manners
     service: str
-    active: frozenset[Instance]
+    active: Mapping[Instance, str]
     pages: Mapping[str, list[str]]
     asked: Asked
     now: int
@@ -219,7 +219,7 @@ class _Tick:
         known = {one.instance: one for one in told.firing}
         if told.look_at is None:
             told = replace(told, look_at=min(a.since for a in group) + self.manners.group_wait)
-        urgent = any(a.tier == "severe" and a.instance not in known for a in open_)
+        urgent = any(self.untold(a, known.get(a.instance)) and a.tier == "severe" for a in open_)
         due = told.look_at is not None and told.look_at <= self.now
         tell: Tell | None = None
         if due or urgent or self.newly_acknowledged(told, open_):
@@ -231,6 +231,12 @@ class _Tick:
         names = tuple(dict.fromkeys(name for some in muters.values() for name in some))
         told = replace(told, alarms=tuple(a.instance for a in group), muted_by=names)
         return replace(told, next_at=self.next_at(told, group, open_)), tell
+
+    @staticmethod
+    def untold(alarm: Alarm, known: Known | None) -> bool:
+        """Whether the channel does not know of it. An alert that came back between two looks is the same to it, except
+        a severe one: each of its incidents is told."""
+        return known is None or (alarm.tier == "severe" and known.incident != alarm.incident)
 
     def next_look(self, last: int) -> int:
         step = self.manners.group_interval
@@ -244,8 +250,8 @@ class _Tick:
             return told, None
         known = {one.instance: one for one in told.firing}
         fresh = () if why == "acknowledged" else tuple(
-            Known(a.alert, a.labels, a.tier, a.incident, a.cause, known[a.instance].told if a.instance in known
-                  else self.now) for a in open_)
+            Known(a.alert, a.labels, a.tier, a.incident, a.cause, self.now if self.untold(a, known.get(a.instance))
+                  else known[a.instance].told) for a in open_)
         kept = {one.instance: one for one in told.firing if one not in ended} | {one.instance: one for one in fresh}
         began = not told.firing
         after = replace(told, firing=tuple(kept.values()), at=self.now, episode=told.episode + began,
@@ -261,14 +267,15 @@ class _Tick:
 
     def ended(self, told: Told) -> tuple[Known, ...]:
         """What the channel believes to be so, and is not so any more."""
-        return tuple(one for one in told.firing if one.instance not in self.active)
+        return tuple(one for one in told.firing if (self.active.get(one.instance, "") != one.incident
+                                                    if one.tier == "severe" else one.instance not in self.active))
 
     def why(self, told: Told, open_: Sequence[Alarm], ended: Sequence[Known], looks: bool) -> Why | None:
         """First, new, all over, partly over, repeat: the first that holds."""
-        known = {one.instance for one in told.firing}
+        known = {one.instance: one for one in told.firing}
         if not looks:
             return "acknowledged"
-        if any(alarm.instance not in known for alarm in open_):
+        if any(self.untold(alarm, known.get(alarm.instance)) for alarm in open_):
             return "new" if known else "first"
         if ended:
             return "over" if len(ended) == len(told.firing) else "partly"

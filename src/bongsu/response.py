@@ -117,12 +117,23 @@ def retry(step: Step, now: int, after: int | None = None) -> Step:
     return replace(step, state=state, next_at=now + max(backoff, after or 0))
 
 
+def overtaken(step: Step, tier: Tier, now: int) -> Step | None:
+    """A severe notice that was not sent before its incident was over: one message says that it began and ended.
+
+    None for any other step: what is not severe and already over when its turn comes is not told at all.
+    """
+    if step.kind == "notify" and tier == "severe" and step.state == "waiting" and step.attempts == 0:
+        return replace(step, state="undo_waiting", next_at=now, begun=now)
+    return None
+
+
 def undo(step: Step, now: int) -> Step | None:
     """Ask for a step to be taken back; None where there is nothing to take back (yet, or any more).
 
-    A step that still waits never happens; one now running is asked again when it is done.
+    A step that still waits never happens; one now running is asked again when it is done. A notice that failed, or of
+    which nobody knows, may have been heard: that it is over is told all the same.
     """
-    if step.state == "done":
+    if step.state == "done" or (step.kind == "notify" and step.state in ("failed", "unknown")):
         return replace(step, state="undo_waiting", attempts=0, next_at=now, begun=now)
     if step.state == "waiting" and step.attempts == 0:
         return replace(step, state="undone")

@@ -13,6 +13,7 @@ import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import comb
 from typing import Literal
 
@@ -212,13 +213,15 @@ def significant(bad: int, total: int, target: Fraction, min_bad: int) -> bool:
     return total >= 100 or tail(bad, total, 1 - target) < Fraction(1, 1000)
 
 
+@lru_cache(maxsize=4096)
 def tail(k: int, n: int, p: Fraction) -> Fraction:
-    """Binomial tail P(X >= k), exact.
+    """Binomial tail P(X >= k), exact. Remembered: between two events every tick asks the same.
 
     >>> round(float(tail(1, 10, Fraction(1, 1000))), 5), f"{float(tail(3, 10, Fraction(1, 100))):.2e}"
     (0.00996, '1.14e-04')
     """
-    return sum((comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k, n + 1)), Fraction(0))
+    good, bad = p.denominator - p.numerator, p.numerator  # whole numbers, brought to lowest terms once
+    return Fraction(sum(comb(n, i) * bad**i * good ** (n - i) for i in range(k, n + 1)), p.denominator**n)
 
 
 def counts(cells: Cells, objective: Objective, now: int, window: Duration) -> tuple[int, int]:

@@ -32,7 +32,7 @@ class Memory(Protocol):
 
     def note(self, key: str) -> Any: ...
 
-    def put_note(self, key: str, value: Any) -> None: ...
+    def put_note(self, key: str, value: Any, at: int = 0) -> None: ...
 
 
 class Fleeting:
@@ -44,7 +44,7 @@ class Fleeting:
     def note(self, key: str) -> Any:
         return self._notes.get(key)
 
-    def put_note(self, key: str, value: Any) -> None:
+    def put_note(self, key: str, value: Any, at: int = 0) -> None:
         self._notes[key] = value
 
 
@@ -104,7 +104,7 @@ class Http:
             raise Retry(f"no connection ({type(error).__name__})", unclear=True) from None
 
     async def remember(self, key: str, value: Any) -> None:
-        await asyncio.to_thread(self._memory.put_note, key, value)
+        await asyncio.to_thread(self._memory.put_note, key, value, self._clock())
 
     async def recall(self, key: str) -> Any:
         return await asyncio.to_thread(self._memory.note, key)

@@ -387,7 +387,8 @@ class Control:
             "batches": self.log.drop_before(self.now - keep.log, self.now - keep.labelled if self.joining
                                             and keep.labelled > keep.log else None),
             "files": self.lake.drop_before(self.now - keep.lake),
-            "cells": self.store.forget_cells(self.now - keep.cells),
+            "cells": self.store.forget_cells(self.now - keep.cells), **self.store.forget(self.now, keep.cells),
+            "damaged": self.reader.drop_damaged(self.now - keep.log),
         }
         self.cells.drop_before(self._oldest_needed())
         if any(dropped.values()):

@@ -269,6 +269,13 @@ class SpoolReader:
                     gone.append(name)
         return gone
 
+    def drop_damaged(self, before: int) -> int:
+        """Retention: delete damaged segments that were last written before so many microseconds; how many."""
+        old = [path for path in self.folder.glob("*.damaged") if path.stat().st_mtime_ns // 1000 < before]
+        for path in old:
+            path.unlink()
+        return len(old)
+
     def waiting(self, marks: Mapping[str, int]) -> int:
         """How many bytes are still unread."""
         return sum(max(0, (self.folder / m[0]).stat().st_size - marks.get(m[0], 0)) for m in _segments(self.folder))

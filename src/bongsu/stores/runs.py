@@ -12,11 +12,12 @@ from sqlalchemy import Update, bindparam, select
 from bongsu import registry
 from bongsu.incident import Incident, dedup_key
 from bongsu.notice import Tell
-from bongsu.response import Playbook, Step, begin, run_id, undo, urgency
+from bongsu.response import Playbook, Step, begin, overtaken, run_id, undo, urgency
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction
 from bongsu.stores.saved import Spec, dump, spec_of
 
+OVERTAKEN = "it was over before it could be told: one message says both"
 TELL = "tell:"
 """What the names of runs that tell somebody begin with; no playbook can be called so."""
 
@@ -85,10 +86,18 @@ def take_back_run(transaction: Transaction, run: str, actor: str, now: int, poli
 
     A step that is being carried out, or may have been, is undone once that is known.
     """
-    asked = 0
-    table = schema.step
-    for row in transaction.execute(select(table).where(table.c.run == run).order_by(table.c.ordinal)).all():
+    asked, table = 0, schema.step
+    query = select(table, schema.incident.c.tier).join(schema.incident, schema.incident.c.id == table.c.incident)
+    for row in transaction.execute(query.where(table.c.run == run).order_by(table.c.ordinal)).all():
         step = step_of(row)
+        if _undone_before(transaction, step):
+            continue
+        if (late := overtaken(step, row.tier, now)) is not None:
+            write_step(transaction, step, late)
+            keep_outcome(transaction, step, "do", "overtaken", {}, OVERTAKEN, now)
+            transaction.audit(actor, "step.overtaken", step.key, OVERTAKEN, {"kind": step.kind}, now, policy)
+            asked += 1
+            continue
         after = undo(step, now)
         if after is None:
             if step.state not in ("waiting", "running"):
@@ -102,6 +111,13 @@ def take_back_run(transaction: Transaction, run: str, actor: str, now: int, poli
                                   {"kind": step.kind}, now, policy)
         asked += 1
     return asked
+
+
+def _undone_before(transaction: Transaction, step: Step) -> bool:
+    """Whether it is on record how taking it back ended: that happens once."""
+    table = schema.outcome
+    return transaction.execute(select(table.c.step).where(table.c.step == step.key, table.c.way == "undo")
+                               ).first() is not None
 
 
 def step_of(row: Any) -> Step:

@@ -126,7 +126,8 @@ postmortem = Table(
     "postmortem", metadata, _key("incident"), _key("objective"), _text("share"), _whole("since"), _whole("written"),
     _text("url"), _text("actor"), Index("ix_postmortem_written", "written"))
 
-note = Table("note", metadata, _key("key"), _text("value"))
+note = Table("note", metadata, _key("key"), _text("value"),
+             Column("at", BigInteger, nullable=False, server_default="0"))
 
 api_key = Table("api_key", metadata, _key("id"), _text("body"))
 

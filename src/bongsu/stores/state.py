@@ -23,6 +23,7 @@ from typing import Any, cast
 
 from sqlalchemy import make_url
 
+from bongsu.stores import schema
 from bongsu.stores.allowed import AllowStore
 from bongsu.stores.asked import AskedStore
 from bongsu.stores.cells import CellStore
@@ -34,11 +35,27 @@ from bongsu.stores.steps import StepStore
 from bongsu.stores.versions import VersionStore
 
 FILE = "state.db"
+CHANNELS = "channel/"
+"""Notes of channels: which message, issue or thread an alert has outside."""
 
 
 class State(StepStore, CellStore, AllowStore, AskedStore, KeyStore, VersionStore, ReferenceStore,
             PostmortemStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
+
+    def forget(self, now: int, keep: int) -> dict[str, int]:
+        """Retention: verdicts, and what channels remember of an alert, ``keep`` microseconds after they were written.
+
+        What a channel remembered before its time was kept counts from now on.
+        """
+        verdict, note = schema.verdict, schema.note
+        channels = note.c.key.startswith(CHANNELS, autoescape=True)
+        with self.writing() as transaction:
+            transaction.execute(note.update().where(channels, note.c.at == 0).values(at=now))
+            return {
+                "verdicts": transaction.execute(verdict.delete().where(verdict.c.at < now - keep)).rowcount,
+                "notes": transaction.execute(note.delete().where(channels, note.c.at < now - keep)).rowcount,
+            }
 
     def backup(self, folder: Path) -> Path:
         """A consistent copy while others write; the file appears in ``folder`` whole or not at all."""

@@ -101,7 +101,7 @@ class StepStore(IncidentStore):
                 if not write_step(transaction, before, after, owner=owner):
                     continue
                 if after.state == "unknown":
-                    _lost(transaction, claimed, after, now)
+                    _lost(transaction, claimed, after, row.undo_wanted, now)
                 else:
                     taken.append(replace(claimed, step=after))
         return taken
@@ -233,10 +233,12 @@ def _claimed(row: Any) -> Claimed:
 # ---- outcomes ----
 
 
-def _lost(transaction: Transaction, claimed: Claimed, after: Step, now: int) -> None:
+def _lost(transaction: Transaction, claimed: Claimed, after: Step, wanted: bool, now: int) -> None:
     why = "its worker died while it was carried out, and it must not be repeated"
     keep_outcome(transaction, after, claimed.way, "unknown", {}, why, now)
     _audit(transaction, Ended(claimed, "unknown", why=why), "step.unknown", after, now)
+    if wanted and claimed.way == "do" and (back := undo(after, now)) is not None:
+        write_step(transaction, after, back)
 
 
 def _checked(ended: Ended) -> Ended:
@@ -279,9 +281,10 @@ def _record(transaction: Transaction, ended: Ended, undo_wanted: bool, now: int)
         for change in ended.done.changes:
             transaction.execute(schema.change.insert(),
                                 {"key": change.key, "value": dump(change.value), "owner": step.key})
-        after = (undo(after, now) or after) if undo_wanted else after
     elif after.state == "undone":
         transaction.execute(schema.change.delete().where(schema.change.c.owner == step.key))
+    if undo_wanted and way == "do" and after.state not in WAITING:
+        after = undo(after, now) or after
     write_step(transaction, step, after, why=ended.why)
 
 

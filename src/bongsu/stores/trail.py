@@ -110,10 +110,13 @@ class TrailStore(Store):
         with self.reading() as connection:
             return read_note(connection, key)
 
-    def put_note(self, key: str, value: Any) -> None:
-        """Remember something that decides nothing, such as where a channel's thread is: not audited."""
+    def put_note(self, key: str, value: Any, at: int = 0) -> None:
+        """Remember something that decides nothing, such as where a channel's thread is: not audited.
+
+        ``at`` is when, for what retention ends some time after it was written.
+        """
         with self.writing() as transaction:
-            write_note(transaction, key, value)
+            write_note(transaction, key, value, at)
 
     def put_token(self, key: str, digest: str, actor: str, reason: str, now: int) -> bool:
         """Keep the hash of a token in place of the one before, audited. False where it is that one already."""
@@ -145,8 +148,8 @@ def read_note(connection: Connection, key: str) -> Any:
     return None if text is None else load(text)
 
 
-def write_note(transaction: Transaction, key: str, value: Any) -> None:
-    upsert(transaction.connection, schema.note, [{"key": key, "value": dump(value)}])
+def write_note(transaction: Transaction, key: str, value: Any, at: int = 0) -> None:
+    upsert(transaction.connection, schema.note, [{"key": key, "value": dump(value), "at": at}])
 
 
 def automation(connection: Connection) -> bool:
