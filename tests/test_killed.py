@@ -19,7 +19,7 @@ from bongsu.stores.state import State
 from stage import T0, THREE, fire, opened
 
 RUNS = 8
-LIVES = 8
+LIVES = 16
 WORKER = textwrap.dedent("""
     import asyncio, os, sys, time
     from bongsu.ports import Receipt
