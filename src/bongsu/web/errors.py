@@ -37,6 +37,8 @@ class ApiError(Exception):
         out: list[Header] = []
         if self.retry is not None:
             out.append((b"x-should-retry", b"true" if self.retry else b"false"))
+        if self.status in (408, 413):  # what is left of the request is not waited for
+            out.append((b"connection", b"close"))
         if self.after_s is not None:
             out.append((b"retry-after", str(self.after_s).encode()))
         return out
@@ -56,6 +58,11 @@ def wrong(param: str, expected: str, came: str) -> ApiError:
 
 def too_large(limit: int) -> ApiError:
     return ApiError(413, "request_too_large", f"expected a body of at most {limit} bytes; send less", retry=False)
+
+
+def too_slow(patience: float) -> ApiError:
+    return ApiError(408, "request_timeout", f"expected the whole body within {patience:g} s; part of it did not come, "
+                    "send it faster or send less", retry=True)
 
 
 def text_too_long(most: int, came: int, of: str) -> ApiError:

@@ -35,6 +35,8 @@ from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, not_by_
 
 log = logging.getLogger("bongsu.gateway")
 MAX_BODY = 10 << 20
+PATIENCE = 60.0
+"""Seconds in which a body has to be here."""
 CLOSED = 499
 """Status of a call whose client left, as nginx writes it."""
 
@@ -48,9 +50,11 @@ class Gateway:
     def __init__(self, policy: Policy, live: Live, spool: Spool, tokens: Tokeniser, secrets: Secrets,
                  transport: Transport, *, clock: Callable[[], int], ids: Callable[[], str],
                  timer: Callable[[], int] = time.perf_counter_ns, door: Door | None = None,
-                 reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY) -> None:
+                 reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY,
+                 patience: float = PATIENCE) -> None:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
+        self._patience = patience
         self.ledger, self.door = Ledger(spool), door or Door()
         self._snapshot = live.current()
         self.health = Health.fresh()
@@ -162,7 +166,7 @@ class Gateway:
             call.tags(headers)
             plans = await self.plans()
             call.key = self.door.who(headers, plans.policy, call.at, call.facts)
-            body = await body_of(receive, self._max_body)
+            body = await body_of(receive, self._max_body, self._patience)
             served = await self._admit(call, plans, surface.read(body), headers, send)
             watch = asyncio.ensure_future(receive())
             watch.add_done_callback(leave)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from bongsu.web.errors import Header, cross_origin, not_json, too_large
+from bongsu.web.errors import Header, cross_origin, not_json, too_large, too_slow
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -15,6 +16,11 @@ JSON: Header = (b"content-type", b"application/json")
 SSE: tuple[Header, ...] = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"),
                            (b"x-accel-buffering", b"no"))
 DONE = b"data: [DONE]\n\n"
+
+
+_LINGER = 8
+"""How many times the limit is read (and thrown away) of a body that is too large: a client that is cut off while it
+still sends may never read why."""
 
 
 class Gone(Exception):
@@ -34,28 +40,33 @@ def not_by_a_page(headers: Mapping[bytes, bytes]) -> None:
         raise cross_origin()
 
 
-async def body_of(receive: Receive, limit: int) -> bytes:
-    """The whole body. One piece, the usual case, is not copied."""
+async def body_of(receive: Receive, limit: int, patience: float) -> bytes:
+    """The whole body, if it is here within ``patience`` seconds. One piece, the usual case, is not copied."""
+    try:
+        async with asyncio.timeout(patience):
+            return await _body(receive, limit)
+    except TimeoutError:
+        raise too_slow(patience) from None
+
+
+async def _body(receive: Receive, limit: int) -> bytes:
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Gone
     first: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(first) > limit:
-            raise too_large(limit)
-        return first
     pieces, size = [first], len(first)
     while message.get("more_body"):
-        if size > limit:
-            raise too_large(limit)
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Gone
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
+        size += len(message.get("body", b""))
+        if size > limit * _LINGER:
+            break
+        if size <= limit:
+            pieces.append(message.get("body", b""))
     if size > limit:
         raise too_large(limit)
-    return b"".join(pieces)
+    return first if len(pieces) == 1 else b"".join(pieces)
 
 
 async def answer(send: Send, status: int, headers: Sequence[Header], body: bytes) -> None:
