@@ -104,9 +104,11 @@ def _moves(found: Iterable[Known], after: int, was_known: Callable[[Known], bool
     moves: dict[str, dict[int, list[_Move]]] = {}
     for (call, name), history in histories.items():
         place = history[0].place or NEW
-        new = newest(one.label for one in history)
+        new = history[0].label if len(history) == 1 else newest(one.label for one in history)
         if place > after:
             move, place = _Move(call, None, new), NEW
+        elif len(history) == 1:
+            move = _Move(call, new if was_known(history[0]) else None, new)
         else:
             move = _Move(call, newest(one.label for one in history if was_known(one)), new)
         moves.setdefault(name, {}).setdefault(place, []).append(move)

@@ -1,0 +1,157 @@
+"""Events from HTTP to committed cells, one command: ``uv run --with numpy bench/ingest.py [events]``.
+
+Arrow streams of 10,000 predictions are posted to the real control site over loopback; control stores each batch durably
+before it answers, and counts 30 signals (confusion counts, quantiles, ratios by model, performance on late labels) into
+committed cells. A third of the predictions get a label afterwards. CPU of the whole process, client included.
+
+The floor is numpy in memory: one ``bincount`` for each of the same 30 signals over ready columns, nothing stored,
+nothing checked, nothing masked. It is not like for like; it says what the arithmetic alone costs.
+"""
+
+import asyncio
+import hashlib
+import io
+import platform
+import sys
+import tempfile
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bongsu.folder import Folder
+from bongsu.policy import parse
+from bongsu.room.control import Control
+from bongsu.room.desk import ControlDesk
+from bongsu.stores.state import State
+from bongsu.tokens import Tokeniser
+from bongsu.web.events import Inlet
+from bongsu.web.masking import Masking
+from bongsu.web.site import control_app
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from servers import serving
+
+BATCH, MINUTE, T0 = 10_000, 60 * 10**6, 1_790_000_000 * 10**6
+MODELS = np.array(["m1", "m2", "m3", "m4"])
+
+
+def policy() -> Any:
+    signals = {f"band{i}": f'{{kind: ratio, bad: "score > {i / 20}", total: "score IS NOT NULL", labels: [model]}}'
+               for i in range(12)}
+    signals |= {f"age{i}": f'{{kind: ratio, bad: "features.age > {20 + 5 * i}", total: "features.age IS NOT NULL"}}'
+                for i in range(8)}
+    signals |= {m: f"{{kind: performance, measure: {m}}}" for m in ("accuracy", "precision", "recall", "f1")}
+    signals |= {"p95": "{kind: quantile, of: latency_ms, q: 95%}", "slow": '{kind: ratio, bad: "latency_ms > 800"}',
+                "mean": "{kind: mean, sum: latency_ms}", "said": "{kind: count, of: \"prediction = '1'\"}",
+                "unlabelled": "{kind: ratio, bad: \"label IS NULL\", total: \"kind = 'prediction'\"}",
+                "all": "{kind: count}"}
+    body = "\n".join(f"  {name}: {text}" for name, text in signals.items())
+    assert len(signals) == 30
+    head = "bongsu: 1\nservice: {name: bench}\nfeatures: {age: number}\nsignals:"
+    return parse(f"{head}\n{body}\n", "bench.yaml", {})
+
+
+def columns(n: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(7)
+    return {"time": T0 + np.arange(n) * 3600, "score": rng.random(n), "age": rng.integers(18, 80, n).astype(float),
+            "latency": rng.lognormal(6, 1, n), "model": rng.integers(0, 4, n), "truth": rng.integers(0, 2, n)}
+
+
+def streams(data: dict[str, np.ndarray]) -> list[tuple[int, bytes]]:
+    out, n = [], len(data["time"])
+    for at in range(0, n, BATCH):
+        part = {name: values[at : at + BATCH] for name, values in data.items()}
+        rows = len(part["time"])
+        out.append((rows, _stream({"id": [f"p{at + i:012d}" for i in range(rows)], "time": part["time"],
+                                   "kind": ["prediction"] * rows, "score": part["score"],
+                                   "prediction": np.where(part["score"] > 0.5, "1", "0"),
+                                   "model": pa.array(MODELS[part["model"]]).dictionary_encode(),
+                                   "latency_ms": part["latency"], "features.age": part["age"]})))
+    for at in range(0, n, BATCH * 3):
+        some = np.arange(at, min(n, at + BATCH * 3), 3)
+        out.append((len(some), _stream({"id": [f"l{i:012d}" for i in some], "time": data["time"][some] + MINUTE,
+                                        "kind": ["label"] * len(some), "call": [f"p{i:012d}" for i in some],
+                                        "label": data["truth"][some].astype(str)})))
+    return out
+
+
+def _stream(table: dict[str, Any]) -> bytes:
+    made, sink = pa.table(table), io.BytesIO()
+    with pa.ipc.new_stream(sink, made.schema) as writer:
+        writer.write_table(made)
+    return sink.getvalue()
+
+
+def floor(data: dict[str, np.ndarray]) -> float:
+    begin = time.process_time()
+    start = (data["time"] - T0) // MINUTE
+    width = int(start.max()) + 1
+    for i in range(12):
+        np.bincount((start * 4 + data["model"]) * 2 + (data["score"] > i / 20), minlength=width * 8)
+    for i in range(8):
+        np.bincount(start * 2 + (data["age"] > 20 + 5 * i), minlength=width * 2)
+    for _ in range(4):
+        np.bincount(start * 4 + (data["score"] > 0.5) * 2 + data["truth"], minlength=width * 4)
+    np.bincount(start * 64 + np.log2(data["latency"] + 1).astype(int), minlength=width * 64)
+    np.bincount(start, weights=data["latency"], minlength=width)
+    for _ in range(4):
+        np.bincount(start * 2 + (data["latency"] > 800), minlength=width * 2)
+    return time.process_time() - begin
+
+
+def ours(parts: list[tuple[int, bytes]], folder: Path) -> tuple[float, float, int]:
+    room, read = Folder(folder).create(), policy()
+    store = State(f"sqlite:///{room.state}")
+    pool = ThreadPoolExecutor(1)
+    now = T0 + 10**12
+    control = pool.submit(lambda: Control(read, room, store, lambda: now)).result()
+
+    async def take(table: pa.Table) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(pool, control.take, table)
+
+    inlet = Inlet(take, Masking(Tokeniser(bytes(32))), "bench", read.hash, lambda: now, lambda given: given == "t",
+                  lambda actor, reason: "")
+    app = control_app(ControlDesk(control), hashlib.sha256(b"x").hexdigest(), ways=inlet.ways())
+    with serving(app) as server:
+        wall, cpu, sent = time.perf_counter(), time.process_time(), 0
+        for i, (rows, body) in enumerate(parts):
+            request = urllib.request.Request(server.url + "/v1/events", body, {
+                "content-type": "application/vnd.apache.arrow.stream", "authorization": "Bearer t"})
+            with urllib.request.urlopen(request, timeout=600) as reply:
+                assert reply.status == 200
+            sent += rows
+            if i % 10 == 9:
+                pool.submit(control.cycle).result()
+        pool.submit(control.cycle).result()
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    unlabelled = next(s for s in control.plan.signals if s.name == "unlabelled")
+    share = unlabelled.sli.value(control.cells.vector(unlabelled.key, 0, 2**62))
+    assert share is not None
+    assert abs(float(share) - 2 / 3) < 1e-3, share
+    pool.submit(control.close).result()
+    pool.shutdown()
+    store.dispose()
+    return wall, cpu, sent
+
+
+def main() -> None:
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    data = columns(n)
+    parts = streams(data)
+    print(f"Python {platform.python_version()}, numpy {np.__version__}, pyarrow {pa.__version__}; {n:,} predictions, "
+          f"{n // 3:,} late labels, 30 signals, batches of {BATCH:,}")
+    base = floor(data)
+    print(f"  {'floor: numpy bincount in memory':44}{n / base:>12,.0f} events/CPU-s   1.00")
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        wall, cpu, sent = ours(parts, Path(folder))
+    print(f"  {'HTTP Arrow -> durable log -> committed cells':44}{sent / cpu:>12,.0f} events/CPU-s   "
+          f"{(sent / cpu) / (n / base):.3f}   ({sent / wall:,.0f} events/s wall)")
+
+
+if __name__ == "__main__":
+    main()
