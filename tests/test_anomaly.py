@@ -112,6 +112,12 @@ def test_what_is_wrong_with_an_anomaly_in_a_policy_is_said(said, words):
     assert words in str(caught.value)
 
 
+def test_no_promise_is_made_of_what_is_read_beside_its_past():
+    with pytest.raises(PolicyError, match="a signal that a slice can be judged by alone"):
+        parse("bongsu: 1\nservice: {name: a}\nsignals: {s: {kind: anomaly}}\n"
+              "objectives: {o: {signal: s, target: 90%, window: 7d, good: < 6, slice: 1h}}", "p.yaml", {})
+
+
 def test_a_policy_alerts_on_an_anomaly():
     policy = parse("""
 bongsu: 1

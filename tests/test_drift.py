@@ -17,9 +17,11 @@ from bongsu.alert import Rule, Signal, State, Threshold, read_threshold, step
 from bongsu.cell import Cells
 from bongsu.drift import Bins, Reference, chi_square, distance, js, kl, number_bins, psi, shares, text_bins, wasserstein
 from bongsu.event import Event
+from bongsu.incident import cause
 from bongsu.policy import PolicyError, parse
 from bongsu.quantity import DAY, MINUTE
 from bongsu.runners.duckdb import Counter
+from bongsu.sentences import say
 from bongsu.slis.drift import Drift
 from bongsu.sources.columns import bins_of, counts_of
 from bongsu.stores import arrow
@@ -237,6 +239,15 @@ def test_of_many_columns_the_one_that_surely_moved_is_told():
     events = [Event(id=str(i), time=i, kind="prediction", features={"x": x + 1, "y": x}) for i, x in enumerate(REF)]
     found = one.sli.evidence(counted(one, events))
     assert (found.about, found.significant, found.n) == ("features.x", True, N)
+
+
+def test_the_cause_of_an_alert_says_which_column_moved():
+    one = signal()
+    reading = read_threshold(window(one, [x + 0.6 for x in REF]), rule(one), MINUTE)
+    why = cause(Rule("moved", rule(one)), reading.value, (), reading.about)
+    assert "(features.x) over 1d, alert at > 0.25" in why
+    assert "(features.x)" in say(why, "ko")
+    assert "알림 기준" in say(why, "ko")
 
 
 def test_without_a_reference_it_counts_nothing_and_says_so():

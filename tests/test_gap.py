@@ -186,8 +186,10 @@ def test_groups_beyond_the_cap_are_counted_together():
 @pytest.mark.parametrize(("said", "words"), [
     ("group: sexx, measure: fpr", "a column to split by"), ("group: group, measure: fprr", "did you mean 'fpr'?"),
     ("group: group, measure: fpr, min_group: 0", "1 or more, came 0"), ("group: group", "the setting 'measure'"),
-    ("group: group, measure: fpr, alpha: 100%", "a share above 0% and below 100%")])
+    ("group: group, measure: fpr, alpha: 100%", "a share above 0% and below 100%"),
+    ("group: features.age, measure: fpr", "a feature of type text, came 'features.age' of type number")])
 def test_what_is_wrong_with_a_gap_in_a_policy_is_said(said, words):
     with pytest.raises(PolicyError) as caught:
-        parse("bongsu: 1\nservice: {name: a}\nsignals: {s: {kind: gap, " + said + "}}", "p.yaml", {})
+        parse("bongsu: 1\nservice: {name: a}\nfeatures: {age: number}\n"
+              "signals: {s: {kind: gap, " + said + "}}", "p.yaml", {})
     assert words in str(caught.value)

@@ -102,13 +102,14 @@ class Rule:
 @dataclass(frozen=True)
 class Reading:
     """What the condition said at one moment. ``value`` is None without data; ``warming``: no window may vote yet;
-    ``insufficient``: there is data, but too little to judge."""
+    ``insufficient``: there is data, but too little to judge; ``about``: what it is of, where it is one of several."""
 
     value: Fraction | None
     enter: bool = False
     leave: bool = False
     warming: bool = False
     insufficient: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Lab
     if found.value is None or found.n < rule.min_events:
         return Reading(value=None)
     stays = proven(found, OPPOSITE[rule.leave_op], rule.exit)
-    return Reading(found.value, proven(found, rule.op, rule.enter), not stays)
+    return Reading(found.value, proven(found, rule.op, rule.enter), not stays, about=found.about)
 
 
 def read_evidence(cells: Cells, signal: Signal, over: Duration, now: int, labels: Iterable[Labels] | None = None,

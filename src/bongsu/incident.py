@@ -66,14 +66,14 @@ def limit(when: Threshold) -> str:
     return f"{when.op} {show(when.enter, when.signal.unit)}"
 
 
-def cause(rule: Rule, value: Fraction | None, labels: tuple[str, ...]) -> str:
-    """One sentence: what was measured, over how long, against what."""
+def cause(rule: Rule, value: Fraction | None, labels: tuple[str, ...], about: str = "") -> str:
+    """One sentence: what was measured (and of what, where it is one of several), over how long, against what."""
     where = "".join(f" [{name}={value}]" for name, value in zip(rule.by, labels, strict=False))
     if rule.nodata:
         subject = rule.when.signal.name if isinstance(rule.when, Threshold) else rule.when.objective.name
         return f"{subject}{where} {'has no data' if value else 'has data again'}"
     if isinstance(rule.when, Threshold):
-        seen = show(value, rule.when.signal.unit)
+        seen = show(value, rule.when.signal.unit) + (f" ({about})" if about else "")
         over = show_duration(rule.when.over)
         return f"{rule.when.signal.name}{where} is {seen} over {over}, alert at {limit(rule.when)}"
     target = show_share(rule.when.objective.target)

@@ -28,7 +28,7 @@ from bongsu.policy.node import Items, Table, Text
 from bongsu.policy.paths import borders, canaries, version
 from bongsu.policy.read import Reader, Reference, Trail
 from bongsu.policy.setting import settings
-from bongsu.ports import Action, Sli
+from bongsu.ports import Action, Seasonal, Sli
 from bongsu.quantity import Duration, Rate, show_duration, show_number, show_share
 from bongsu.response import Playbook
 from bongsu.slo import MIN_BAD, Objective, Severity, Slices, fitted, pairs, reachable, reachable_factor
@@ -166,11 +166,13 @@ class Linker:
             if first != name:
                 self.reader.fault(("features", name), f"names that differ in more than case ({first})", quoted(name))
         for name, signal in self.document.signals.items():
-            for i, label in enumerate(signal.labels):
+            asked: list[tuple[Trail, str]] = [(("labels", i), label) for i, label in enumerate(signal.labels)]
+            for trail, label in (*asked, (("group",), str(getattr(signal.kind, "group", "")))):
                 kind = self.document.features.get(label.removeprefix(FEATURES), "text")
                 if label.startswith(FEATURES) and kind != "text":
-                    self.reader.fault(("signals", name, "labels", i), "a feature of type text",
+                    self.reader.fault(("signals", name, *trail), "a feature of type text",
                                       f"{quoted(label)} of type {kind}", "a signal is split by names, not by numbers")
+
     # ---- the plan ----
 
     def signal(self, name: str, decl: SignalDecl) -> Signal:
@@ -201,6 +203,11 @@ class Linker:
         """How a gauge is budgeted; the slice must fit the base window, and the window must be made of slices."""
         at = ("objectives", name)
         self.whole((*at, "slice"), every)
+        if isinstance(signal.sli, Seasonal):
+            self.reader.fault((*at, "signal"), "a signal that a slice can be judged by alone",
+                              f"'{signal.name}' of kind {signal.sli.kind}, which is read beside its past",
+                              "alert on it with 'when'")
+            return None
         if every > 0 and decl.window.length % every:
             length = show_duration(decl.window.length)
             self.reader.fault((*at, "slice"), f"a slice that the window ({length}) is made of",

@@ -1,0 +1,62 @@
+"""Signals on real data (BONGSU_EVAL_DATA): what the counts say is what a direct computation over all rows says."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter as Tally
+from fractions import Fraction
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from bongsu.alert import Signal
+from bongsu.cell import Cells
+from bongsu.event import Event
+from bongsu.quantity import MINUTE
+from bongsu.runners.duckdb import Counter
+from bongsu.slis.gap import Gap
+from bongsu.slo import proven
+from bongsu.stores import arrow
+
+DATA = os.environ.get("BONGSU_EVAL_DATA")
+pytestmark = pytest.mark.skipif(not DATA, reason="BONGSU_EVAL_DATA is not set")
+
+
+def adult() -> list[dict[str, object]]:
+    return pq.read_table(Path(str(DATA)) / "tabular_adult.parquet").to_pylist()
+
+
+def said(row: dict[str, object]) -> str:
+    """A simple rule stands for a model: schooling or long hours. Its errors differ by group, which is the point."""
+    return "1" if int(str(row["education-num"])) >= 13 or int(str(row["hours-per-week"])) >= 50 else "0"
+
+
+@pytest.mark.req("D6")
+@pytest.mark.parametrize("column", ["sex", "race"])
+def test_gaps_on_adult_are_those_of_a_direct_computation(column: str) -> None:
+    rows = adult()
+    events = [Event(id=str(i), time=i, kind="prediction", group=str(row[column]), prediction=said(row),
+                    label="1" if str(row["class"]).startswith(">50K") else "0") for i, row in enumerate(rows)]
+    kinds = {m: Gap("group", m) for m in ("fpr", "tpr", "selection_rate", "accuracy")}
+    counter = Counter([Signal(m, sli, key=m) for m, sli in kinds.items()], MINUTE)
+    cells = Cells(MINUTE, counter.count(arrow.table(events)))
+    counter.close()
+    n = Tally((e.group, e.prediction, e.label) for e in events)
+    groups = sorted({e.group for e in events})
+    direct = {
+        "fpr": [Fraction(n[g, "1", "0"], n[g, "1", "0"] + n[g, "0", "0"]) for g in groups],
+        "tpr": [Fraction(n[g, "1", "1"], n[g, "1", "1"] + n[g, "0", "1"]) for g in groups],
+        "selection_rate": [Fraction(n[g, "1", "0"] + n[g, "1", "1"], sum(n[g, a, b] for a in "01" for b in "01"))
+                           for g in groups],
+        "accuracy": [Fraction(n[g, "1", "1"] + n[g, "0", "0"], sum(n[g, a, b] for a in "01" for b in "01"))
+                     for g in groups],
+    }
+    for measure, sli in kinds.items():
+        found = sli.evidence(cells.vector(measure, 0, MINUTE))
+        assert found.value == max(direct[measure]) - min(direct[measure])
+        assert found.low is not None
+        assert found.low <= found.value <= (found.high or 0)
+    if column == "sex":
+        selected = kinds["selection_rate"].evidence(cells.vector("selection_rate", 0, MINUTE))
+        assert proven(selected, ">", Fraction(3, 100))
