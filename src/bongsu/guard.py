@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -18,9 +18,11 @@ from bongsu.event import Verdict
 from bongsu.ports import Check, Finding, Grounds
 from bongsu.quantity import Duration, show_share
 
-Act = Literal["allow", "flag", "tokenise", "block"]
+Act = Literal["allow", "flag", "tokenise", "mask", "block"]
 On = Literal["input", "output"]
-RANK: dict[str, int] = {"allow": 0, "flag": 1, "tokenise": 2, "block": 3}
+RANK: dict[str, int] = {"allow": 0, "flag": 1, "tokenise": 2, "mask": 2, "block": 3}
+MASKED = "[withheld: this may do harm / 해로울 수 있어 가렸습니다]"
+"""What a caller reads in place of what is masked, where the guard has no ``reply``."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,12 @@ class Guard:
     sample: Fraction = Fraction(1)
 
     def __post_init__(self) -> None:
-        if self.act == "tokenise" and isinstance(self.check, Grounds):
+        if self.act == "mask" and (self.on != ("output",) or set(self.reply) & set('"\\\n')):
+            raise ValueError("act: masking is for replies, in words without quotation marks, backslashes and line "
+                             f"breaks; expected on: output with such a reply, came on: {', '.join(self.on)}")
+        if self.act in ("tokenise", "mask") and isinstance(self.check, Grounds):
             raise ValueError(f"act: a claim has no token in its place; expected flag or block for a guard that looks "
-                             f"for {self.check.name}, came tokenise")
+                             f"for {self.check.name}, came {self.act}")
         if not 0 < self.sample <= 1:
             raise ValueError(f"sample: expected a share above 0% and up to 100%, came {show_share(self.sample)}")
 
@@ -87,6 +92,8 @@ def judge(results: Iterable[tuple[Guard, On, Sequence[Finding] | None, int]]) ->
             continue
         if done == "tokenise":
             spans.extend(findings)
+        elif done == "mask":
+            spans.extend(replace(f, instead=guard.reply or MASKED) for f in findings)
         if RANK[done] > RANK[act]:
             act = done
             by, reply = (guard.name, guard.reply) if done == "block" else (by, reply)

@@ -155,12 +155,16 @@ class Seasonal(Sli, Protocol):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something a check saw in a text: ``kind`` (``email``, ``injection``…), where, and how sure (0..1)."""
+    """Something a check saw in a text: ``kind`` (``email``, ``injection``…), where, and how sure (0..1).
+
+    ``instead`` is what a caller reads in its place, where that is no token.
+    """
 
     kind: str
     start: int
     end: int
     score: float = 1.0
+    instead: str = ""
 
 
 class Check(Protocol):

@@ -47,8 +47,8 @@ def canonical(kind: str, value: str) -> str:
     return value.lower() if kind in ("email", "mac", "ip") else value
 
 
-def _spans(text: str, findings: Iterable[Finding]) -> Iterator[tuple[str, int, int]]:
-    """(kind, start, end) in order, none overlapping; what overlaps is one span of the surest kind, so nothing shows."""
+def _spans(text: str, findings: Iterable[Finding]) -> Iterator[tuple[Finding, int, int]]:
+    """(finding, start, end) in order, none overlapping; what overlaps is one span of the surest, so nothing shows."""
     best: Finding | None = None
     start = end = 0
     for f in sorted(findings, key=lambda f: (f.start, f.end)):
@@ -57,18 +57,18 @@ def _spans(text: str, findings: Iterable[Finding]) -> Iterator[tuple[str, int, i
                              f"{f.start}..{f.end}; was it found in another text?")
         if best is None or f.start >= end:
             if best:
-                yield best.kind, start, end
+                yield best, start, end
             best, start, end = f, f.start, f.end
         else:
             best, end = max(best, f, key=lambda g: (g.score, g.end - g.start)), max(end, f.end)
     if best:
-        yield best.kind, start, end
+        yield best, start, end
 
 
 def _replace(text: str, findings: Iterable[Finding], stand_in: Callable[[str, str], str]) -> str:
     out, done = [], 0
-    for kind, start, end in _spans(text, findings):
-        out += [text[done:start], stand_in(kind, text[start:end])]
+    for found, start, end in _spans(text, findings):
+        out += [text[done:start], found.instead or stand_in(found.kind, text[start:end])]
         done = end
     return "".join([*out, text[done:]])
 

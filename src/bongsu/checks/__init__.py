@@ -1,6 +1,7 @@
 """What a guard looks for. One check a file, one line here."""
 
 CHECKS = {
+    "code": "bongsu.checks.code:Code",
     "grounding": "bongsu.checks.grounding:Grounding",
     "injection": "bongsu.checks.injection:Injection",
     "pii": "bongsu.checks.pii:Pii",

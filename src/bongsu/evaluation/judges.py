@@ -69,6 +69,21 @@ def toxicity(threshold: float | None) -> Judge:
     return judge
 
 
+def code(threshold: float | None) -> Judge:
+    """The worst that is known of a piece of code; every weakness counts from 0.4 on, where guards start at 0.7."""
+    from bongsu.checks.code import Code
+    from bongsu.checks.code_blocks import language
+
+    check, limit = Code(), 0.4 if threshold is None else threshold
+
+    def judge(row: Row) -> Judged:
+        text = row["code"]
+        score = check.score(text, language(row.get("language") or "", text))
+        return Judged(score, score >= limit, len(text.encode("utf-8", "replace")))
+
+    return judge
+
+
 JUDGES: Mapping[str, Callable[[float | None], Judge]] = {"injection": injection, "grounding": grounding,
-                                                         "toxicity": toxicity}
+                                                         "toxicity": toxicity, "code": code}
 """Kind -> its judge, made with the threshold asked for or, where that is None, with the check's own."""

@@ -10,7 +10,7 @@ import click
 
 from bongsu.verbs.console import AS_JSON, NO, WRONG, fail
 
-KINDS = ("pii", "injection", "grounding", "toxicity")
+KINDS = ("pii", "injection", "grounding", "toxicity", "code")
 DEFAULT = ("pii", "pattern", "injection")
 
 

@@ -22,7 +22,7 @@ from bongsu.web.asked import UNREADABLE, decode
 from bongsu.web.errors import ApiError
 from bongsu.web.grounded import NOT_SAID
 from bongsu.web.masking import KEPT, Masking, Text, Unwritable
-from bongsu.web.screen import MOST, Gate, Stopped, Timer, Track, counts, decide, fail_all, keepable
+from bongsu.web.screen import MOST, REPLACES, Gate, Stopped, Timer, Track, counts, decide, fail_all, keepable
 from bongsu.web.sse import data_of
 
 END = b"\n\n"
@@ -116,7 +116,7 @@ class Replies(ABC):
         try:
             return self._pass(channel, text, last=True, fixed=True)
         except Unwritable as error:
-            by = next(t.guard for t in self.tracks if t.guard.act == "tokenise" and not t.guard.shadow
+            by = next(t.guard for t in self.tracks if t.guard.act in REPLACES and not t.guard.shadow
                       and any(f.kind == error.kind for f in t.found))
             self._stuck = by.name
             raise Stopped(Outcome("block", by=by.name, reply=by.reply), 0) from None

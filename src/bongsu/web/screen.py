@@ -32,6 +32,8 @@ MOST_TEXTS = 10_000
 """Texts of one side: each costs a look, however short it is."""
 CONTEXT = 128
 """Characters already released that guards still see: a word that announces a number stands before it."""
+REPLACES = frozenset(("tokenise", "mask"))
+"""Acts that write something else in place of what was found."""
 NO_ATTACK = frozenset(("toxicity", "code"))
 """Checks whose findings are no attempt on the model; their verdicts say what they saw."""
 LONGEST = 4200
@@ -191,10 +193,10 @@ def screen(guards: Sequence[Guard], on: On, texts: Sequence[str], timer: Timer =
 def unwritable(seen: Screened, guards: Sequence[Guard], fixed: Sequence[bool]) -> Screened:
     """What would be replaced where nothing can be is blocked, by the guard that would have replaced it."""
     stuck = next((spans[0] for one, spans in zip(fixed, seen.spans, strict=True) if one and spans), None)
-    if stuck is None or seen.outcome.act != "tokenise":
+    if stuck is None or seen.outcome.act not in REPLACES:
         return seen
     verdicts = list(seen.outcome.verdicts)
-    at = next(i for i, v in enumerate(verdicts) if v.act == "tokenise" and stuck.kind in v.kinds)
+    at = next(i for i, v in enumerate(verdicts) if v.act in REPLACES and stuck.kind in v.kinds)
     verdicts[at] = changed(verdicts[at], act="block")
     outcome = replace(seen.outcome, act="block", verdicts=tuple(verdicts), spans=(), by=guards[at].name,
                       reply=guards[at].reply)
@@ -207,7 +209,7 @@ def _split(found: Sequence[Finding], starts: Sequence[int]) -> tuple[tuple[Findi
     out: list[list[Finding]] = [[] for _ in starts[1:]]
     for f in found:
         at = bisect_right(starts, f.start) - 1
-        out[at].append(Finding(f.kind, f.start - starts[at], f.end - starts[at], f.score))
+        out[at].append(Finding(f.kind, f.start - starts[at], f.end - starts[at], f.score, f.instead))
     return tuple(map(tuple, out))
 
 
@@ -290,4 +292,4 @@ def _whole(found: Sequence[Finding], cut: int) -> int:
 
 
 def _shift(found: Iterable[Finding], base: int) -> tuple[Finding, ...]:
-    return tuple(Finding(f.kind, max(f.start - base, 0), f.end - base, f.score) for f in found)
+    return tuple(Finding(f.kind, max(f.start - base, 0), f.end - base, f.score, f.instead) for f in found)

@@ -20,7 +20,7 @@ from bongsu.web.errors import ApiError, Fault, Header
 from bongsu.web.grounded import claimed, grounds, judge_aside
 from bongsu.web.ledger import Ledger
 from bongsu.web.plan import RoutePlan
-from bongsu.web.screen import MOST, MOST_TEXTS, screen, unwritable
+from bongsu.web.screen import MOST, MOST_TEXTS, REPLACES, screen, unwritable
 from bongsu.web.surface import Blocked
 from bongsu.web.upstream import Transport
 from bongsu.web.wire import Send, answer
@@ -184,7 +184,7 @@ class Served:
 
 def _looking(guard: Guard) -> Guard:
     """A guard of what nobody may rewrite."""
-    return replace(guard, act="flag") if guard.act == "tokenise" else guard
+    return replace(guard, act="flag") if guard.act in REPLACES else guard
 
 
 async def refuse(send: Send, call: Call, error: ApiError) -> None:
