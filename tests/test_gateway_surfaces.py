@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bongsu.policy.model import Policy
-from gatewaykit import INJECTION, Script, Stand, speaking, standing
+from gatewaykit import INJECTION, PII, Script, Stand, speaking, standing
 
 JSON = {"Content-Type": "application/json"}
 
@@ -184,3 +184,24 @@ def test_a_route_nobody_has_declared_is_a_404(tmp_path: Path, name: str) -> None
     with standing(tmp_path, change=way.change) as stand:
         status, said = post(stand, asked, json.dumps(asked.body).encode())
     assert (status, told(way, said)[0]) == (404, "model_not_found")
+
+
+SAID: dict[str, Callable[[str], Any]] = {
+    "chat": lambda text: {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]},
+    "messages": lambda text: {"content": [{"type": "text", "text": text}]},
+    "responses": lambda text: {"output": [{"type": "message", "content": [{"type": "output_text", "text": text}]}]},
+    "completions": lambda text: {"choices": [{"index": 0, "text": text}]}}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_an_alias_of_another_conversation_stays_an_alias(tmp_path: Path, name: str) -> None:
+    """Only what was issued in this call is turned back; what a caller types in the shape of an alias is itself."""
+    way = WAYS[name]
+    mine = json.loads(json.dumps(way.body).replace("hi", "I am kim@example.com, not [[EMAIL_7]]"))
+    model = Script(plain=SAID[name]("[[EMAIL_1]] [[EMAIL_2]] [[EMAIL_7]]"))
+    with standing(tmp_path, [PII], model=model, change=way.change) as stand:
+        first = post(stand, way, asking(way._replace(body=mine)))[1].decode()
+        second = post(stand, way, asking(way))[1].decode()
+    assert "kim@example.com [[EMAIL_2]] [[EMAIL_7]]" in first
+    assert "[[EMAIL_1]] [[EMAIL_2]] [[EMAIL_7]]" in second
+    assert "kim@" not in second + json.dumps(model.seen)
