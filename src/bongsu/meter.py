@@ -6,6 +6,7 @@ characters and the event says so.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
@@ -45,6 +46,9 @@ def read_usage(found: Any) -> Usage | None:
 
     >>> read_usage({"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 5}})
     Usage(input=9, output=4, cache_read=5, cache_write=None, reasoning=None, estimated=False)
+    >>> read_usage({"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 20,
+    ...             "completion_tokens_details": {"reasoning_tokens": 7}}).output
+    11
     >>> read_usage({"prompt_tokens": -9, "completion_tokens": 4}) is None
     True
     >>> read_usage({"prompt_tokens": 10**25, "completion_tokens": 4}) is None
@@ -59,6 +63,8 @@ def read_usage(found: Any) -> Usage | None:
     read = _whole(asked.get("cached_tokens")) if isinstance(asked, dict) else None
     write = _whole(asked.get("cache_write_tokens")) if isinstance(asked, dict) else None
     thought = _whole(said.get("reasoning_tokens")) if isinstance(said, dict) else None
+    if thought and _whole(found.get("total_tokens")) == into + out + thought:  # some providers count it beside
+        out += thought
     return Usage(into, out, read if read is None else min(read, into), write, thought)
 
 
@@ -71,27 +77,62 @@ def estimate(prompt_chars: int, reply_chars: int) -> Usage:
     return Usage(-(-prompt_chars // 4), -(-reply_chars // 4), estimated=True)
 
 
+NEWEST = 2**63 - 1
+"""A time at which the last price holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A price as whole numerators over one denominator: nano-units of a token of each class."""
+
+    fresh: int
+    read: int
+    write: int
+    spoken: int
+    thought: int
+    over: int
+
+    @classmethod
+    def of(cls, price: Price) -> _Whole:
+        rates = (price.input, price.cache_read or price.input, price.cache_write or price.input, price.output,
+                 price.reasoning or price.output)
+        over = lcm(*(rate.nano.denominator for rate in rates))
+        fresh, read, write, spoken, thought = (int(rate.nano * over) for rate in rates)
+        return cls(fresh, read, write, spoken, thought, over)
+
+
 class Meter:
-    """A price, made ready to be applied: whole numerators over one denominator."""
+    """Prices, made ready to be applied: each holds from its day until the next does."""
 
-    __slots__ = ("_cached", "_in", "_out", "_over", "currency")
+    __slots__ = ("_prices", "_starts", "currency")
 
-    def __init__(self, price: Price) -> None:
-        cached = price.cache_read or price.input
-        rates = (price.input.nano, cached.nano, price.output.nano)
-        self._over = lcm(*(r.denominator for r in rates))
-        self._in, self._cached, self._out = (int(r * self._over) for r in rates)
-        self.currency = price.input.currency
+    def __init__(self, *prices: Price) -> None:
+        self._prices = [_Whole.of(price) for price in prices]
+        self._starts = [price.since for price in prices]
+        self.currency = prices[0].input.currency
+
+    @property
+    def dated(self) -> bool:
+        """Whether it matters when a call was."""
+        return len(self._starts) > 1 or self._starts[0] > 0
 
     def most(self, input_: int, output: int) -> int:
-        """Nano-units that so many tokens cannot exceed, whatever class the input is of."""
-        return -(-(input_ * max(self._in, self._cached) + output * self._out) // self._over)
+        """Nano-units that so many tokens cannot exceed, whatever their class and the day."""
+        return max(-(-(input_ * max(p.fresh, p.read, p.write) + output * max(p.spoken, p.thought)) // p.over)
+                   for p in self._prices)
 
-    def cost(self, usage: Usage) -> int:
-        """Nano-units, half to even."""
-        read = usage.cache_read or 0
-        total = (usage.input - read) * self._in + read * self._cached + usage.output * self._out
-        return total if self._over == 1 else round(Fraction(total, self._over))
+    def cost(self, usage: Usage, at: int = NEWEST) -> int | None:
+        """Nano-units, half to even; None before the first price. Each token is of one class and is paid for once."""
+        i = bisect_right(self._starts, at) - 1
+        if i < 0:
+            return None
+        price = self._prices[i]
+        read = min(usage.cache_read or 0, usage.input)
+        write = min(usage.cache_write or 0, usage.input - read)
+        thought = min(usage.reasoning or 0, usage.output)
+        total = ((usage.input - read - write) * price.fresh + read * price.read + write * price.write
+                 + (usage.output - thought) * price.spoken + thought * price.thought)
+        return total if price.over == 1 else round(Fraction(total, price.over))
 
 
 def decimal(nano: int) -> str:

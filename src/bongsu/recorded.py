@@ -37,15 +37,16 @@ def open_trace(file: Path, policy_path: Path | None, pairs: tuple[str, ...], con
     trace = open_file(file, dict(_pair(p, "--map") for p in pairs), dict(_pair(c, "--set") for c in constants), unit)
     route = next(iter(policy.routes.values()), None)
     up = policy.upstreams.get(upstream or (route.primary if route else ""))
-    meter = Meter(up.price) if up is not None and up.price is not None else None
+    meter = Meter(*up.tariff) if up is not None and up.tariff else None
     if upstream and up is None:
         raise TraceError(f"--upstream: expected one of {', '.join(policy.upstreams)}, came {upstream!r}")
 
     def events() -> Iterator[Event]:
         for event in islice((e for batch in trace.batches() for e in batch), limit):
             if event.cost is None and meter is not None and up is not None and event.input_tokens is not None:
-                usage = Usage(event.input_tokens, event.output_tokens or 0, event.cache_read_tokens)
-                event = replace(event, cost=meter.cost(usage), currency=meter.currency,
+                usage = Usage(event.input_tokens, event.output_tokens or 0, event.cache_read_tokens,
+                              event.cache_write_tokens, event.reasoning_tokens)
+                event = replace(event, cost=meter.cost(usage, event.time), currency=meter.currency,
                                 upstream=event.upstream or up.name, model=event.model or up.model)
             yield event
 

@@ -16,6 +16,7 @@ from bongsu.guard import Guard
 from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.manners import TIER_NAMES, NotifyDecl
 from bongsu.policy.model import Heartbeat, ReferenceDecl, Retention, Route, Service, Sources, Upstream
+from bongsu.policy.pricing import Exchange
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
 from bongsu.postmortem import MOST
 from bongsu.quantity import MINUTE, SECOND, Duration, show_duration, show_share
@@ -288,6 +289,7 @@ class Document:
     references: Mapping[str, ReferenceDecl] = _named()
     regions: Mapping[str, tuple[str, ...]] = _named()
     borders: Mapping[str, tuple[str, ...]] = _named()
+    rates: tuple[Exchange, ...] = ()
     tests: tuple[TestDecl, ...] = ()
     extends: Extends = Extends()  # noqa: RUF009  # an empty tuple
 

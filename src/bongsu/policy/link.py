@@ -26,10 +26,11 @@ from bongsu.policy.manners import manners
 from bongsu.policy.model import Note, Policy
 from bongsu.policy.node import Items, Table, Text
 from bongsu.policy.paths import borders, canaries, version
+from bongsu.policy.pricing import priced
 from bongsu.policy.read import Reader, Reference, Trail
 from bongsu.policy.setting import settings
 from bongsu.ports import Action, Seasonal, Sli
-from bongsu.quantity import Duration, Rate, show_duration, show_number, show_share
+from bongsu.quantity import Duration, show_duration, show_number, show_share
 from bongsu.response import Playbook
 from bongsu.slo import MIN_BAD, Objective, Severity, Slices, fitted, pairs, reachable, reachable_factor
 
@@ -148,15 +149,6 @@ class Linker:
             up = show_duration(-(-window // self.base) * self.base)
             self.reader.fault(trail, f"a multiple of base_window ({show_duration(self.base)})", came,
                               f"did you mean '{up}'?")
-
-    def prices(self) -> None:
-        currency = self.document.settings.currency
-        for name, upstream in self.document.upstreams.items():
-            for f in fields(upstream.price) if upstream.price else ():
-                rate = getattr(upstream.price, f.name)
-                if isinstance(rate, Rate) and rate.currency != currency:
-                    self.reader.fault(("upstreams", name, "price", f.name), f"a price in {currency}, the currency "
-                                      "of this policy", quoted(str(rate)))
 
     def features(self) -> None:
         """Names that differ only in case would be one column to most readers of the lake; labels are texts."""
@@ -334,7 +326,7 @@ class Linker:
         """Check and build; the result counts only if there are no faults."""
         doc = self.document
         self.references()
-        self.prices()
+        upstreams = priced(self)
         self.apis()
         self.features()
         fences = borders(self)
@@ -347,7 +339,7 @@ class Linker:
                     self.gate(), manners(self))
         s = doc.settings
         return Policy(
-            self.reader.path, digest, doc.service, plan, doc.upstreams, doc.routes, tuple(doc.guards.values()),
+            self.reader.path, digest, doc.service, plan, upstreams, doc.routes, tuple(doc.guards.values()),
             doc.channels, doc.roles, s.retention, doc.heartbeat, s.currency, s.apology, s.durability, s.fail,
             doc.tests, self.limits, tuple(self.notes),
             extensions=self.extensions,

@@ -14,6 +14,7 @@ from bongsu.guard import Guard
 from bongsu.policy.patience import Breaker, Retries, Timeouts
 from bongsu.policy.predict import Predicted
 from bongsu.policy.routing import Borders, Version, check_canary, check_split
+from bongsu.policy.scalar import ALWAYS, Day
 from bongsu.ports import Channel
 from bongsu.quantity import DAY, SECOND, Duration, Rate
 
@@ -26,18 +27,24 @@ Role = Literal["primary", "light", "conservative"]
 
 @dataclass(frozen=True)
 class Price:
-    """What a token of each class costs. ``cache_read`` falls back to ``input``, ``reasoning`` counts as output."""
+    """What a token of each class costs, from a day on: input that no cache had, input read from a cache or written to
+    one, output, and output of reasoning. What is not given costs what ``input`` or ``output`` does.
+    """
 
     input: Rate
     output: Rate
     cache_read: Rate | None = None
+    cache_write: Rate | None = None
+    reasoning: Rate | None = None
+    since: Day = field(default=ALWAYS, metadata={"key": "from"})
 
 
 @dataclass(frozen=True)
 class Upstream:
     """A model endpoint. ``api`` is what it speaks: OpenAI's API, Anthropic's, or plain HTTP (a prediction server, which
     is called at ``url`` itself). ``key`` is a secret reference, never a value. ``max_output`` is how many tokens it can
-    write at most: what a call that sets no limit of its own reserves of a budget."""
+    write at most: what a call that sets no limit of its own reserves of a budget. ``prices`` are those that come after
+    ``price``, each from its day on."""
 
     name: str
     url: str = field(metadata={"form": "url"})
@@ -47,11 +54,22 @@ class Upstream:
     provider: str = ""
     model_version: str = ""
     price: Price | None = None
+    prices: tuple[Price, ...] = ()
     max_output: int = 16_384
     timeout: Duration = Duration(60 * SECOND)
     timeouts: Timeouts = field(default_factory=Timeouts)
     breaker: Breaker = field(default_factory=Breaker)
     api: Literal["openai", "anthropic", "http"] = "openai"
+
+
+    @property
+    def tariff(self) -> tuple[Price, ...]:
+        """Every price, the first to hold first."""
+        return (*((self.price,) if self.price else ()), *self.prices)
+
+    def price_at(self, at: int) -> Price | None:
+        """The price that holds at a time; None before the first."""
+        return next((price for price in reversed(self.tariff) if price.since <= at), None)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, NewType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -41,6 +42,10 @@ Timing = NewType("Timing", Span)
 Undo = NewType("Undo", int)
 """How long after its alert cleared a playbook is taken back; ``NEVER`` where a person does it."""
 NEVER = Undo(-1)
+
+Day = NewType("Day", int)
+"""Microseconds since 1970 (UTC) from which on something holds."""
+ALWAYS = Day(0)
 
 LONGEST = Duration(36_525 * DAY)
 
@@ -106,6 +111,36 @@ def read_window(text: str) -> Window:
         if text == unit:
             return Window(length, unit)
     return Window(_duration(text))
+
+
+def read_day(text: str) -> Day:
+    """``2026-01-01`` (midnight UTC), or a moment with its offset.
+
+    >>> read_day("2026-01-01"), read_day("2026-01-01T00:00:00+09:00")
+    (1767225600000000, 1767193200000000)
+    """
+    noun = "a day such as 2026-01-01, or a moment such as 2026-01-01T09:00:00+09:00"
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Misfit(noun, quoted(text)) from None
+    if len(text) > len("2026-01-01") and found.tzinfo is None:
+        raise Misfit(noun, quoted(text), f"did you mean '{text}Z'?")
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    since = found - datetime(1970, 1, 1, tzinfo=UTC)
+    if since < timedelta(0):
+        raise Misfit("a day since 1970", quoted(text))
+    return Day(since // timedelta(microseconds=1))
+
+
+def show_day(value: int) -> str:
+    """The day as it is written; the moment, where it is not midnight.
+
+    >>> show_day(read_day("2026-01-01")), show_day(read_day("2026-01-01T09:30:00Z"))
+    ('2026-01-01', '2026-01-01T09:30:00+00:00')
+    """
+    text = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)).isoformat()
+    return text.removesuffix("T00:00:00+00:00")
 
 
 def read_zone(text: str) -> ZoneInfo:
@@ -192,6 +227,7 @@ SCALARS: dict[Any, Scalar] = {
     bool: Scalar("true or false", _bool, "^(?:true|false)$", "boolean"),
     Moment: Scalar("a time", read_moment, f"^{_CLOCK}$"),
     Span: Scalar("a span", read_span, rf"^{_CLOCK}\s*\.\.\s*{_CLOCK}$"),
+    Day: Scalar("a day", read_day, r"^\d{4}-\d{2}-\d{2}(?:T.+)?$"),
     Window: Scalar("a duration, or a calendar window", read_window, rf"^(?:{_N}(?:us|ms|s|m|h|d|w))+$|^(?:{_UNITS})$"),
     ZoneInfo: Scalar("a time zone", read_zone, r"^[A-Za-z0-9_+/-]+$"),
     Undo: Scalar("when to take it back", read_undo, rf"^(?:clear|never|clear\s+for\s+(?:{_N}(?:us|ms|s|m|h|d|w))+)$"),

@@ -34,13 +34,15 @@ class Tokens:
     def parts(self) -> Mapping[str, Aggregate]:
         return {"input": Sum(read("input_tokens", "number")), "output": Sum(read("output_tokens", "number")),
                 "cached": Sum(read("cache_read_tokens", "number")),
+                "written": Sum(read("cache_write_tokens", "number")),
+                "thought": Sum(read("reasoning_tokens", "number")),
                 "calls": Count(known=(read("output_tokens", "number"),))}
 
     def value(self, vector: Vector) -> Fraction | None:
         return Fraction(vector.get("input", 0) + vector.get("output", 0)) if vector else None
 
 
-TOKENS = Signal("tokens", Tokens(), ("route", "upstream", "model"), "live", "bongsu/tokens/2")
+TOKENS = Signal("tokens", Tokens(), ("route", "upstream", "model"), "live", "bongsu/tokens/3")
 """Always counted: what a proposal is computed from."""
 
 
@@ -59,10 +61,11 @@ class Saving:
 
 def priced(tokens: Vector, price: Price) -> Fraction:
     """What tokens cost, in nano-units, exactly."""
-    cached = tokens.get("cached", 0)
-    read_at = (price.cache_read or price.input).nano
-    return ((tokens.get("input", 0) - cached) * price.input.nano + cached * read_at
-            + tokens.get("output", 0) * price.output.nano)
+    read, written, thought = (tokens.get(name, 0) for name in ("cached", "written", "thought"))
+    each = ((tokens.get("input", 0) - read - written, price.input), (read, price.cache_read or price.input),
+            (written, price.cache_write or price.input), (tokens.get("output", 0) - thought, price.output),
+            (thought, price.reasoning or price.output))
+    return sum((n * rate.nano for n, rate in each), Fraction(0))
 
 
 def savings(policy: Policy, rule: Rule, labels: Labels, cells: Cells, now: int) -> list[Saving]:
@@ -73,9 +76,10 @@ def savings(policy: Policy, rule: Rule, labels: Labels, cells: Cells, now: int) 
     for facts, tokens in _used(rule.when, dict(zip(rule.by, labels, strict=False)), cells, now):
         route, upstream = policy.routes.get(facts["route"]), policy.upstreams.get(facts["upstream"])
         light = policy.upstreams.get(route.light) if route else None
-        if route is None or upstream is None or light is None or upstream.price is None or light.price is None:
+        price, less = (None if one is None else one.price_at(now) for one in (upstream, light))
+        if route is None or price is None or less is None:
             continue
-        more = priced(tokens, upstream.price) - priced(tokens, light.price)
+        more = priced(tokens, price) - priced(tokens, less)
         saved[route.name] = saved.get(route.name, Fraction(0)) + more * HOUR / rule.when.over
     found = [Saving(name, policy.routes[name].light, hourly, policy.currency) for name, hourly in saved.items()]
     return sorted((one for one in found if one.hourly > 0), key=lambda one: (-one.hourly, one.route))
@@ -101,9 +105,10 @@ def proposals(policy: Policy, rule: Rule, labels: Labels, cells: Cells, now: int
         upstream = policy.upstreams.get(facts["upstream"])
         if not any(tokens.values()):
             continue
-        if upstream is None or upstream.price is None:
+        price = None if upstream is None else upstream.price_at(now)
+        if price is None:
             return moved
-        flows.append(Flow.of(facts["route"], upstream.price, tokens))
+        flows.append(Flow.of(facts["route"], price, tokens))
     return moved + list(map(str, ceilings(rule.when, flows, policy.currency)))
 
 

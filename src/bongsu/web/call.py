@@ -39,8 +39,8 @@ class Call:
     How long things take is measured in nanoseconds of ``timer``, which no one can set back.
     """
 
-    __slots__ = ("_clock", "_timer", "_waited", "at", "began", "facts", "id", "key", "masking", "owes", "prompt",
-                 "reply", "request_id", "sealed", "started", "surface", "told", "verdicts")
+    __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "facts", "id", "key", "masking", "owes",
+                 "prompt", "reply", "request_id", "sealed", "started", "surface", "told", "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
                  surface: Surface) -> None:
@@ -48,6 +48,7 @@ class Call:
         self._clock, self.at = clock, clock()
         self._timer, self.began, self._waited = timer, timer(), 0
         self.sealed = self.started = False
+        self._priced: tuple[Usage, Meter] | None = None
         self.facts: dict[str, Any] = {"id": id_, "operation": surface.operation}
         self.verdicts: tuple[Verdict, ...] = ()
         self.prompt: str | None = None
@@ -132,7 +133,8 @@ class Call:
                           cache_write_tokens=usage.cache_write, reasoning_tokens=usage.reasoning,
                           usage_estimated=usage.estimated)
         if meter is not None:
-            self.facts.update(cost=meter.cost(usage), currency=meter.currency)
+            self.facts.update(cost=meter.cost(usage, self._clock()), currency=meter.currency)
+            self._priced = (usage, meter) if meter.dated else None
 
     def found(self, verdicts: Sequence[Verdict], personal: int, injections: int) -> None:
         self.verdicts += tuple(verdicts)
@@ -155,6 +157,9 @@ class Call:
         facts = self.facts
         # windows that judge end now: a fact dated when its call began would come too late for the short ones
         facts["time"] = self._clock()
+        if self._priced is not None:  # midnight may have been in between: the price is that of the event's own time
+            usage, meter = self._priced
+            facts["cost"] = meter.cost(usage, facts["time"])
         facts.update(latency_ms=took / 1e6, overhead_ms=max(0, took - self._waited) / 1e6, verdicts=self.verdicts)
         out = [Event(**facts)]
         if self.prompt is not None or self.reply is not None:

@@ -118,7 +118,7 @@ def _noted(policy: Policy, problems: Sequence[str], known: frozenset[str]) -> fr
 def _target(upstream: Upstream, secrets: Secrets, health: Health) -> Target:
     headers = _headers(upstream, secrets(upstream.key).reveal() if upstream.key else "")
     endpoint = Endpoint(upstream.url.rstrip("/"), limits_of(upstream.timeout, upstream.timeouts), headers)
-    return Target(upstream, endpoint, encode(upstream.model), Meter(upstream.price) if upstream.price else None,
+    return Target(upstream, endpoint, encode(upstream.model), Meter(*upstream.tariff) if upstream.tariff else None,
                   health.circuit(upstream.name, upstream.breaker))
 
 
