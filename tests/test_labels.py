@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,7 @@ from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
 from bongsu.room.joining import Joining
 from bongsu.runners.duckdb import Counter
+from bongsu.runners.labelled import LabelledCounter
 from bongsu.slis.count import Count
 from bongsu.slis.ratio import Ratio
 from bongsu.stores.arrow import table
@@ -260,3 +262,12 @@ def test_a_verdict_is_judged_again_on_the_labels_that_were_known_then(tmp_path):
         assert any("1 labels wait" in remark for remark in room.control.view().troubles)
     finally:
         room.close()
+
+
+def test_a_list_of_events_is_counted_with_the_labels_among_them():
+    events = [prediction(1, 5), prediction(2, 5), label("p1", "b", 9), label("p2", "down", 9, name="feedback")]
+    counter = LabelledCounter(SIGNALS, BASE)
+    cells = Cells(BASE, counter.count(events))
+    counter.close()
+    found = {s.name: s.sli.value(cells.vector(s.key, 0, BASE)) for s in SIGNALS}
+    assert found == {"wrong": 1, "unlabelled": Fraction(1, 2), "all": 2, "told": 0, "thumbs": 1}

@@ -110,10 +110,13 @@ def check_policy(path: Path, language: str | None) -> dict[str, Any]:
 
 def count_events(events: Any, plan: Any) -> Any:
     """How a rehearsal counts: as the engine does."""
-    from bongsu.runners.duckdb import Counter
-    from bongsu.stores.arrow import table
+    from bongsu.runners.labelled import LabelledCounter
 
-    return Counter(plan.signals, plan.base).count(table(list(events)))
+    counter = LabelledCounter(plan.signals, plan.base)
+    try:
+        return counter.count(list(events))
+    finally:
+        counter.close()
 
 
 # ---- processes ----

@@ -16,11 +16,9 @@ from bongsu.cell import Cells, Labels
 from bongsu.engine import Plan
 from bongsu.event import Event
 from bongsu.incident import limit, show
-from bongsu.label import joined
 from bongsu.ports import Evidence
-from bongsu.runners.duckdb import Counter
+from bongsu.runners.labelled import LabelledCounter
 from bongsu.slo import evidence, proven
-from bongsu.stores.arrow import table
 
 ALL = (0, 2**62)
 
@@ -60,18 +58,14 @@ def evaluate(plan: Plan, batches: Iterable[Sequence[Event]],
     row may be the label of the first.
     """
     signals = tuple(replace(s, origin="any") for s in plan.signals)
-    counters = {name: Counter([s for s in signals if s.label == name], plan.base)
-                for name in dict.fromkeys(s.label for s in signals)}
-    cells, events = Cells(plan.base), 0
+    counter, cells, events = LabelledCounter(signals, plan.base), Cells(plan.base), 0
     try:
         for batch in _with_labels_together(batches):
-            for name, counter in counters.items():
-                cells.add(counter.count(table(joined(batch, name))))
+            cells.add(counter.count(batch))
             events += len(batch)
             progress(events)
     finally:
-        for counter in counters.values():
-            counter.close()
+        counter.close()
     return Evaluation(events, tuple(row for s in signals for row in _rows(s, cells, plan.rules)))
 
 

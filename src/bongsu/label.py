@@ -53,6 +53,8 @@ def joined(events: Sequence[Event], name: str = "") -> list[Event]:
     for one in labels(events):
         if one.name == name:
             by_call.setdefault(one.call, []).append(one)
+    if not by_call and not name:
+        return list(events)
     return [e if e.kind in APART else _with(e, newest(by_call.get(e.id, ())), name) for e in events]
 
 

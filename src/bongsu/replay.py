@@ -19,8 +19,7 @@ from bongsu.incident import show
 from bongsu.notice import Tell
 from bongsu.postmortem import Debt
 from bongsu.quantity import show_duration, show_share
-from bongsu.runners.duckdb import Counter
-from bongsu.stores.arrow import table
+from bongsu.runners.labelled import LabelledCounter
 
 
 @dataclass
@@ -40,17 +39,18 @@ class Replay:
 def run(plan: Plan, batches: Iterable[list[Event]], progress: Callable[[int], None] = lambda n: None) -> Replay:
     """Count all events, then tick at every base window from the first event until everything has calmed down.
 
-    Recorded events have an origin of their own (``replay``); the plan's signals are read as if they were live.
+    Recorded events have an origin of their own (``replay``); the plan's signals are read as if they were live. A label
+    counts where its event is of the same batch, as if it had been known with it.
     """
     plan = replace(plan, signals=tuple(replace(s, origin="any") for s in plan.signals))
-    counter, cells = Counter(plan.signals, plan.base), Cells(plan.base)
+    counter, cells = LabelledCounter(plan.signals, plan.base), Cells(plan.base)
     out = Replay(plan, Cells(plan.base))
     for batch in batches:
         times = [event.time for event in batch]
         out.first = min(times) if not out.events else min(out.first, *times)
         out.last = max(out.last, *times)
         out.events += len(batch)
-        cells.add(counter.count(table(batch)))
+        cells.add(counter.count(batch))
         progress(out.events)
     if out.events:
         _tick_through(out, sorted(cells, key=lambda cell: cell.start))
