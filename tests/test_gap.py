@@ -111,7 +111,7 @@ OUTCOMES = st.lists(st.tuples(st.sampled_from(["a", "b", "o'c", ""]), st.sampled
                               st.sampled_from(["0", "1", ""]), st.integers(0, 5)), max_size=30)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(OUTCOMES, st.randoms(use_true_random=False))
 def test_cells_of_a_gap_add_up_in_any_order_and_cut_and_take_back_exactly(rows, chance):
     signal = Signal("s", gap("equalized_odds"), key="s")
