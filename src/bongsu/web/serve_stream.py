@@ -12,7 +12,7 @@ from bongsu.web.errors import ApiError, Fault
 from bongsu.web.grounded import waits
 from bongsu.web.replies import Broken, Replies, Unreadable
 from bongsu.web.screen import MOST, Stopped
-from bongsu.web.serve import Served, log_fault, outcome_of
+from bongsu.web.serve import Served, aside, log_fault, outcome_of
 from bongsu.web.sse import Overlong
 from bongsu.web.upstream import UpstreamError
 from bongsu.web.wire import begin_stream, piece
@@ -22,7 +22,7 @@ class Streamed(Served):
     """Errors before the first chunk are plain answers; after it they are an error event, then the end."""
 
     async def stream(self) -> None:
-        blocked = self.check_request()
+        blocked = await aside(self.check_request, self.request.chars())
         out = self._replies()
         if blocked is not None:
             out.head(self.call.at // 1_000_000, self.request.model)
