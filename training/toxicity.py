@@ -26,7 +26,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 from bongsu.checks.toxicity import Toxicity, pack
-from bongsu.checks.toxicity_map import SIZE, features
+from bongsu.checks.toxicity_map import SIZE, enough, features
 from bongsu.measure import auc
 
 HERE = Path(__file__).parent
@@ -73,11 +73,13 @@ def plain() -> list[tuple[str, str]]:
 def report(rows: list[dict[str, Any]], others: list[tuple[str, str]], scores: np.ndarray, cut: float) -> None:
     """Of what the trained part had not seen: every row is scored by weights that were trained without its part."""
     n = len(rows)
+    texts = [r["text"] for r in rows] + [text for _, text in others]
+    scores = np.where([enough(text) for text in texts], scores, -np.inf)  # as the check does
     words = Toxicity(trained=False)
     lexicon = [words.score(r["text"]) for r in rows]
     flagged = (scores[:n] >= cut) | np.array([s >= words.threshold for s in lexicon])
     toxic = np.array([r["label"] == 1 for r in rows])
-    both = [max(a, 1 / (1 + math.exp(cut - b))) for a, b in zip(lexicon, scores[:n].tolist(), strict=True)]
+    both = [max(a, 1 / (1 + math.exp(min(50.0, cut - b)))) for a, b in zip(lexicon, scores[:n].tolist(), strict=True)]
     for name, values in (("words alone", lexicon), ("words and weights", both)):
         found = auc([v for v, t in zip(values, toxic, strict=True) if t],
                     [v for v, t in zip(values, toxic, strict=True) if not t])
