@@ -33,6 +33,7 @@ from bongsu.tokens import Tokeniser
 from bongsu.verbs.client import Client
 from bongsu.web.door import Door
 from bongsu.web.gateway import Gateway
+from bongsu.web.purse import Purse
 from bongsu.web.rates import Rates
 from bongsu.web.site import control_app
 from bongsu.web.upstream import AiohttpTransport
@@ -152,7 +153,8 @@ def place(root: Path, policy: str = POLICY, *, gateways: int = 1, model: Any = N
         for n in range(gateways):
             spool = SpoolWriter(folder.spool, f"gateway-{n}")
             stack.callback(spool.close)
-            made = door(folder, n) if door else Door(Live(folder.live, "people"), Rates(folder.live))
+            made = door(folder, n) if door else Door(Live(folder.live, "people"), Rates(folder.live),
+                                                           Purse(folder.live, f"gateway-{n}"))
             stack.callback(made.close)
             one.doors.append(made)
             live = Live(folder.live)

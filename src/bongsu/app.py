@@ -170,6 +170,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     from bongsu.web.door import Door
     from bongsu.web.gateway import Gateway
     from bongsu.web.ids import ulids
+    from bongsu.web.purse import Purse
     from bongsu.web.rates import Rates
     from bongsu.web.upstream import AiohttpTransport
 
@@ -182,7 +183,8 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     async def main() -> None:
         spool = SpoolWriter(folder.spool, f"gateway-{worker}", strict=policy.durability == "strict")
         app = Gateway(policy, Live(folder.live), spool, Tokeniser(keys.token_key(folder.keys)), resolve,
-                      AiohttpTransport(), door=Door(Live(folder.live, "people"), Rates(folder.live)),
+                      AiohttpTransport(), door=Door(Live(folder.live, "people"), Rates(folder.live),
+                                                 Purse(folder.live, f"gateway-{worker}")),
                       clock=clock, ids=ulids(clock), reload=reload)
         # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
         gc.collect()
@@ -276,15 +278,19 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 
 
 def ways_of(control: Control) -> tuple[Way, ...]:
-    """The ways into the site that are about people (keys), versions, and postmortems."""
+    """The ways into the site that are about people (keys, budgets), versions, and postmortems."""
     from bongsu.room.keydesk import KeyDesk
     from bongsu.room.postmortemdesk import PostmortemDesk
+    from bongsu.room.restrictdesk import RestrictionDesk
     from bongsu.web.keys import key_ways
     from bongsu.web.postmortems import postmortem_ways
+    from bongsu.web.restrictions import restriction_ways
+    from bongsu.web.spending import spending_ways
     from bongsu.web.versions import version_ways
 
-    return (*key_ways(KeyDesk(control)), *version_ways(control.rollout),
-            *postmortem_ways(PostmortemDesk(control)))
+    desk = KeyDesk(control)
+    return (*key_ways(desk), *spending_ways(desk), *restriction_ways(RestrictionDesk(control, desk)),
+            *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)))
 
 
 def _events(store: State, control: Control, folder: Folder, engine_room: ThreadPoolExecutor) -> Inlet:

@@ -27,6 +27,7 @@ from bongsu.verbs.incident import incident
 from bongsu.verbs.key import key
 from bongsu.verbs.notice import ack, silence
 from bongsu.verbs.pack import pack
+from bongsu.verbs.restrict import restrict, restrictions, unrestrict
 from bongsu.verbs.route import route
 from bongsu.verbs.signal import reference, signal
 from bongsu.verbs.token import token
@@ -46,6 +47,9 @@ cli.add_command(silence)
 cli.add_command(gate)
 cli.add_command(incident)
 cli.add_command(key)
+cli.add_command(restrict)
+cli.add_command(unrestrict)
+cli.add_command(restrictions)
 cli.add_command(token)
 cli.add_command(route)
 cli.add_command(scan)

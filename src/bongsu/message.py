@@ -70,7 +70,8 @@ def describe(claimed: Claimed, site: str = "", language: Language = "en", steps:
         key=key if labels == one.labels else sha256(key.encode()).hexdigest(),
         delivery=f"{claimed.step.key}/{claimed.way}", title=texts[state].format(service=one.service, alert=one.alert),
         text=_text(one, labels, state, language), state=state, tier=one.tier, service=one.service, at=at, facts=facts,
-        url=f"{site}/incidents/{one.id}" if site else "", language=language)
+        url=f"{site}/incidents/{one.id}" if site else "", language=language,
+        labels=labels)
 
 
 def _told(tell: Tell, claimed: Claimed, site: str, language: Language, steps: Sequence[Shown]) -> Notice:

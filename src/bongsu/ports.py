@@ -209,7 +209,7 @@ class Notice:
     """What a channel is told. ``key`` is the same for every notice of one alert; ``delivery`` is unique per notice.
 
     ``title`` and ``text`` are in ``language`` already; the names of ``facts`` are for machines, and a channel that
-    shows them to people has words for them.
+    shows them to people has words for them. ``labels`` are the values that the alert is about, for actions.
     """
 
     key: str
@@ -223,6 +223,7 @@ class Notice:
     url: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     language: Literal["en", "ko"] = "en"
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

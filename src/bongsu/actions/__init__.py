@@ -5,5 +5,6 @@ ACTIONS = {
     "route": "bongsu.actions.route:Route",
     "block": "bongsu.actions.block:Block",
     "rollback": "bongsu.actions.rollback:Rollback",
+    "restrict": "bongsu.actions.restrict:Restrict",
     "freeze": "bongsu.actions.freeze:Freeze",
 }

@@ -18,6 +18,7 @@ from bongsu.policy.manners import TIER_NAMES, NotifyDecl
 from bongsu.policy.model import Heartbeat, ReferenceDecl, Retention, Route, Service, Sources, Upstream
 from bongsu.policy.pricing import Exchange
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
+from bongsu.policy.spend import BudgetDecl
 from bongsu.postmortem import MOST
 from bongsu.quantity import MINUTE, SECOND, Duration, show_duration, show_share
 
@@ -280,6 +281,7 @@ class Document:
     alerts: Mapping[str, AlertDecl] = _named()
     playbooks: Mapping[str, PlaybookDecl] = _named()
     channels: Mapping[str, ports.Channel] = _named()
+    budgets: Mapping[str, BudgetDecl] = _named()
     roles: Mapping[str, tuple[str, ...]] = _named()
     gate: GateDecl | None = None
     notify: NotifyDecl | None = None

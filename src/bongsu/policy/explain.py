@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from bongsu import registry
 from bongsu.alert import Burn, Rule, Threshold
+from bongsu.budget import Budget
 from bongsu.engine import latching
 from bongsu.guard import Guard
 from bongsu.incident import show
@@ -48,6 +49,7 @@ class _Words:
         yield from map(self.guard, self.policy.guards)
         yield from map(self.route, self.policy.routes.values())
         yield from self.borders()
+        yield from map(self.budget, self.policy.budgets)
         yield from self.manners()
         yield self.gate()
         for one in self.policy.extensions:
@@ -131,6 +133,10 @@ class _Words:
             yield self.say("notify", channel=self.channel(getattr(step, "channel", "")))
         elif step.kind in ("block", "freeze"):
             yield self.say(step.kind, **vars(step))
+        elif step.kind == "restrict":
+            rung = self.phrases[f"rung {getattr(step, 'rung', '')}"]
+            whom = self.phrases[f"whom {getattr(step, 'of', '')}"]
+            yield self.say("restrict", whom=whom, rung=rung, lasting=self.duration(getattr(step, "lasting", 0)))
         else:
             yield step.words()
 
@@ -190,6 +196,16 @@ class _Words:
         for name, regions in sorted(self.policy.borders.allowed.items()):
             where = ", ".join(sorted(regions)) or self.phrases["nowhere"]
             yield self.say("border", name=self.phrases["elsewhere"] if name == OTHER else name, regions=where)
+
+    def budget(self, one: Budget) -> str:
+        """Who may spend how much, and what happens then."""
+        calendar = one.calendar
+        window = (self.phrases[calendar.unit].format(zone=calendar.zone) if calendar else
+                  self.say("over", window=self.duration(one.window)))
+        whose = self.phrases[f"per {one.per}"] + (f" ({', '.join(one.only)})" if one.only else "")
+        return self.say("budget", name=one.name, whose=whose, window=window, soft=show_share(one.soft),
+                        limit=f"{show_number(Fraction(one.limit, NANO), 9)} {self.policy.currency}",
+                        then=self.phrases["refuse" if one.then == "refuse" else "go light"])
 
     def upstream(self, name: str) -> str:
         found = self.policy.upstreams[name]

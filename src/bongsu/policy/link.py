@@ -19,7 +19,7 @@ from bongsu.event import COLUMNS, FEATURES, LABELS
 from bongsu.gate import Terms
 from bongsu.period import Calendar
 from bongsu.policy.condition import read_clear, read_good, read_when, unit_of
-from bongsu.policy.declare import AlertDecl, Document, GateDecl, ObjectiveDecl, SignalDecl
+from bongsu.policy.declare import AlertDecl, Document, GateDecl, ObjectiveDecl, PlaybookDecl, SignalDecl
 from bongsu.policy.extend import Extension
 from bongsu.policy.fault import Misfit, closest, did_you_mean, listed, quoted
 from bongsu.policy.manners import manners
@@ -29,6 +29,7 @@ from bongsu.policy.paths import borders, canaries, version
 from bongsu.policy.pricing import priced
 from bongsu.policy.read import Reader, Reference, Trail
 from bongsu.policy.setting import settings
+from bongsu.policy.spend import budgets
 from bongsu.ports import Action, Seasonal, Sli
 from bongsu.quantity import Duration, show_duration, show_number, show_share
 from bongsu.response import Playbook
@@ -296,7 +297,17 @@ class Linker:
             steps = self.reader.nodes["playbooks", name, "do"]
             if isinstance(steps, Items) and not steps.items:
                 self.reader.fault(("playbooks", name, "do"), "at least one step", "none")
+            self.subjects(name, decl)
             yield Playbook(name, decl.on, tuple(map(self.careful, decl.do)), decl.undo_after)
+
+    def subjects(self, name: str, decl: PlaybookDecl) -> None:
+        """Whoever is restricted must be named by the alert."""
+        alert = self.document.alerts.get(decl.on)
+        for i, step in enumerate(decl.do):
+            whom = str(getattr(step, "of", ""))
+            if step.kind == "restrict" and alert is not None and whom not in alert.by:
+                self.reader.fault(("playbooks", name, "do", i), f"an alert with by: [{whom}], for somebody to restrict",
+                                  quoted(decl.on), f"add by: [{whom}] to alerts.{decl.on}")
 
     def careful(self, step: Action) -> Action:
         """A notice to a channel that must not be told twice is one that is not repeated."""
@@ -329,7 +340,7 @@ class Linker:
         upstreams = priced(self)
         self.apis()
         self.features()
-        fences = borders(self)
+        fences, money = borders(self), tuple(budgets(self))
         canaries(self)
         signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}
         objectives = {o.name: o for o in self.objectives(signals)}
@@ -345,7 +356,7 @@ class Linker:
             extensions=self.extensions,
             features=doc.features,
             borders=fences,
-            keys=s.keys, appeal=s.appeal, slow_by=s.slow_by,
+            keys=s.keys, appeal=s.appeal, slow_by=s.slow_by, budgets=money,
             sources=doc.sources,
             references=doc.references)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from bongsu.budget import Budget
 from bongsu.canary import Canary
 from bongsu.engine import Plan
 from bongsu.event import FeatureKind
@@ -240,5 +241,6 @@ class Policy:
     keys: Literal["optional", "required"] = "optional"
     appeal: str = ""
     slow_by: Duration = Duration(2 * SECOND)
+    budgets: tuple[Budget, ...] = ()
     sources: Sources = Sources()
     references: Mapping[str, ReferenceDecl] = field(default_factory=dict)

@@ -33,6 +33,7 @@ from bongsu.room.joining import batches as grouped
 from bongsu.room.people import People, of_traffic
 from bongsu.room.rollout import Rollout
 from bongsu.room.saving import TOKENS, advised
+from bongsu.room.spending import Spending
 from bongsu.room.verdicts import judge_now
 from bongsu.runners.duckdb import Counter, CountError, reads_label
 from bongsu.slis.count import Count
@@ -65,6 +66,7 @@ ADVICE = {
     "allow": "allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space",
     "versions": "versions stay as they are: what is decided about them cannot be recorded; free disk space",
     "checkpoint": "the audit log cannot be signed; run `bongsu audit verify`",
+    "budgets": "what was spent is not counted, so less seems left than is; free disk space",
     "used": "when keys were last used cannot be written down; free disk space",
     "references": "a reference cannot be read, so drift from it is not judged; see references in the policy",
     "sweep": "retention cannot be carried out",
@@ -96,6 +98,7 @@ class Control:
         self.lake = Lake(folder.lake)
         self.reader = SpoolReader(folder.spool)
         self.publisher, self.people = Publisher(folder.live), People(folder.live, store)
+        self.spending = Spending(folder.live, policy.budgets, store, clock())
         self.troubles: dict[str, str] = {}
         self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
         self.revision = 0
@@ -142,16 +145,18 @@ class Control:
         """Read what there is, judge, and publish. Returns how many events were new."""
         self._look_at_the_clock()
         before, known = self.now, self.counted
+        self.attempt("budgets", self.spending.look)
         # While events cannot be stored the spools keep them; the watermark stands still, so the gate says inconclusive.
         if not self.attempt("ingest", self._collect):
             return 0
+        self.attempt("budgets", lambda: self.spending.cycle(self.log, self.now))
         with self.lock:
             self.engine = replace(self.engine, watermark=before)
         if not self.attempt("decisions", self.judge):
             return 0
         self._housekeeping()
         self.revision += self.counted > known
-        self.attempt("live", self._publish_news)
+        self.attempt("live", lambda: self.publish(always=False))
         return self.counted - known
 
     def attempt(self, what: str, work: Callable[[], object]) -> bool:
@@ -195,18 +200,13 @@ class Control:
         """A person took an incident's actions back: it may close once its alert is clear."""
         self._released |= {incident}
 
-    def publish(self) -> None:
-        """Make the changes now in force live in every gateway."""
+    def publish(self, *, always: bool = True) -> None:
+        """Make the changes now in force live in every gateway: where there are new ones, or to show that we live."""
         changes = self.store.changes()
         self.people.publish(changes, self.policy.hash, self.now)
-        self.publisher.publish(of_traffic(changes), self.policy.hash, self.now)
-
-    def _publish_news(self) -> None:
-        """The same where something is new, or gateways must be shown that somebody is here."""
-        changes = self.store.changes()
-        self.people.publish(changes, self.policy.hash, self.now)
-        if of_traffic(changes) != self.publisher.last.changes or self.now - self.publisher.last.at >= REPUBLISH:
-            self.publisher.publish(of_traffic(changes), self.policy.hash, self.now)
+        traffic, last = of_traffic(changes), self.publisher.last
+        if always or traffic != last.changes or self.now - last.at >= REPUBLISH:
+            self.publisher.publish(traffic, self.policy.hash, self.now)
 
     def view(self) -> View:
         rules = {rule.name: rule for rule in self.plan.rules}
@@ -226,6 +226,7 @@ class Control:
             self.attempt("used", self.people.keep)
             self.attempt("checkpoint", lambda: self.store.checkpoint(self.now))
         finally:
+            self.spending.close()
             self.log.close()
 
     # ---- time ----
@@ -311,7 +312,7 @@ class Control:
         full = f"too many label values: those beyond {MOST_LABELS} are counted as {OTHER} ({names})"
         waiting = (f"{self.orphans} labels wait for an event that has not come; each is kept for "
                    f"{show_duration(self.policy.retention.labelled)}")
-        return (*([full] if names else []), *([waiting] if self.orphans else []))
+        return (*([full] if names else []), *([waiting] if self.orphans else []), *self.spending.remarks())
 
     def _count(self, counter: Counter, table: pa.Table) -> list[Cell]:
         """Count a table. An event that cannot be counted (a sum would overflow) is left out, and that is recorded."""
@@ -370,6 +371,7 @@ class Control:
 
     def _expire(self) -> None:
         self.revision += self.store.expire_allowed(self.now, self.policy.hash) > 0
+        self.revision += self.store.expire_restrictions(self.now, self.policy.hash) > 0
         self.revision += self.store.expire_silences(self.now, self.policy.hash) > 0
 
     def _fill_lake(self) -> None:
@@ -390,6 +392,7 @@ class Control:
             "cells": self.store.forget_cells(self.now - keep.cells), **self.store.forget(self.now, keep.cells),
             "damaged": self.reader.drop_damaged(self.now - keep.log),
         }
+        self.spending.forget(self.now)
         self.cells.drop_before(self._oldest_needed())
         if any(dropped.values()):
             self.store.record("retention", "bongsu", "stores", "retention of the policy", dropped, self.now,

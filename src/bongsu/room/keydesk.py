@@ -61,6 +61,14 @@ class KeyDesk:
         self.control.revised()
         return gone
 
+    def accounts(self) -> list[dict[str, Any]]:
+        """What each subject has spent of its budgets and has left, the most strained first."""
+        control = self.control
+        found = sorted(control.spending.standing, key=lambda a: (-a.spent / a.budget.limit, a.budget.name, a.subject))
+        return [{"budget": a.budget.name, "subject": a.subject, "limit": a.budget.limit, "spent": a.spent,
+                 "left": a.left, "soft": a.budget.is_soft(a.spent), "currency": control.policy.currency,
+                 "ends": a.budget.end(control.now)} for a in found]
+
     def user_token(self, user: str) -> str:
         """What stands for a person everywhere; a token stands for itself."""
         if USER.fullmatch(user):

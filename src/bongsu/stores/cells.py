@@ -24,7 +24,7 @@ class CellStore(Store):
         """
         rows = [{**c._asdict(), "labels": dump(c.labels)} for c in cells]
         with self.writing() as transaction:
-            if not _advance(transaction, name, position):
+            if not advance(transaction, name, position):
                 return False
             upsert(transaction.connection, schema.cell, rows, add="n")
         return True
@@ -32,7 +32,7 @@ class CellStore(Store):
     def advance(self, name: str, position: int) -> bool:
         """Move another reader of the event log (the lake) on; False where it is not forward."""
         with self.writing() as transaction:
-            return _advance(transaction, name, position)
+            return advance(transaction, name, position)
 
     def position(self, name: str = CELLS) -> int:
         """How far ``name`` has come; 0 before it began."""
@@ -66,7 +66,7 @@ class CellStore(Store):
         return known
 
 
-def _advance(transaction: Transaction, name: str, position: int) -> bool:
+def advance(transaction: Transaction, name: str, position: int) -> bool:
     table = schema.progress
     stored = transaction.execute(select(table.c.position).where(table.c.name == name)).scalar() or 0
     if position <= stored:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from bongsu.apikey import ApiKey, rotated
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction, upsert
+from bongsu.stores.restricted import signed_in_again
 from bongsu.stores.saved import dump, load
 from bongsu.stores.trail import TrailStore
 
@@ -29,12 +30,14 @@ class KeyStore(TrailStore):
 
     def rotate_key(self, id_: str, digest: str, grace: int, actor: str, reason: str, now: int,
                    policy: str = "") -> ApiKey | None:
-        """A new secret; the old one lives ``grace`` longer. None where no key of this id lives."""
+        """A new secret; the old one lives ``grace`` longer, unless its user had to sign in again, which this is. None
+        where no key of this id lives."""
         with self.writing() as transaction:
             key = _find(transaction.connection, id_)
             if key is None or key.state(now) != "live":
                 return None
-            new = rotated(key, digest, now, grace)
+            again = signed_in_again(transaction, (f"key/{id_}", f"user/{key.user}"), actor, now, policy)
+            new = rotated(key, digest, now, 0 if again else grace)
             _write(transaction, new)
             transaction.audit(actor, "key.rotate", f"key/{id_}", reason, {"grace_us": grace}, now, policy)
         self.keys_changed += 1

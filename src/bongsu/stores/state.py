@@ -9,8 +9,10 @@
     asked       silences and acknowledgements
     postmortems those that are due, and those that are written
     keyring     virtual keys
+    restricted  restrictions of users and keys
     versions    which version of a route is live, and which were
     references  what windows are compared with: bins and counts, by version
+    spending    what subjects of budgets spent
 
 Every method is one transaction and may be called from any thread. What a method wrote is fsynced when it returns.
 """
@@ -26,11 +28,12 @@ from sqlalchemy import make_url
 from bongsu.stores import schema
 from bongsu.stores.allowed import AllowStore
 from bongsu.stores.asked import AskedStore
-from bongsu.stores.cells import CellStore
 from bongsu.stores.database import StateError, Store, fsync
 from bongsu.stores.keyring import KeyStore
 from bongsu.stores.postmortems import PostmortemStore
 from bongsu.stores.references import ReferenceStore
+from bongsu.stores.restricted import RestrictionStore
+from bongsu.stores.spending import SpendingStore
 from bongsu.stores.steps import StepStore
 from bongsu.stores.versions import VersionStore
 
@@ -39,8 +42,8 @@ CHANNELS = "channel/"
 """Notes of channels: which message, issue or thread an alert has outside."""
 
 
-class State(StepStore, CellStore, AllowStore, AskedStore, KeyStore, VersionStore, ReferenceStore,
-            PostmortemStore):
+class State(StepStore, SpendingStore, AllowStore, AskedStore, KeyStore, VersionStore, ReferenceStore,
+            PostmortemStore, RestrictionStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def forget(self, now: int, keep: int) -> dict[str, int]:

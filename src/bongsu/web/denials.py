@@ -37,6 +37,17 @@ def over(key: ApiKey, now: int) -> ApiError:
     return ApiError(401, "invalid_api_key", f"key {key.id} {how}; ask for a new one", retry=False)
 
 
+def budgets_unavailable() -> ApiError:
+    return ApiError(503, "budgets_unavailable", "it is not known yet what was spent, and nothing is spent before it "
+                    "is; try again", retry=True, after_s=1)
+
+
+def budget_exceeded(name: str, end: int) -> ApiError:
+    when = f"it begins anew at {instant(end)}" if end else "it frees what is older than its window"
+    return ApiError(429, "budget_exceeded", f"budget {name!r} has less left than this call can cost; {when}, or ask "
+                    "for a smaller reply", retry=False, kind="insufficient_quota")
+
+
 def too_fast(of: str, after: int) -> ApiError:
     return ApiError(429, "rate_limit_exceeded", f"this key has used its {of} of this minute; try again later",
                     retry=True, after_s=max(1, -(-after // 10**6)))

@@ -22,9 +22,11 @@ from bongsu.web import denials
 from bongsu.web.asked import Asked
 from bongsu.web.call import Call
 from bongsu.web.plan import RoutePlan
+from bongsu.web.purse import Purse
 from bongsu.web.rates import Rates
 from bongsu.web.reckon import likely
 from bongsu.web.settle import lightened
+from bongsu.web.till import spend
 
 _KEY = b"bsu_"
 
@@ -52,8 +54,8 @@ def presented(headers: Mapping[bytes, bytes]) -> bytes:
 class Door:
     """Without a snapshot to read (``people``) nobody has a key, and nobody is restricted."""
 
-    def __init__(self, people: Live | None = None, rates: Rates | None = None) -> None:
-        self._live, self._rates = people, rates
+    def __init__(self, people: Live | None = None, rates: Rates | None = None, purse: Purse | None = None) -> None:
+        self._live, self._rates, self._purse = people, rates, purse
         self._seen: Snapshot | None = None
         self._people = People()
 
@@ -65,10 +67,10 @@ class Door:
         return self._people
 
     def close(self) -> None:
-        for one in (self._live, self._rates):
+        for one in (self._live, self._rates, self._purse):
             if one is not None:
                 one.close()
-        self._live = self._rates = None
+        self._live = self._rates = self._purse = None
 
     def who(self, headers: Mapping[bytes, bytes], policy: Policy, now: int,
             facts: MutableMapping[str, Any]) -> ApiKey | None:
@@ -100,7 +102,7 @@ class Door:
         plan = await self._restrict(call, plan, policy)
         if key is not None and self._rates is not None and (key.requests or key.tokens):
             self._take(call, key, self._rates, likely(request))
-        return plan
+        return plan if self._purse is None or not policy.budgets else spend(self._purse, call, request, plan, policy)
 
     def _take(self, call: Call, key: ApiKey, rates: Rates, tokens: int) -> None:
         """One of this minute's requests, and of its tokens as many as the call will likely use."""

@@ -1,0 +1,65 @@
+"""Budgets as they are written in a policy, and what only the whole policy can tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
+
+from bongsu.budget import Budget, Per
+from bongsu.period import Calendar
+from bongsu.policy.fault import Misfit, quoted
+from bongsu.policy.scalar import Window
+from bongsu.quantity import SECOND, Money, show_share
+
+if TYPE_CHECKING:
+    from bongsu.policy.link import Linker
+
+
+@dataclass(frozen=True)
+class BudgetDecl:
+    """At most ``limit`` over ``window`` (rolling: 30d, or calendar: month), for each key, user or team (``per``), or
+    for the whole service. From the share ``soft`` on callers are told; at the end calls are refused, or go on with the
+    ``light`` model."""
+
+    limit: Money
+    window: Window
+    per: Per = "service"
+    only: tuple[str, ...] = ()
+    soft: Fraction = Fraction(4, 5)
+    then: Literal["refuse", "light"] = "refuse"
+    time_zone: ZoneInfo | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.limit.nano < 1 or self.limit.nano >= 2**62:
+            raise Misfit("an amount above zero", quoted(str(self.limit)), field="limit")
+        if self.window.length < SECOND:
+            raise Misfit("a window of 1s or more", "a shorter one", field="window")
+        if not 0 < self.soft <= 1:
+            raise Misfit("a share above 0% and up to 100%", show_share(self.soft), field="soft")
+        if self.only and self.per not in ("team", "key"):
+            raise Misfit(f"no names for a budget per {self.per}", quoted(self.only[0]), "names are of teams or keys",
+                         "only")
+        if self.time_zone is not None and self.window.unit is None:
+            raise Misfit("no time zone with a rolling window", quoted(str(self.time_zone)),
+                         "use window: week, month, quarter or year", "time_zone")
+
+
+def budgets(linker: Linker) -> Iterator[Budget]:
+    """Each in the policy's currency; one whose end is the light model needs a route that has one."""
+    doc = linker.document
+    currency, lights = doc.settings.currency, any(route.light for route in doc.routes.values())
+    for name, decl in doc.budgets.items():
+        if decl.limit.currency != currency:
+            linker.reader.fault(("budgets", name, "limit"), f"an amount in {currency}, the currency of this policy",
+                                quoted(str(decl.limit)))
+            continue
+        if decl.then == "light" and doc.routes and not lights and "routes" not in linker.names.broken:
+            linker.reader.fault(("budgets", name, "then"), "a route with a light model", quoted("light"),
+                                "add 'light: UPSTREAM' to a route, or say then: refuse")
+        unit = decl.window.unit
+        calendar = Calendar(unit, str(decl.time_zone or "UTC")) if unit else None
+        yield Budget(name, int(decl.limit.nano), decl.window.length, calendar, decl.per, decl.only, decl.soft,
+                     decl.then)

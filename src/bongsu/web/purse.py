@@ -1,0 +1,110 @@
+"""A worker's hand in the budgets: reserve what a call can cost at most, settle what it cost, never over the limit.
+
+What a subject has left is its limit, less what events say it spent (control keeps that in the shared table), less what
+the leases of all living workers hold beyond it. It is read and reserved in one go, under the lock that all workers of
+the host share, so two of them can never spend the same unit; and nobody has to be asked over a wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bongsu.budget import Budget, mark
+from bongsu.lease import TABLE, Lease, Leases
+from bongsu.shared import Shared
+
+
+class Draw(NamedTuple):
+    """One budget that a call spends, and whose."""
+
+    budget: Budget
+    subject: str
+
+
+class Reserved(NamedTuple):
+    """A reservation: settle it once. ``spent`` has what each draw's subject has spent or reserved with it."""
+
+    places: tuple[int, ...]
+    amount: int
+    spent: tuple[int, ...]
+
+
+class Spent(NamedTuple):
+    """A budget that has not enough left; ``left`` may be below zero where its limit was lowered."""
+
+    draw: Draw
+    left: int
+
+
+class NotReady(Exception):
+    """Control has not yet said what was spent before."""
+
+
+def draws(budgets: Sequence[Budget], facts: Mapping[str, Any]) -> list[Draw]:
+    """The budgets that a call with these facts spends."""
+    return [Draw(budget, subject) for budget in budgets if (subject := budget.subject(facts))]
+
+
+class Purse:
+    """One worker's. A policy with other budgets has other counters, and so another lease."""
+
+    def __init__(self, folder: Path, worker: str) -> None:
+        self._folder, self._worker = folder, worker
+        self._table = Shared(folder / TABLE, 1)
+        self._leases = Leases(folder, self._table)
+        self._lease: Lease | None = None
+        self._old: list[Lease] = []
+        self._about = b""
+        self._budgets: tuple[Budget, ...] = ()
+
+    def close(self) -> None:
+        """Let go of everything; what was reserved and not settled is control's to find out."""
+        for lease in (*self._old, *([self._lease] if self._lease else [])):
+            lease.close()
+        self._lease, self._old = None, []
+        self._leases.close()
+        self._table.close()
+
+    def lease(self, budgets: tuple[Budget, ...]) -> Lease:
+        """The lease by which these budgets are drawn."""
+        if budgets is not self._budgets or self._lease is None:
+            about = mark(budgets)
+            if about != self._about or self._lease is None:
+                self._take(about)
+            self._budgets = budgets
+        assert self._lease is not None
+        return self._lease
+
+    def _take(self, about: bytes) -> None:
+        if self._lease is not None:
+            self._old.append(self._lease)  # calls under way still settle by it
+        with self._table.locked():
+            self._lease = Lease.take(self._folder, self._worker)
+            self._table.changed()
+        self._about = about
+
+    def reserve(self, wanted: Sequence[Draw], amount: int, lease: Lease,
+                beyond: bool = False) -> Reserved | Spent:
+        """All of it or nothing. With ``beyond``, budgets that go on with the light model are drawn over their limit."""
+        with self._table.locked():
+            if self._table.mark != self._about:
+                raise NotReady
+            places = tuple(self._table.place(draw.budget.counter(draw.subject)) for draw in wanted)
+            spent = [self._spent(place) for place in places]
+            for draw, gone in zip(wanted, spent, strict=True):
+                left = draw.budget.limit - gone
+                if amount > left and not (beyond and draw.budget.then == "light"):
+                    return Spent(draw, left)
+            for place in set(places):  # two budgets may look at one counter: it is drawn once
+                lease.reserve(place, amount)
+        return Reserved(tuple(set(places)), amount, tuple(gone + amount for gone in spent))
+
+    def settle(self, reserved: Reserved, cost: int, lease: Lease) -> None:
+        for place in reserved.places:
+            lease.settle(place, reserved.amount, cost)
+
+    def _spent(self, place: int) -> int:
+        (known,) = self._table.row(place)
+        return known + sum(lease.drawn(place) for lease in self._leases.all().values())
