@@ -1,0 +1,179 @@
+"""Names of people, and where they live, in Korean and English: what has no form to search for.
+
+A light trained tagger (a linear-chain conditional random field over hashed features; training/names.py). It costs
+milliseconds, not microseconds, so its place is off the hot path: before something is stored, or inline on routes that
+ask for it. What it finds at which cost is in training/README.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from math import exp
+from typing import Any, ClassVar
+
+from bongsu.checks import names_map
+from bongsu.checks.names_map import LONGEST, Token
+from bongsu.ports import Finding
+
+MAGIC = b"bongsu names weights\n"
+KINDS = ("person", "address", "location", "organization", "date", "title", "nationality", "age", "zip_code", "domain",
+         "us_driver_license")
+PERSONAL = ("person", "address")
+"""What a policy hides that says no more."""
+_SENTENCE = 64
+
+
+class WeightsError(Exception):
+    """The packaged weights are not what this version can use."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """The weights of one language: ``head`` is their header, ``table`` one signed byte a label and feature."""
+
+    head: dict[str, Any]
+    table: array[int]
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.head["labels"])
+
+    @cached_property
+    def rows(self) -> list[array[int]]:
+        """A table a label."""
+        size = 1 << names_map.BITS[self.head["language"]]
+        return [self.table[i * size:(i + 1) * size] for i in range(len(self.labels))]
+
+    @cached_property
+    def moves(self) -> list[list[float]]:
+        """exp of the weight of a label (column) after another (row)."""
+        return [[exp(v) for v in row] for row in self.head["moves"]]
+
+    def packed(self) -> bytes:
+        return pack(self.head, self.table.tobytes())
+
+    def find(self, text: str, threshold: float) -> Iterator[Finding]:
+        """Every name in the pieces of a text that are of this model's language."""
+        for language, start, end in names_map.pieces(text):
+            if language == self.head["language"]:
+                found = names_map.tokens(text, language, start, end)
+                for i in range(0, len(found), LONGEST):
+                    yield from self._named(text, found[i:i + LONGEST], threshold)
+
+    def _named(self, text: str, found: list[Token], threshold: float) -> Iterator[Finding]:
+        """Tokens that are more probably a name than ``threshold``; each run of one kind is a finding."""
+        begun: tuple[int, str] | None = None
+        scores: list[float] = []
+        for i, odds in enumerate([*self._marginals(text, found), None]):
+            label = "O" if odds is None or 1 - odds[0] < threshold else self.labels[1 + _best(odds[1:])]
+            kind = label[2:]
+            if begun is not None and (label == "O" or kind != begun[1] or label[0] == "B"):
+                yield Finding(begun[1], found[begun[0]].start, found[i - 1].end, sum(scores) / len(scores))
+                begun, scores = None, []
+            if label != "O" and odds is not None:
+                begun = begun or (i, kind)
+                scores.append(1 - odds[0])
+
+    def _marginals(self, text: str, found: list[Token]) -> list[list[float]]:
+        """The probability of each label at each token: forward and backward sums, scaled at every step."""
+        if not found:
+            return []
+        scale = float(self.head["scale"])
+        here = []
+        for ids in names_map.features(text, found, self.head["language"]):
+            sums = [sum(map(row.__getitem__, ids)) for row in self.rows]
+            top = max(sums)
+            here.append([exp((s - top) * scale) for s in sums])
+        columns = list(zip(*self.moves, strict=True))
+        ahead = [_shares(here[0])]
+        for e in here[1:]:
+            last = ahead[-1]
+            ahead.append(_shares([_dot(last, column) * x for column, x in zip(columns, e, strict=True)]))
+        back = [1.0] * len(self.labels)
+        out = [ahead[-1]]
+        for i in range(len(found) - 2, -1, -1):
+            weighed = [x * y for x, y in zip(here[i + 1], back, strict=True)]
+            back = _shares([_dot(weighed, row) for row in self.moves])
+            out.append(_shares([a * b for a, b in zip(ahead[i], back, strict=True)]))
+        return out[::-1]
+
+
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    return sum([x * y for x, y in zip(a, b, strict=True)])
+
+
+def _shares(values: list[float]) -> list[float]:
+    total = sum(values)
+    return [v / total for v in values]
+
+
+def _best(odds: list[float]) -> int:
+    return odds.index(max(odds))
+
+
+def pack(head: dict[str, Any], table: bytes) -> bytes:
+    """A file of weights: a line that names it, a line of JSON, the deflated table."""
+    full = {**head, "map": names_map.VERSION, "table": hashlib.sha256(table).hexdigest()}
+    return MAGIC + json.dumps(full, sort_keys=True, ensure_ascii=False).encode() + b"\n" + zlib.compress(table, 9)
+
+
+def unpack(data: bytes, language: str) -> Model:
+    """What ``pack`` made. Raises ``WeightsError`` where it is not of this language, feature map or whole."""
+    line, _, body = data[len(MAGIC):].partition(b"\n")
+    try:
+        head = json.loads(line) if data.startswith(MAGIC) else {}
+        table = zlib.decompress(body)
+    except (ValueError, zlib.error):
+        head, table = {}, b""
+    want = (language, names_map.VERSION, hashlib.sha256(table).hexdigest(),
+            len(head.get("labels", ())) << names_map.BITS[language])
+    came = (head.get("language"), head.get("map"), head.get("table"), len(table))
+    if came != want:
+        raise WeightsError(f"names_{language}.weights: expected {want}, came {came}; reinstall bongsu, or train again "
+                           "with training/names.py")
+    return Model(head, array("b", table))
+
+
+@cache
+def model(language: str) -> Model:
+    """The packaged weights of a language, read once."""
+    return unpack(files("bongsu.checks").joinpath(f"names_{language}.weights").read_bytes(), language)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Finds names that are more probably one than ``threshold``, of these ``entities``.
+
+    >>> text = "My name is Karen Smith and I live in Lyon."
+    >>> [text[f.start:f.end] for f in Names().look(text) if f.kind == "person"]
+    ['Karen Smith']
+    """
+
+    name: ClassVar[str] = "names"
+    version: ClassVar[str] = "1"
+
+    entities: tuple[str, ...] = PERSONAL
+    threshold: float = 0.35
+
+    def __post_init__(self) -> None:
+        for i, entity in enumerate(self.entities):
+            if entity not in KINDS:
+                raise ValueError(f"entities[{i}]: expected one of {', '.join(KINDS)}, came {entity!r}")
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"threshold: expected a number between 0 and 1, came {self.threshold}")
+
+    def look(self, text: str) -> Sequence[Finding]:
+        return tuple(f for language in ("ko", "en") for f in model(language).find(text, self.threshold)
+                     if f.kind in self.entities)
+
+    def hold(self, text: str) -> int:
+        """The sentence that has not ended: whether a word is a name depends on the words after it."""
+        last = max(text.rfind(mark) for mark in (". ", "! ", "? ", "\n"))
+        return min(len(text) - last - 1, _SENTENCE) if text else 0
