@@ -160,7 +160,7 @@ class Names:
     version: ClassVar[str] = "1"
 
     entities: tuple[str, ...] = PERSONAL
-    threshold: float = 0.35
+    threshold: float = 0.25
 
     def __post_init__(self) -> None:
         for i, entity in enumerate(self.entities):

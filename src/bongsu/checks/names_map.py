@@ -21,10 +21,12 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[0-9]+|[^\s]")
 _END = re.compile(r"(?<=[.!?。])\s+|\n+")
 _LINE = re.compile(r"[^\n]*\n?")
 _HANGUL = re.compile(r"[가-힣]")
-_PARTICLE = re.compile(r"(?:이?라고|이라는|에게서|에게|에서|으로|께서|한테|까지|부터|처럼|보다|이나|이랑|하고|이며|이고|씨[는가를의도와]?|님[이은을의도과]?"
-                       r"|[은는이가을를의에와과도로만나며랑])?\W*$")
-_SURNAMES = frozenset("김이박최정강조윤장임한오서신권황안송전홍유고문양손배백허남심노하곽성차주우구민진지엄채원천방공현함변염여추도소"
-                      "석선설마길연위표명기반라왕금옥육인맹제모탁국어은편용")
+_PARTICLE = re.compile(
+    r"(?:이?라고|이라는|에게서|에게|에서|으로|께서|한테|까지|부터|처럼|보다|이나|이랑|하고|이며|이고|씨[는가를의도와]?"
+    r"|님[이은을의도과]?|[은는이가을를의에와과도로만나며랑])?\W*$")
+_SURNAMES = frozenset(
+    "김이박최정강조윤장임한오서신권황안송전홍유고문양손배백허남심노하곽성차주우구민진지엄채원천방공현함변염여추도소"
+    "석선설마길연위표명기반라왕금옥육인맹제모탁국어은편용")
 
 
 class Token(NamedTuple):
@@ -60,7 +62,8 @@ def pieces(text: str) -> Iterator[tuple[str, int, int]]:
 
 def tokens(text: str, language: str, start: int, end: int) -> list[Token]:
     """The tokens between two places of a text."""
-    pattern, out, last = (_TOKEN if language == "ko" else _WORD), [], start
+    out: list[Token] = []
+    pattern, last = _TOKEN if language == "ko" else _WORD, start
     for m in pattern.finditer(text, start, end):
         gap = 0 if out and m.start() == last else 2 if "\n" in text[last:m.start()] else 1
         out.append(Token(m.start(), m.end(), gap))
@@ -122,7 +125,8 @@ def _korean(text: str, found: list[Token]) -> Iterator[tuple[str, ...]]:
                f"{min(at, 4)} {after}", f"{min(at, 4)} {after[:2]}", f"{min(at, 4)} {before}",
                f"{min(at, 4)} {before[-2:]}", f"{known} {min(at, 4)} {before[-1]} {after[0]}",
                f"{min(at, 4)} {whole[-2:]}", f"{known} {at} {bare} {whole[bare:]}" if at < 5 else "-",
-               f"{known} {at - bare} {bare} {after[:2]}" if at < 5 else "-", f"{at} {whole[:bare]}", f"{at} {whole[:3]}" if at < 4 else "-",
+               f"{known} {at - bare} {bare} {after[:2]}" if at < 5 else "-", f"{at} {whole[:bare]}",
+               f"{at} {whole[:3]}" if at < 4 else "-",
                f"{before[-2:]} {whole[:1]} {at}" if at < 4 else "-")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,36 @@ from bongsu.evaluation.picture import Points, curves
 from bongsu.evaluation.rows import by_source, read
 from bongsu.evaluation.spans import evaluate_pii
 from bongsu.evaluation.tally import POOLED, evaluate
+from bongsu.ports import Finding
 
 KINDS = ("pii", *JUDGES)
+PERSONAL = ("pii", "names")
+"""The checks that look for personal data: what has a form, and what has none."""
 
 
-def report(kind: str, path: Path, threshold: float | None = None) -> dict[str, Any]:
-    """The figures of a check on a file of yours. ``threshold`` is in place of the check's own.
+def report(kind: str, path: Path, threshold: float | None = None,
+           checks: tuple[str, ...] = PERSONAL) -> dict[str, Any]:
+    """The figures of a check on a file of yours. ``threshold`` is in place of the check's own; personal data are looked
+    for by ``checks``.
 
     Raises ``RowsError`` where the file is not as documented.
     """
     rows = read(kind, path)
     if kind == "pii":
-        from bongsu.checks.pii import Pii
-
-        return evaluate_pii(str(path), rows, (Pii() if threshold is None else Pii(least=threshold)).look)
+        return evaluate_pii(str(path), rows, personal(threshold, checks))
     return evaluate(kind, str(path), rows, JUDGES[kind](threshold))
+
+
+def personal(threshold: float | None, checks: tuple[str, ...]) -> Callable[[str], Sequence[Finding]]:
+    """What these checks find together, overlaps resolved as in the gateway."""
+    from bongsu.checks.names import KINDS as NAMED
+    from bongsu.checks.names import Names
+    from bongsu.checks.pii import Pii
+    from bongsu.guard import resolve
+
+    forms, names = (Pii(), Names(NAMED)) if threshold is None else (Pii(least=threshold), Names(NAMED, threshold))
+    chosen = [{"pii": forms.look, "names": names.look}[name] for name in checks]
+    return lambda text: resolve(finding for look in chosen for finding in look(text))
 
 
 def drawn(kind: str, path: Path) -> dict[str, Points]:

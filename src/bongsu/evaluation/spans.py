@@ -23,6 +23,7 @@ NAMES = {"CREDIT_CARD": "card", "EMAIL_ADDRESS": "email", "IP_ADDRESS": "ip", "P
          "MAC_ADDRESS": "mac", "KR_FOREIGNER": "kr_frn", "KR_BRN": "kr_business", "KR_CRN": "kr_corporate",
          "KR_DRIVER_LICENSE": "kr_licence", "KR_BANK_ACCOUNT": "kr_account", "BANK_ACCOUNT": "kr_account",
          "KR_HEALTH_INSURANCE": "kr_insurance", "DATE_OF_BIRTH": "birth_date", "DOB": "birth_date",
+         "STREET_ADDRESS": "address", "DATE_TIME": "date", "NRP": "nationality", "DOMAIN_NAME": "domain",
          "SECRET": "key", "API_KEY": "key", "PASSWORD": "url_password"}
 """What others call an entity -> what we do; anything else is taken in lower case."""
 NOT_PERSONAL = frozenset(("OG", "DT", "TI", "QT"))

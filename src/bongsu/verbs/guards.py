@@ -64,18 +64,19 @@ def _body(path: Path) -> str:
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Flag from this score on, not from the check's own.")
+@click.option("--forms", is_flag=True, help="Personal data: only what has a form, not names and addresses.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it: a .svg or .html file.")
 @AS_JSON
-def evaluate(kind: str, file: Path, threshold: float | None, plot: Path | None, as_json: bool) -> None:
+def evaluate(kind: str, file: Path, threshold: float | None, forms: bool, plot: Path | None, as_json: bool) -> None:
     """How well a check does on your labelled rows (JSONL): by source, with intervals, and how fast."""
     from bongsu.evaluation.report import lines
     from bongsu.evaluation.rows import RowsError
-    from bongsu.evaluation.run import drawn, report
+    from bongsu.evaluation.run import PERSONAL, drawn, report
 
     if plot is not None and plot.suffix not in (".svg", ".html"):
         fail(WRONG, f"--plot: expected a file that ends in .svg or .html, came '{plot}'")
     try:
-        found = report(kind, file, threshold)
+        found = report(kind, file, threshold, ("pii",) if forms else PERSONAL)
         curves = drawn(kind, file) if plot is not None else {}
     except RowsError as error:
         fail(WRONG, str(error))
