@@ -19,7 +19,7 @@ from bongsu.ports import Check, Finding, Grounds
 from bongsu.quantity import Duration, show_share
 
 Act = Literal["allow", "flag", "tokenise", "mask", "block"]
-On = Literal["input", "output"]
+On = Literal["input", "output", "store"]
 RANK: dict[str, int] = {"allow": 0, "flag": 1, "tokenise": 2, "mask": 2, "block": 3}
 MASKED = "[withheld: this may do harm / 해로울 수 있어 가렸습니다]"
 """What a caller reads in place of what is masked, where the guard has no ``reply``."""
@@ -27,7 +27,10 @@ MASKED = "[withheld: this may do harm / 해로울 수 있어 가렸습니다]"
 
 @dataclass(frozen=True)
 class Guard:
-    """One line of the policy's ``guards``. ``name`` is its key there; ``enabled`` may be switched live."""
+    """One line of the policy's ``guards``. ``name`` is its key there; ``enabled`` may be switched live.
+
+    A guard ``on: store`` looks, after the call, at what is kept of it: names and the like, which take milliseconds.
+    """
 
     name: str
     check: Check
@@ -45,6 +48,9 @@ class Guard:
         if self.act == "mask" and (self.on != ("output",) or set(self.reply) & set('"\\\n')):
             raise ValueError("act: masking is for replies, in words without quotation marks, backslashes and line "
                              f"breaks; expected on: output with such a reply, came on: {', '.join(self.on)}")
+        if "store" in self.on and (self.on != ("store",) or self.act != "tokenise" or self.sample != 1):
+            raise ValueError("on: what is kept of a call is masked whole and on its own; expected on: store with "
+                             f"act: tokenise and no sample, came on: {', '.join(self.on)} with act: {self.act}")
         if self.act in ("tokenise", "mask") and isinstance(self.check, Grounds):
             raise ValueError(f"act: a claim has no token in its place; expected flag or block for a guard that looks "
                              f"for {self.check.name}, came {self.act}")

@@ -10,7 +10,7 @@ import msgspec
 
 from bongsu.apikey import ApiKey
 from bongsu.event import FEATURE_NAME, MOST_FEATURES, Event, Verdict
-from bongsu.guard import RANK
+from bongsu.guard import RANK, Guard
 from bongsu.meter import Meter, Usage, decimal
 from bongsu.ports import Finding
 from bongsu.web.errors import ApiError, Header
@@ -40,7 +40,7 @@ class Call:
     """
 
     __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "facts", "id", "key", "masking", "owes",
-                 "prompt", "reply", "request_id", "sealed", "started", "surface", "told", "verdicts")
+                 "prompt", "reply", "request_id", "sealed", "started", "stored", "surface", "told", "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
                  surface: Surface) -> None:
@@ -51,6 +51,7 @@ class Call:
         self._priced: tuple[Usage, Meter] | None = None
         self.facts: dict[str, Any] = {"id": id_, "operation": surface.operation}
         self.verdicts: tuple[Verdict, ...] = ()
+        self.stored: tuple[Guard, ...] = ()
         self.prompt: str | None = None
         self.reply: str | None = None
         self.request_id = id_.encode()
@@ -81,6 +82,7 @@ class Call:
     def begin(self, plan: RoutePlan, user: str, stream: bool) -> None:
         self.facts = {**plan.facts, **self.facts, "service": plan.facts["service"], "policy": plan.facts["policy"],
                       "request_model": plan.route.name, "stream": stream}
+        self.stored = plan.stored
         if user:
             self.facts["user"] = self.masking.token("USER", user)
         if self.key is not None:

@@ -31,6 +31,7 @@ from bongsu.web.settle import settle
 from bongsu.web.surface import Surface
 from bongsu.web.surfaces import PATHS, surface_of
 from bongsu.web.upstream import Transport
+from bongsu.web.veil import Veil
 from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, not_by_a_page
 
 log = logging.getLogger("bongsu.gateway")
@@ -55,7 +56,7 @@ class Gateway:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
         self._patience = patience
-        self.ledger, self.door = Ledger(spool), door or Door()
+        self.ledger, self.door = Ledger(spool, Veil(tokens.mask)), door or Door()
         self._snapshot = live.current()
         self.health = Health.fresh()
         self._plans = compile_plans(policy, self._snapshot.changes, secrets, health=self.health)
@@ -80,6 +81,8 @@ class Gateway:
             ends = message["type"] == "lifespan.shutdown"
             if ends:
                 await self._transport.close()
+                if self.ledger.veil is not None:
+                    await self.ledger.veil.close()
                 self.door.close()
             await send({"type": f"{message['type']}.complete"})
             if ends:
@@ -210,7 +213,7 @@ class Gateway:
     async def _refuse(self, call: Call, error: ApiError, send: Send) -> None:
         if not call.sealed:
             call.ended(outcome_of(error), error.status, error.code)
-            if not await self.ledger.keep(call.seal(), self._plans.policy):
+            if not await self.ledger.keep(call.seal(), self._plans.policy, call.stored):
                 error = errors.log_unavailable()
             call.settle()
         await refuse(send, call, error)
@@ -218,4 +221,4 @@ class Gateway:
     def _cancelled(self, call: Call) -> None:
         if not call.sealed:
             call.ended("cancelled", CLOSED, "client_left")
-            self.ledger.write(call.seal())
+            self.ledger.write(call.seal(), call.stored)

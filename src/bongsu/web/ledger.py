@@ -14,8 +14,10 @@ import logging
 from collections.abc import Sequence
 
 from bongsu.event import Event
+from bongsu.guard import Guard
 from bongsu.policy.model import Policy
 from bongsu.ports import Spool
+from bongsu.web.veil import Veil
 
 log = logging.getLogger("bongsu.gateway")
 
@@ -23,15 +25,19 @@ log = logging.getLogger("bongsu.gateway")
 class Ledger:
     """The spool and its state. ``lost`` counts events that are in no log."""
 
-    __slots__ = ("_spool", "broken", "lost")
+    __slots__ = ("_spool", "broken", "lost", "veil")
 
-    def __init__(self, spool: Spool) -> None:
-        self._spool = spool
+    def __init__(self, spool: Spool, veil: Veil | None = None) -> None:
+        self._spool, self.veil = spool, veil
         self.broken = False
         self.lost = 0
 
-    def write(self, events: Sequence[Event]) -> bool:
-        """Whether a ``kill -9`` can no longer lose the fact that comes first; what follows it are its texts."""
+    def write(self, events: Sequence[Event], stored: Sequence[Guard] = ()) -> bool:
+        """Whether a ``kill -9`` can no longer lose the fact that comes first; what follows it are its texts.
+
+        Those that ``stored`` guards must read first are written when they have.
+        """
+        events = self._veil(events, stored)
         error = self._append(events)
         if error is not None and len(events) > 1:  # one write is the usual case; only now are they parted
             error, texts = self._append(events[:1]), len(events) - 1
@@ -43,6 +49,13 @@ class Ledger:
                       type(error).__name__)
             error = self._append([short(events[0])])
         return self._noted(error)
+
+    def _veil(self, events: Sequence[Event], stored: Sequence[Guard]) -> Sequence[Event]:
+        """What may be written now; texts that must be read first are on their way."""
+        if not stored or self.veil is None or len(events) < 2:
+            return events
+        self.veil.take(events[1], stored, self.write)
+        return events[:1]
 
     def _append(self, events: Sequence[Event]) -> Exception | None:
         try:
@@ -64,12 +77,13 @@ class Ledger:
         self.broken = False
         return True
 
-    async def keep(self, events: Sequence[Event], policy: Policy) -> bool:
+    async def keep(self, events: Sequence[Event], policy: Policy, stored: Sequence[Guard] = ()) -> bool:
         """Write; a strict policy waits for the disk, off the loop. False where the call must not end well."""
         if policy.durability == "strict":
+            events = self._veil(events, stored)  # in the loop's thread
             kept = await asyncio.to_thread(self.write, events)
         else:
-            kept = self.write(events)
+            kept = self.write(events, stored)
         return kept or policy.fail == "open"
 
     def refuses(self, policy: Policy) -> bool:

@@ -67,6 +67,7 @@ class RoutePlan:
     versions: Mapping[str, RoutePlan] = field(default_factory=dict)
     light: tuple[Target, ...] = ()
     retries: RetryBudget | None = None
+    stored: tuple[Guard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class Compiling:
         return RoutePlan(route, chain, before, after, _facts(self.policy, route), self.allowed,
                          self._chain(route.primary, route.light, route.conservative), borders,
                          any(g.sample < 1 for g in (*before, *after)), light=self._chain(route.light),
-                         retries=self.retries)
+                         retries=self.retries, stored=tuple(g for g in guards if g.applies("store", name)))
 
     def _version(self, version: Version) -> RoutePlan:
         """The route as this version serves it. Its fallbacks are asked the same way, each with its own model."""

@@ -179,7 +179,7 @@ class Served:
 
     async def finish(self, status: int, body: bytes, upstream: Sequence[Header], more: Sequence[Header] = ()) -> None:
         """Write the fact, then answer."""
-        if not await self.ledger.keep(self.call.seal(), self.policy):
+        if not await self.ledger.keep(self.call.seal(), self.policy, self.call.stored):
             await refuse(self.send, self.call, errors.log_unavailable())
             return
         self.call.settle()

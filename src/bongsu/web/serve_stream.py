@@ -178,7 +178,7 @@ class Streamed(Served):
 
     async def _last(self, out: Replies, events: list[bytes]) -> None:
         """Write the fact, then send the end."""
-        kept = await self.ledger.keep(self.call.seal(), self.policy)
+        kept = await self.ledger.keep(self.call.seal(), self.policy, self.call.stored)
         self.call.settle()
         if not kept:
             error = errors.log_unavailable()
