@@ -246,6 +246,7 @@ GAUGES: list[tuple[dict[str, Any], str]] = [
     ({"kind": "quantile", "of": "latency_ms", "q": "99.5%", "labels": ["route"]}, "< 1m30s"),
     ({"kind": "mean", "sum": "grounding_score"}, ">= 0.25"),
     ({"kind": "mean", "sum": "cost", "per": "output_tokens"}, "<= 0.000004 EUR"),
+    ({"kind": "sum", "of": "cost"}, "<= 12.5 EUR"),
     ({"kind": "count"}, "> 3"), ({"kind": "count", "of": "blocked"}, "<= 10"),
 ]
 """A signal that is no ratio, and a limit in its unit."""

@@ -23,11 +23,15 @@ pytestmark = [pytest.mark.req("A2", "A3")]
 KINDS = """  cpt: {kind: mean, sum: cost, per: input_tokens + output_tokens, labels: [model]}
   score: {kind: mean, sum: grounding_score}
   blocks: {kind: count, of: blocked}
+  spend: {kind: sum, of: cost, labels: [model]}
+  waited: {kind: sum, of: latency_ms}
   latency: {kind: quantile, of: latency_ms, q: 95%}
 alerts:
   cost: {when: cpt > 120% of 0.000004 USD, over: 10m, clear: < 110%, for: 3m, clear_for: 5m, tier: major, by: [model]}
   ungrounded: {when: score < 0.5, over: 10m, clear: "> 0.6"}
   blocks: {when: blocks > 10, over: 20m, clear: < 1, tier: severe, text: "see {{runbook}}"}
+  spend: {when: spend > 1.10 USD, over: 1h, clear: <= 1 USD, for: 2m, tier: major, by: [model]}
+  waited: {when: waited >= 90.5s, over: 15m, clear: < 60s, clear_for: 4m, min_events: 20}
   slow: {when: latency > 5s, over: 30m, clear: < 4s, for: 5m}
   share: {when: failures >= 20%, over: 1h, clear: < 10%, min_events: 50}
 """
@@ -125,14 +129,26 @@ def test_the_staircase_asks_for_as_many_bad_events_as_the_engine_does(target: st
             assert significant(bad, total, goal, least) == (bad >= needed)
 
 
+def test_a_sum_is_asked_for_in_its_own_unit_as_an_exact_decimal() -> None:
+    """Money adds up in whole nano-units; milliseconds are held in millionths, and are brought back by a decimal."""
+    text = rules(policy(KINDS))
+    asked = {rule["labels"]["bongsu_alert"]: rule["expr"] for group in yaml.safe_load(text)["groups"]
+             for rule in group["rules"] if rule.get("record") == "bongsu:alert_value"}
+    assert asked["spend"] == 'round(sum by (model)(increase(bongsu_spend_sum_total{service="bot"}[1h])))'
+    assert "> 1100000000" in expressions(text, "alert")["spend"]
+    assert '0.000001 * round(sum(increase(bongsu_waited_sum_total{service="bot"}[15m])))' in asked["waited"]
+    assert 'round(sum(increase(bongsu_waited_n_total{service="bot"}[15m]))) >= 20' in asked["waited"]
+
+
 def test_signals_that_would_share_a_metric_are_refused_by_name() -> None:
     plan = policy('  fail-ures: {kind: ratio, bad: "blocked"}\n  fail.ures: {kind: ratio, bad: "fallback"}\n')
     with pytest.raises(ExportError, match=r"signals 'fail-ures' and 'fail\.ures': expected names that differ"):
         rules(plan)
 
 
-def test_a_sum_that_can_fall_is_no_counter_and_is_said_to_be_left_out() -> None:
-    plan = policy("  gain: {kind: mean, sum: output_tokens - input_tokens}\nalerts:\n"
+@pytest.mark.parametrize("kind", ["mean, sum", "sum, of"])
+def test_a_sum_that_can_fall_is_no_counter_and_is_said_to_be_left_out(kind: str) -> None:
+    plan = policy(f"  gain: {{kind: {kind}: output_tokens - input_tokens}}\nalerts:\n"
                   "  gain: {when: gain > 5, over: 5m}\n")
     assert left_out(plan) == ["alert gain: 'output_tokens - input_tokens' can be negative, and a sum that falls is no "
                               "counter"]

@@ -31,13 +31,14 @@ KINDS = [
     ("{kind: ratio, bad: blocked}", "target: 90%, good: '<= 12.5%', slice: 5m", "tier: major, for: 2m"),
     ("{kind: mean, sum: cost, labels: [model]}", "target: 95%, good: '< 0.02 USD', slice: 10m, nodata: bad",
      "tier: severe, clear_for: 3m"),
+    ("{kind: sum, of: cost}", "target: 90%, good: '<= 0.5 USD', slice: 10m, nodata: bad", "tier: major"),
     ("{kind: count, of: blocked}", "target: 90%, good: '<= 30', slice: 10m, nodata: good", "tier: major"),
     ("{kind: quantile, of: latency_ms, q: 95%}", "target: 95%, good: '< 800ms', slice: 15m", "tier: major"),
 ]
 
 
 @needs_promtool
-@pytest.mark.parametrize(("signal", "goal", "alert"), KINDS, ids=["ratio", "mean", "count", "quantile"])
+@pytest.mark.parametrize(("signal", "goal", "alert"), KINDS, ids=["ratio", "mean", "sum", "count", "quantile"])
 def test_slices_of_every_kind_of_signal_alert_and_are_spent_in_prometheus_as_they_are_here(
     signal: str, goal: str, alert: str, tmp_path: Path
 ) -> None:
@@ -169,10 +170,10 @@ def test_a_gauges_burn_is_shown_over_windows_in_which_slices_fit() -> None:
 
 
 def test_kinds_of_signals_that_prometheus_cannot_count_are_left_out_by_name() -> None:
-    made = policy("  spent: {kind: sum, of: cost}\nobjectives:\n"
-                  "  spent: {signal: spent, target: 95%, window: 30d, good: '<= 5 USD', slice: 1h}\n"
-                  "alerts:\n  dear: {when: spent > 50 USD, over: 1d}\n  spent: {burn: spent}\n")
-    why = "a signal of kind sum is no counter of Prometheus"
-    assert left_out(made) == [f"objective spent: {why}", f"alert dear: {why}", f"alert spent: {why}"]
+    made = policy("  skew: {kind: calibration}\nobjectives:\n"
+                  "  skew: {signal: skew, target: 95%, window: 30d, good: '<= 0.1', slice: 1h}\n"
+                  "alerts:\n  off: {when: skew > 0.2, over: 1d}\n  skew: {burn: skew}\n")
+    why = "a signal of kind calibration is no counter of Prometheus"
+    assert left_out(made) == [f"objective skew: {why}", f"alert off: {why}", f"alert skew: {why}"]
     assert yaml.safe_load(rules(made)) == {"groups": []}
     assert yaml.safe_load(rules_test(made))["tests"] == []

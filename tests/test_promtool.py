@@ -156,9 +156,12 @@ def test_little_traffic_is_judged_alike() -> None:
     "when: failures >= 35%, over: 5m, min_events: 30",
     "when: blocks > 100, over: 15m, clear: < 20, clear_for: 2m",
     "when: blocks < 50, over: 10m, clear: '>= 90', for: 1m",
+    "when: spend > 1.1 USD, over: 15m, clear: < 0.3 USD, clear_for: 2m",
+    "when: waited >= 7300ms, over: 10m, clear: < 1s, for: 1m, min_events: 30",
 ])
 def test_threshold_alerts_of_random_traffic_are_judged_alike(alert: str) -> None:
-    made = policy(f"  blocks: {{kind: count, of: blocked}}\nalerts:\n  a: {{{alert}}}\n")
+    made = policy("  blocks: {kind: count, of: blocked}\n  spend: {kind: sum, of: cost}\n"
+                  f"  waited: {{kind: sum, of: latency_ms}}\nalerts:\n  a: {{{alert}}}\n")
     when = made.plan.rules[0].when
     assert isinstance(when, Threshold)
 
@@ -170,6 +173,8 @@ def test_threshold_alerts_of_random_traffic_are_judged_alike(alert: str) -> None
             minutes = told(segments)
             if when.signal.name == "blocks":
                 minutes = [{"n": adds["bad"]} for adds in minutes]
+            elif when.signal.name in ("spend", "waited"):  # nano-units of money, and millionths of a millisecond
+                minutes = [{"n": adds["total"], "sum": adds["bad"] * 2_345_678} for adds in minutes]
             tests.append(compared(made, when.signal, minutes, []))
         alike(made, tests)
 

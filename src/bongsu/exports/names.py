@@ -7,7 +7,8 @@ A signal's vector is a set of integers that only grow, so each part is a Prometh
     kind of signal   parts
     ratio            bad, total
     count            n
-    mean             sum, per, n       ``sum`` and ``per`` in the whole units that cells hold (``unit_scale``)
+    sum              sum, n            ``sum`` in the whole units that cells hold (``unit_scale``)
+    mean             sum, per, n       both in such units
     quantile         a classic histogram: bongsu_<signal>_bucket{le="…"}, cumulative, with ``le="+Inf"``
 
 What an exposition owes its readers: all parts of a signal appear together, from zero (a counter that is born at 1 has

@@ -28,6 +28,7 @@ from bongsu.exports.names import SERVICE, ExportError, decimal, distinct
 from bongsu.policy.model import Policy
 from bongsu.quantity import DAY, HOUR, MINUTE, SECOND, Duration, show_share
 from bongsu.slis.mean import Mean
+from bongsu.slis.sum import Sum
 from bongsu.slo import MIN_BAD, OPPOSITE, Objective, Pair, pairs, reachable_factor
 
 Entry = dict[str, Any]
@@ -113,8 +114,9 @@ def _uncountable(signal: Signal) -> str:
     sli = signal.sli
     if not promql.countable(sli):
         return f"a signal of kind {sli.kind} is no counter of Prometheus"
-    if isinstance(sli, Mean) and next(sli.sum.tree().find_all(exp.Sub, exp.Neg), None) is not None:
-        return f"'{sli.sum}' can be negative, and a sum that falls is no counter"
+    added = sli.sum if isinstance(sli, Mean) else sli.of if isinstance(sli, Sum) else None
+    if added is not None and next(added.tree().find_all(exp.Sub, exp.Neg), None) is not None:
+        return f"'{added}' can be negative, and a sum that falls is no counter"
     return ""
 
 

@@ -99,7 +99,7 @@ def staircase(target: Fraction, least: int) -> tuple[int, ...]:
 
 def countable(sli: Sli) -> bool:
     """Whether Prometheus can count such a signal."""
-    return sli.kind in ("ratio", "count", "mean", "quantile")
+    return sli.kind in ("ratio", "count", "sum", "mean", "quantile")
 
 
 def measured(service: str, signal: Signal, window: int, labels: tuple[str, ...] = ()) -> str:
@@ -109,25 +109,33 @@ def measured(service: str, signal: Signal, window: int, labels: tuple[str, ...] 
         return error_ratio(service, signal.name, window, "increase", labels)
     if kind == "count":
         return counted(service, signal.name, "n", window, labels)
+    if kind == "sum":
+        return _sum(service, signal, window, labels)
     if kind == "mean":
         return _mean(service, signal, window, labels)
     if isinstance(signal.sli, Quantile):
         series = f"{buckets(signal.name)}{where(**{SERVICE: service})}[{span(window)}]"
         summed = f"sum{by(('le', *labels))}(increase({series}))"
         return f"histogram_quantile({decimal(signal.sli.q)}, {summed}) >= 0"
-    raise ExportError(f"signal '{signal.name}': expected a kind that Prometheus can count (ratio, count, mean, "
-                      f"quantile), came '{kind}'")
+    raise ExportError(f"signal '{signal.name}': expected a kind that Prometheus can count (ratio, count, sum, "
+                      f"mean, quantile), came '{kind}'")
 
 
 def value(service: str, when: Threshold, labels: tuple[str, ...] = ()) -> str:
     """What a threshold alert looks at."""
     signal, window = when.signal, when.over
     found = measured(service, signal, window, labels)
-    part = {"ratio": "total", "count": "n", "mean": "n"}.get(signal.sli.kind)
+    part = {"ratio": "total", "count": "n", "sum": "n", "mean": "n"}.get(signal.sli.kind)
     if when.min_events and part:
         enough = counted(service, signal.name, part, window, labels)
         found = f"(\n{found}\n)\nand\n{enough} >= {when.min_events}"
     return found
+
+
+def _sum(service: str, signal: Signal, window: int, labels: tuple[str, ...]) -> str:
+    """Cells hold whole units, so what ``increase`` stretched is rounded back to them; 0 where nothing came."""
+    whole, scale = counted(service, signal.name, "sum", window, labels), unit_scale(signal.sli.parts()["sum"])
+    return whole if scale == 1 else f"{decimal(Fraction(1, scale))} * {whole}"
 
 
 def _mean(service: str, signal: Signal, window: int, labels: tuple[str, ...]) -> str:

@@ -157,6 +157,10 @@ def _counts(when: Threshold, level: Fraction, pace: Duration) -> Vector:
     if sli.kind == "count":
         each = level * pace / when.over
         return {"n": ceil(each) if level > max(when.enter, when.exit) else floor(each)}
+    if sli.kind == "sum":
+        each = level * unit_scale(sli.parts()["sum"]) * pace / when.over
+        whole = ceil(each) if level > max(when.enter, when.exit) else floor(each)
+        return {"sum": whole, "n": max(EVENTS, when.min_events)}
     if sli.kind == "mean":
         parts = sli.parts()
         per = many * unit_scale(parts["per"])
