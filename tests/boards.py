@@ -15,6 +15,7 @@ from bongsu.room.board import (
     AllowedRow,
     Board,
     BurnRow,
+    CompositeRow,
     ObjectiveRow,
     ResidualRow,
     Storyboard,
@@ -49,7 +50,8 @@ CALM = Board(
     automation=True, gate="allow", gate_reasons=(), routes={"support-bot": "main", "summary": "light"}, troubles=(),
     objectives=(objective("available", 0.812), objective("grounded", 0.418, "96.90%", target="95%"),
                 objective("fast", 1.0, "100%", bad=0, coverage=0.97, warming=True)),
-    alerts=QUIET, incidents=(), audit_size=1284, calls_total=141_982)
+    alerts=QUIET, incidents=(), audit_size=1284, calls_total=141_982,
+    composite=CompositeRow(3, 3, 3, 1.0, "grounded", 0.418, 0.743, False))
 
 COST = Storyboard(
     id="INC-7Q2MX4KDLA", alert="cost", labels={"model": "demo-large"}, tier="major", priority="P1", phase="open",
@@ -90,6 +92,7 @@ SEVERE = replace(
     incidents=(COST, ATTACK, PAST),
     objectives=(objective("grounded", 0.184, "95.83%", target="95%"),
                 objective("available", -0.362, "98.64%", BAD_BURNS, bad=1934), objective("fast", 0.71, "99.72%")),
+    composite=CompositeRow(4, 3, 2, 2 / 3, "available", -0.362, 0.177, False),
     alerts=(*INCIDENT.alerts, alert("blocks", "firing", "severe", "37", "> 10", since=NOW - 3 * MINUTE),
             alert("available", "clearing", "major", "7.9x", "> 6x")))
 
@@ -97,6 +100,7 @@ EMPTY = replace(
     CALM, watermark=NOW - 10 * MINUTE, calls_total=0, audit_size=1, gate="inconclusive", routes={"support-bot": "main"},
     gate_reasons=("the last events were read 600 s ago",),
     objectives=(objective("available", None, "no data", (BurnRow("1h", None, 14.4, "page"),), bad=0, total=0, warming=True, coverage=0.0),),
+    composite=None,
     alerts=tuple(replace(a, value="no data", data="none") for a in QUIET))
 
 BOARDS = {"calm": CALM, "incident": INCIDENT, "severe": SEVERE, "empty": EMPTY}

@@ -116,7 +116,17 @@ def test_a_calm_board_says_so_and_shows_budgets_and_burn(tower: Tower, open_page
     expect(page.get_by_role("img", name="Beacon: 1 of 5 fires")).to_be_visible()
     expect(page.get_by_role("img", name="Error budget left: 81.2%")).to_be_visible()
     expect(page.get_by_text("No open incident")).to_be_visible()
+    together = page.get_by_role("article", name="All objectives together")
+    for text in ("3 of 3 within budget", "74.3%", "least left: grounded, 41.8%", "judges each objective on its own"):
+        expect(together.get_by_text(text)).to_be_visible()
     keep(page, "calm-light-1280")
+
+
+def test_one_overdrawn_budget_is_not_hidden_by_the_others(tower: Tower, open_page: Callable[..., Page]) -> None:
+    tower.desk.show(SEVERE)
+    together = open_page(locale="ko-KR").get_by_role("article", name="모든 목표를 함께")
+    for text in ("목표 3개 가운데 2개가 예산 이내", "이벤트 없는 목표 1개", "가장 적게 남은 목표: available, -36.2%"):
+        expect(together.get_by_text(text)).to_be_visible()
 
 
 def test_the_storyboard_reads_cause_actions_residual_side_by_side(tower: Tower, open_page: Callable[..., Page]) -> None:

@@ -14,6 +14,7 @@ The story, in order. Each module may import only the modules above it; a test re
     guard       many findings -> one decision: allow, flag, tokenise, block
     period      rolling and calendar windows
     slo         cells judged: objective, error budget, burn rate, coverage
+    composite   objectives of one service together: how many are kept, the worst, the weighted whole
     alert       conditions over time: pending, firing, clearing; hysteresis
     canary      a new version against the one before it: more traffic, or none
     versions    which version of a route is live, which were, and the way back

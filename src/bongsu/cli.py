@@ -207,6 +207,10 @@ def status(url: str, token: str, as_json: bool) -> None:
         for o in board["objectives"]:
             left = "no data" if o["remaining"] is None else f"{o['remaining']:.1%} of the error budget left"
             click.echo(f"objective {o['name']}: {o['current']} against {o['target']} over {o['window']}, {left}")
+        if (whole := board["composite"]) and whole["known"]:
+            click.echo(f"together: {whole['within']} of {whole['known']} objectives within budget, "
+                       f"{whole['remaining']:.1%} of the error budgets left (weighted), "
+                       f"least of {whole['worst']}: {whole['worst_remaining']:.1%}")
         for a in board["alerts"]:
             click.echo(f"alert {a['name']} ({a['priority']}): {a['phase']}, {a['value']} (alert at {a['against']})")
         for i in board["incidents"]:

@@ -67,7 +67,8 @@ class Objective:
 
     ``signal`` is the key of a signal; without ``slices`` its vector has the parts ``bad`` and ``total``. The window is
     rolling, or that of ``calendar``, in which case ``window`` is its nominal length. ``created`` is when the objective
-    came to life: it is not judged on time before that. Without ``gate`` it does not decide about deploys.
+    came to life: it is not judged on time before that. Without ``gate`` it does not decide about deploys. ``weight`` is
+    how much it counts where the service's objectives are shown together.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Objective:
     calendar: Calendar | None = None
     slices: Slices | None = None
     gate: bool = True
+    weight: int = 1
 
     @property
     def allowed(self) -> Fraction:

@@ -26,6 +26,7 @@ NAME = r"\w[\w.-]*"
 ROUTE_NAME = r"\w[\w./:-]*"
 SHORTEST_BASE = Duration(100_000)
 MOST_EVENTS = 1_000_000
+MOST_WEIGHT = 1000
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -81,6 +82,7 @@ class ObjectiveDecl:
 
     Of a ratio, the good events count; of any other signal, the good time slices: each ``slice`` whose value is
     ``good``. ``nodata`` says what a slice without a value is. Without ``gate`` it does not decide about deploys.
+    ``weight`` is how much it counts where objectives are shown together, 0 not at all.
     """
 
     signal: str = field(metadata={"ref": "signals"})
@@ -91,8 +93,11 @@ class ObjectiveDecl:
     slice: Duration | None = None
     nodata: Literal["exclude", "bad", "good"] = "exclude"
     gate: bool = True
+    weight: int = 1
 
     def __post_init__(self) -> None:
+        if not 0 <= self.weight <= MOST_WEIGHT:
+            raise Misfit(f"a whole number from 0 to {MOST_WEIGHT}", str(self.weight), field="weight")
         if not 0 < self.target < 1:
             raise Misfit("a target above 0% and below 100%", show_share(self.target),
                          "a promise without an error budget cannot be kept", "target")

@@ -149,6 +149,12 @@ class _Words:
     # ---- the rest ----
 
     def objective(self, objective: Objective) -> str:
+        if objective.weight == 1:
+            return self.promise(objective)
+        return self.promise(objective) + (self.say("weight", n=str(objective.weight)) if objective.weight
+                                          else self.say("weightless"))
+
+    def promise(self, objective: Objective) -> str:
         signal = next(s for s in self.policy.plan.signals if s.key == objective.signal)
         window = self.duration(objective.window)
         if objective.calendar is not None:

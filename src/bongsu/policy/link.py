@@ -190,7 +190,7 @@ class Linker:
             unit = decl.window.unit
             calendar = Calendar(unit, str(decl.time_zone or "UTC")) if unit else None
             yield Objective(name, signal.key, decl.target, decl.window.length, calendar=calendar, slices=slices,
-                            gate=decl.gate)
+                            gate=decl.gate, weight=decl.weight)
 
     def slices(self, name: str, decl: ObjectiveDecl, every: Duration, signal: Signal) -> Slices | None:
         """How a gauge is budgeted; the slice must fit the base window, and the window must be made of slices."""

@@ -43,6 +43,8 @@ PHRASES: dict[Language, dict[str, str]] = {
                      "{bad} bad of a million are allowed",
         "slices": "objective {name}: {target} of the {slice} slices of {window} must have {signal} {op} {limit}: "
                   "{bad} bad slices are allowed{nodata}",
+        "weight": "; where objectives are shown together it counts {n} times",
+        "weightless": "; it does not count where objectives are shown together",
         "exclude": "", "bad": ", and one without data is bad", "good": ", and one without data is good",
         "week": "each week ({zone})", "month": "each month ({zone})", "quarter": "each quarter ({zone})",
         "year": "each year ({zone})",
@@ -120,6 +122,8 @@ PHRASES: dict[Language, dict[str, str]] = {
         "objective": "목표 {name}: {window} 동안 {signal} 가운데 {target} 이상이 정상: 백만 건에 {bad}건까지 허용",
         "slices": "목표 {name}: {window} 동안 {slice} 단위 구간의 {target}에서 {signal} 값이 {limit} {op}여야 함: "
                   "허용되는 불량 구간 {bad}개{nodata}",
+        "weight": "; 여러 목표를 함께 볼 때 가중치 {n}",
+        "weightless": "; 여러 목표를 함께 볼 때 제외",
         "exclude": "", "bad": ", 데이터 없는 구간은 불량", "good": ", 데이터 없는 구간은 양호",
         "week": "매주({zone})", "month": "매월({zone})", "quarter": "매 분기({zone})", "year": "매년({zone})",
         "guard": "가드 {name}: {on}에서 {check} 검사{routes}; 발견되면 {act}; "

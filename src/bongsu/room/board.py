@@ -45,6 +45,23 @@ class ObjectiveRow:
 
 
 @dataclass(frozen=True)
+class CompositeRow:
+    """The service's objectives together: ``within`` of ``known`` have budget left, of ``objectives`` in all.
+
+    ``remaining`` is the weighted mean of what is left of each budget, ``worst`` the objective with the least left.
+    """
+
+    objectives: int
+    known: int
+    within: int
+    share: float | None
+    worst: str
+    worst_remaining: float | None
+    remaining: float | None
+    exhausted: bool
+
+
+@dataclass(frozen=True)
 class AlertRow:
     """One state machine. ``data`` is ``seen``, ``none`` or ``warming``: an alert without data is not a healthy one."""
 
@@ -147,7 +164,7 @@ class VersionRow:
 
 @dataclass(frozen=True)
 class Board:
-    """Everything the first page shows, judged at ``now``."""
+    """Everything the first page shows, judged at ``now``. ``composite`` is there where two objectives weigh or more."""
 
     now: int
     service: str
@@ -166,3 +183,4 @@ class Board:
     calls_total: int
     allowed: tuple[AllowedRow, ...] = ()
     versions: tuple[VersionRow, ...] = ()
+    composite: CompositeRow | None = None

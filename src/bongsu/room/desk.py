@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from bongsu import keys
 from bongsu.alert import TIERS, Burn, Rule, State
 from bongsu.allow import finds_alone, grant
+from bongsu.composite import composite
 from bongsu.event import OTEL, Event
 from bongsu.gate import Verdict
 from bongsu.incident import Incident, limit, residual, show
@@ -22,6 +23,7 @@ from bongsu.room.board import (
     AllowedRow,
     Board,
     BurnRow,
+    CompositeRow,
     ObjectiveRow,
     ResidualRow,
     Storyboard,
@@ -70,7 +72,7 @@ class ControlDesk:
             objectives=tuple(map(objective_row, view.standings)),
             alerts=tuple(alert_row(*alert) for alert in view.alerts), incidents=incidents,
             audit_size=self._audit_size(), calls_total=self._calls(0), allowed=self.allowed(),
-            versions=control.rollout.rows(),
+            versions=control.rollout.rows(), composite=composite_row(view.standings),
         )
 
     def verdict(self, stage: str) -> Mapping[str, Any]:
@@ -262,6 +264,16 @@ def objective_row(standing: Standing) -> ObjectiveRow:
         exhausted=budget.exhausted, warming=standing.warming, coverage=float(standing.coverage), burns=tuple(burns),
         projected=None if standing.projected is None else float(standing.projected),
     )
+
+
+def composite_row(standings: Sequence[Standing]) -> CompositeRow | None:
+    """None where there is nothing to be seen together."""
+    seen = composite(standings)
+    if seen.objectives < 2:
+        return None
+    share, least, left = (None if x is None else float(x) for x in (seen.share, seen.worst_remaining, seen.remaining))
+    return CompositeRow(seen.objectives, seen.known, seen.within, share, seen.worst, least, left,
+                        seen.consumed is not None and seen.consumed >= 1)
 
 
 def _labels(rule: Rule | None, values: tuple[str, ...]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bongsu.quantity import MINUTE
-from bongsu.room.board import ActionRow, AlertRow, Board, BurnRow, ObjectiveRow, Storyboard
+from bongsu.room.board import ActionRow, AlertRow, Board, BurnRow, CompositeRow, ObjectiveRow, Storyboard
 
 TIERS = ("severe", "major", "minor", "info")
 PHASES = ("firing", "clearing", "pending", "ok")
@@ -80,7 +80,7 @@ class Bar:
     text: str
 
 
-def budget_bar(row: ObjectiveRow) -> Bar:
+def budget_bar(row: ObjectiveRow | CompositeRow) -> Bar:
     """What is left of the budget; of an overdrawn one, how far below zero (full at one whole budget)."""
     left = row.remaining
     if left is None:
