@@ -9,25 +9,22 @@ import asyncio
 import contextlib
 import gc
 import os
-import signal
-import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
-
-from bongsu import keys
+from bongsu import keys, logs
 from bongsu.demo import packaged
 from bongsu.folder import Folder
 from bongsu.policy import Policy, PolicyError, load
+from bongsu.process import Leaving, Manners, run, serve
 from bongsu.quantity import SECOND
 from bongsu.secret import resolve, reveal
-from bongsu.supervisor import Supervisor, alone, listen, orphaned
+from bongsu.supervisor import Supervisor, alone, listen
 
 if TYPE_CHECKING:
     from bongsu.room.control import Control
@@ -123,7 +120,7 @@ def count_events(events: Any, plan: Any) -> Any:
 
 
 def run_up(policy_path: Path, data: Path, gateway_at: tuple[str, int], control_at: tuple[str, int], workers: int,
-           public_url: str = "") -> int:
+           public_url: str = "", manners: Manners | None = None) -> int:
     """Check the policy, then keep one control process and the gateways alive until told to stop.
 
     ``public_url`` is how people reach the cockpit, for the links in notices.
@@ -144,8 +141,10 @@ def run_up(policy_path: Path, data: Path, gateway_at: tuple[str, int], control_a
     except OSError as error:
         print(error, file=sys.stderr)
         return 2
-    supervisor = Supervisor(os.environ)
-    options = ("--policy", str(pinned), "--data", str(folder.root), "--parent", str(os.getpid()))
+    manners = manners or Manners()
+    supervisor = Supervisor(os.environ, manners.patience)
+    options = ("--policy", str(pinned), "--data", str(folder.root), "--parent", str(os.getpid()),
+               *manners.words())
     supervisor.add("control", "control", control, *options, "--site", public_url or _url(control_at))
     for n in range(workers):
         supervisor.add(f"gateway-{n}", "gateway", gateway, *options, "--worker", str(n))
@@ -162,7 +161,8 @@ def _url(at: tuple[str, int]) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str) -> None:
+def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str,
+                manners: Manners | None = None) -> None:
     """One gateway process on an inherited socket."""
     from bongsu.live import Live
     from bongsu.sources.spool import SpoolWriter
@@ -170,12 +170,18 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     from bongsu.web.door import Door
     from bongsu.web.gateway import Gateway
     from bongsu.web.ids import ulids
+    from bongsu.web.ops import Ops
     from bongsu.web.purse import Purse
     from bongsu.web.rates import Rates
+    from bongsu.web.scrape import EVERY, Shelf, admission
     from bongsu.web.upstream import AiohttpTransport
 
+    manners = manners or Manners()
+    logs.configure(manners.logs, f"gateway-{worker}")
     folder = Folder(data).create()
     policy = load(policy_path, os.environ)
+    ops = Ops(worker, admission(fd), Shelf(folder.live, worker, clock))
+    leaving = Leaving(ops.drain, ops.cut, manners.drain, manners.notice)
 
     def reload(digest: str) -> Policy:
         return load(folder.policy(digest), os.environ)
@@ -185,25 +191,35 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
         app = Gateway(policy, Live(folder.live), spool, Tokeniser(keys.token_key(folder.keys)), resolve,
                       AiohttpTransport(), door=Door(Live(folder.live, "people"), Rates(folder.live),
                                                  Purse(folder.live, f"gateway-{worker}")),
-                      clock=clock, ids=ulids(clock), reload=reload)
+                      clock=clock, ids=ulids(clock), reload=reload, ops=ops)
         # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
         gc.collect()
         gc.freeze()
+        noting = asyncio.create_task(_every(EVERY, app.note))
         try:
-            await _serve(app, fd, parent, lifespan="on")
+            await serve(app, fd, parent, lifespan="on", watched=[noting], leaving=leaving)
         finally:
+            noting.cancel()
             spool.close()
 
-    _run(main())
+    run(main())
 
 
-def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str = "") -> None:
+async def _every(seconds: float, work: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        work()
+
+
+def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str = "",
+                manners: Manners | None = None) -> None:
     """The control process on an inherited socket."""
+    logs.configure((manners or Manners()).logs, "control")
     folder = Folder(data).create()
     release = alone(folder.lock, PATIENCE)
     try:
         policy = load(folder.pin(policy_path.read_bytes()), os.environ)
-        _run(_control(fd, policy, folder, parent, site))
+        run(_control(fd, policy, folder, parent, site))
     except Exception as error:
         from bongsu.stores.log import DiskFull
 
@@ -265,7 +281,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
         if policy.heartbeat is not None:
             jobs.append(asyncio.create_task(beat(policy.heartbeat, outside, control, stop)))
         try:
-            await _serve(site, fd, parent, lifespan="off", watched=jobs, closing=site.state.closing.set)
+            await serve(site, fd, parent, lifespan="off", watched=jobs, leaving=Leaving(site.state.closing.set))
         finally:
             stop.set()
             for worker in crew:
@@ -344,43 +360,3 @@ async def _work(stop: asyncio.Event, hire: Callable[[], Worker], control: Contro
                 await asyncio.wait_for(stop.wait(), RETRY)
         else:
             return
-
-
-async def _serve(app: Any, fd: int, parent: int, lifespan: Any, watched: list[asyncio.Task[None]] | None = None,
-                 closing: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM or SIGINT, until the supervisor is gone, or until a watched job ends (then raise its error).
-
-    ``closing`` is called first, to end what would otherwise stay open.
-    """
-    sock = socket.socket(fileno=fd)
-    config = uvicorn.Config(app, lifespan=lifespan, log_level="warning", access_log=False, timeout_graceful_shutdown=10,
-                            server_header=False, date_header=False,
-                            proxy_headers=False)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        closing()
-        server.should_exit = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    serving = asyncio.create_task(server._serve(sockets=[sock]))  # not serve(): the signals are ours
-    while not serving.done():
-        if orphaned(parent) or any(job.done() for job in watched or ()):
-            stop()
-        await asyncio.wait([serving], timeout=0.5)
-    await serving
-    for job in watched or ():
-        if job.done():
-            job.result()
-
-
-def _run(main: Coroutine[Any, Any, None]) -> None:
-    if sys.platform == "win32":
-        asyncio.run(main)
-        return
-    import uvloop
-
-    uvloop.run(main)

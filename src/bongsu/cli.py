@@ -17,7 +17,7 @@ from bongsu import __version__
 from bongsu.verbs.allow import allow
 from bongsu.verbs.channel import channel
 from bongsu.verbs.client import Client
-from bongsu.verbs.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail
+from bongsu.verbs.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail, manners
 from bongsu.verbs.drift import drift
 from bongsu.verbs.events import evaluate_data
 from bongsu.verbs.exchange import export, import_
@@ -112,12 +112,15 @@ def schema() -> None:
 @click.option("--gateway-port", default=8080, show_default=True, type=PORT)
 @click.option("--control-port", default=8081, show_default=True, type=PORT)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="How many gateway processes.")
+@manners
 def up(policy_path: Path, data: Path, host: str, control_host: str, public_url: str, gateway_port: int,
-       control_port: int, workers: int) -> None:
+       control_port: int, workers: int, drain: float, drain_notice: float, logs: str) -> None:
     """Run everything on this machine: N gateways and one control process, started again if they die."""
     from bongsu.app import run_up
+    from bongsu.process import Manners
 
-    sys.exit(run_up(policy_path, data, (host, gateway_port), (control_host, control_port), workers, public_url))
+    sys.exit(run_up(policy_path, data, (host, gateway_port), (control_host, control_port), workers, public_url,
+                    Manners(drain, drain_notice, logs)))  # type: ignore[arg-type] # click has checked it
 
 
 @cli.command(hidden=True)
@@ -126,11 +129,14 @@ def up(policy_path: Path, data: Path, host: str, control_host: str, public_url: 
 @DATA
 @click.option("--parent", type=int, default=0)
 @click.option("--site", default="")
-def control(fd: int, policy_path: Path, data: Path, parent: int, site: str) -> None:
+@manners
+def control(fd: int, policy_path: Path, data: Path, parent: int, site: str, drain: float, drain_notice: float,
+            logs: str) -> None:
     """The control process (started by `up`)."""
     from bongsu.app import run_control
+    from bongsu.process import Manners
 
-    run_control(fd, policy_path, data, parent, site)
+    run_control(fd, policy_path, data, parent, site, Manners(drain, drain_notice, logs))  # type: ignore[arg-type]
 
 
 @cli.command(hidden=True)
@@ -139,11 +145,14 @@ def control(fd: int, policy_path: Path, data: Path, parent: int, site: str) -> N
 @DATA
 @click.option("--parent", type=int, default=0)
 @click.option("--worker", default="0")
-def gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str) -> None:
+@manners
+def gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str, drain: float, drain_notice: float,
+            logs: str) -> None:
     """One gateway process (started by `up`)."""
     from bongsu.app import run_gateway
+    from bongsu.process import Manners
 
-    run_gateway(fd, policy_path, data, parent, worker)
+    run_gateway(fd, policy_path, data, parent, worker, Manners(drain, drain_notice, logs))  # type: ignore[arg-type]
 
 
 @cli.command()

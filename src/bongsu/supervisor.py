@@ -52,10 +52,11 @@ def listen(host: str, port: int) -> socket.socket:
 class Supervisor:
     """Starts children and starts them again. ``poll`` does one round; ``run`` does rounds until told to stop."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], patience: float = 15.0) -> None:
         self.environ = dict(environ)
         self.children: list[Child] = []
         self.stopping = False
+        self.patience = patience
 
     def add(self, name: str, verb: str, sock: socket.socket, *options: str) -> Child:
         """A child runs ``bongsu VERB --fd N ...``."""
@@ -90,18 +91,22 @@ class Supervisor:
         while not self.stopping:
             self.poll()
             time.sleep(0.1)
-        self.stop()
+        self.stop(self.patience)
 
     def stop(self, patience: float = 15.0) -> None:
         """End the gateways first, so that control can still take in their last events; then close the sockets."""
-        for child in sorted(self.children, key=lambda c: c.name == "control"):
-            if child.process is not None and child.process.poll() is None:
-                child.process.terminate()
+        gateways = [c for c in self.children if c.name != "control"]
+        for together in (gateways, [c for c in self.children if c.name == "control"]):
+            running = [c.process for c in together if c.process is not None and c.process.poll() is None]
+            for process in running:
+                process.terminate()
+            end = time.monotonic() + patience
+            for process in running:
                 try:
-                    child.process.wait(patience)
+                    process.wait(max(0.1, end - time.monotonic()))
                 except subprocess.TimeoutExpired:
-                    child.process.kill()
-                    child.process.wait()
+                    process.kill()
+                    process.wait()
         for child in self.children:
             child.socket.close()
         self.children = []

@@ -33,3 +33,17 @@ def ask(call: Callable[[], Any]) -> Any:
         fail(UNREACHABLE, str(error))
     except RefusedError as error:
         fail(WRONG if error.status in (400, 401, 404) else NO, str(error))
+
+
+def manners(command: Any) -> Any:
+    """The options of how processes leave, and of what they write."""
+    seconds = click.FloatRange(0, 3600)
+    for option in (
+        click.option("--logs", type=click.Choice(["text", "json"]), default="text", show_default=True,
+                     envvar="BONGSU_LOGS", help="What is written to standard error; json adds a line a call."),
+        click.option("--drain-notice", type=seconds, default=0.0, show_default=True, envvar="BONGSU_DRAIN_NOTICE",
+                     help="Seconds that a gateway told to end says 'not ready' before it takes no more calls."),
+        click.option("--drain", type=seconds, default=10.0, show_default=True, envvar="BONGSU_DRAIN",
+                     help="Seconds that open calls then have to end.")):
+        command = option(command)
+    return command

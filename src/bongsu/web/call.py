@@ -36,10 +36,11 @@ _NAMES = re.compile(FEATURE_NAME)
 class Call:
     """A request being served. ``facts`` grow into its event; ``at`` is when it came (microseconds since 1970).
 
-    How long things take is measured in nanoseconds of ``timer``, which no one can set back.
+    How long things take is measured in nanoseconds of ``timer``, which no one can set back. A call that was ``cut``
+    was cancelled because its process ends.
     """
 
-    __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "facts", "id", "key", "masking", "owes",
+    __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "cut", "facts", "id", "key", "masking", "owes",
                  "prompt", "reply", "request_id", "sealed", "started", "stored", "surface", "told", "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
@@ -47,7 +48,7 @@ class Call:
         self.id, self.masking, self.surface = id_, masking, surface
         self._clock, self.at = clock, clock()
         self._timer, self.began, self._waited = timer, timer(), 0
-        self.sealed = self.started = False
+        self.sealed = self.started = self.cut = False
         self._priced: tuple[Usage, Meter] | None = None
         self.facts: dict[str, Any] = {"id": id_, "operation": surface.operation}
         self.verdicts: tuple[Verdict, ...] = ()

@@ -118,6 +118,11 @@ def unreadable(call: str) -> ApiError:
                     retry=False)
 
 
+def no_scrape() -> ApiError:
+    return ApiError(401, "no_token", "expected 'Authorization: Bearer <BONGSU_METRICS_TOKEN>'; without such a token "
+                    "the numbers are shown to direct callers of a loopback address only", retry=False)
+
+
 def internal(call: str) -> ApiError:
     return ApiError(500, "internal_error", f"the gateway failed; quote call {call} to its operator", retry=False)
 
@@ -152,6 +157,11 @@ def no_upstream(call: str) -> Fault:
 def all_open(call: str, after_s: int) -> Fault:
     return Fault(503, "upstream_unavailable", "every model of this route failed too often of late and is left alone; "
                  f"try again later; call {call}", retry=True, after_s=after_s)
+
+
+def shutting_down(call: str) -> Fault:
+    return Fault(503, "shutting_down", f"this gateway ends, and the time for open calls is over; call {call}",
+                 retry=True, after_s=1)
 
 
 def not_a_reply(call: str) -> Fault:

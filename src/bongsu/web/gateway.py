@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bongsu.exports.exposition import CONTENT_TYPE
 from bongsu.live import Live, Snapshot
 from bongsu.policy.model import Policy
 from bongsu.ports import Spool
@@ -23,6 +24,7 @@ from bongsu.web.door import Door
 from bongsu.web.errors import ApiError
 from bongsu.web.ledger import Ledger
 from bongsu.web.masking import Masking
+from bongsu.web.ops import Ops
 from bongsu.web.plan import Plans, Secrets, compile_plans, models
 from bongsu.web.serve import log_fault, outcome_of, refuse
 from bongsu.web.serve_stream import Streamed
@@ -32,12 +34,13 @@ from bongsu.web.surface import Surface
 from bongsu.web.surfaces import PATHS, surface_of
 from bongsu.web.upstream import Transport
 from bongsu.web.veil import Veil
-from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, not_by_a_page
+from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, not_by_a_page, text
 
 log = logging.getLogger("bongsu.gateway")
 MAX_BODY = 10 << 20
 PATIENCE = 60.0
 """Seconds in which a body has to be here."""
+METRICS = "/metrics"
 CLOSED = 499
 """Status of a call whose client left, as nginx writes it."""
 
@@ -52,10 +55,11 @@ class Gateway:
                  transport: Transport, *, clock: Callable[[], int], ids: Callable[[], str],
                  timer: Callable[[], int] = time.perf_counter_ns, door: Door | None = None,
                  reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY,
-                 patience: float = PATIENCE) -> None:
+                 patience: float = PATIENCE, ops: Ops | None = None) -> None:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
         self._patience = patience
+        self.ops = ops or Ops()
         self.ledger, self.door = Ledger(spool, Veil(tokens.mask)), door or Door()
         self._snapshot = live.current()
         self.health = Health.fresh()
@@ -125,17 +129,31 @@ class Gateway:
             plans = await self.plans()
             status, found = health.readiness(plans, self._snapshot, self._refused, self.ledger, self._clock())
             found["upstreams"] = self.health.shown(self._timer())
+            if self.ops.draining:
+                status, found["status"] = 503, "draining"
+        elif path == METRICS and method == "GET" and self.ops.lets(dict(scope["headers"])):
+            await text(send, 200, CONTENT_TYPE, self.ops.page(self.health, self.ledger, self._plans.policy.hash))
+            return
+        elif path == METRICS and method == "GET":
+            status, found = 401, errors.no_scrape().error()
         elif (path == "/v1/models" or path.startswith("/v1/models/")) and method == "GET":
             try:
                 found = await self._models(path.removeprefix("/v1/models").removeprefix("/"), dict(scope["headers"]))
             except ApiError as refused:
                 status, found = refused.status, refused.error()
         else:
-            known = path in (*health.ALIVE, *health.READY, "/v1/models") or surface_of(path) is not None
+            known = path in (*health.ALIVE, *health.READY, METRICS, "/v1/models") or surface_of(path) is not None
             error = ApiError(405, "method_not_allowed", "this path takes another method") if known else ApiError(
                 404, "not_found", f"expected one of {', '.join(PATHS)}, /v1/models or /health/readiness as the path")
             status, found = error.status, error.error()
         await answer(send, status, (), encode(found))
+
+    def note(self) -> None:
+        """Leave the numbers of this worker where the others find them."""
+        try:
+            self.ops.note(self.health, self.ledger, self._plans.policy.hash)
+        except OSError as error:
+            log.warning("the numbers of this worker cannot be left for the others: %s", error.strerror)
 
     async def _models(self, name: str, headers: Mapping[bytes, bytes]) -> Any:
         """The routes a caller may use, or one of them."""
@@ -153,6 +171,7 @@ class Gateway:
 
     async def _serve(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(self._ids(), self._clock, self._timer, Masking(self._tokens), surface)
+        self.ops.began(call)
         watch: asyncio.Future[Any] | None = None
         task = asyncio.current_task()
         left = False
@@ -179,6 +198,9 @@ class Gateway:
         except Gone:
             self._cancelled(call)
         except asyncio.CancelledError:
+            if call.cut and not call.sealed:
+                await self._refuse(call, errors.shutting_down(call.id), send)
+                return
             self._cancelled(call)
             if not left or task is None or task.uncancel() > 0:
                 raise
@@ -190,6 +212,7 @@ class Gateway:
                 watch.remove_done_callback(leave)
                 watch.cancel()
             call.settle()
+            self.ops.ended(call)
 
     async def _admit(self, call: Call, plans: Plans, request: Asked, headers: Mapping[bytes, bytes],
                      send: Send) -> Streamed:

@@ -46,8 +46,10 @@ class Streamed(Served):
             log_fault(self.call, error)
             await self._broke(got, out, errors.internal(self.call.id))
         except asyncio.CancelledError:
-            self._note(got, out)
-            raise
+            if not self.call.cut:
+                self._note(got, out)
+                raise
+            await self._broke(got, out, errors.shutting_down(self.call.id))
         finally:
             got.flow.close()
 

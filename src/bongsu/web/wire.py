@@ -76,6 +76,14 @@ async def answer(send: Send, status: int, headers: Sequence[Header], body: bytes
     await send({"type": "http.response.body", "body": body})
 
 
+async def text(send: Send, status: int, kind: str, body: str) -> None:
+    """A whole answer that is no JSON."""
+    data = body.encode()
+    await send({"type": "http.response.start", "status": status, "headers": [
+        (b"content-type", kind.encode()), (b"content-length", str(len(data)).encode())]})
+    await send({"type": "http.response.body", "body": data})
+
+
 async def begin_stream(send: Send, headers: Sequence[Header]) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [*SSE, *headers]})
 

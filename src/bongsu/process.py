@@ -1,0 +1,114 @@
+"""One process that serves: until it is told to leave, and how it leaves.
+
+Told to leave (SIGTERM), it first says that it is not ready any more, so that whoever sends it traffic can look
+elsewhere; ``notice`` later it takes no new connection; calls that are open then have ``drain`` to end well. What is
+still open after that is ended by ``cut``, each stream in the form of its API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import uvicorn
+
+from bongsu.supervisor import orphaned
+
+LAST = 5
+"""Seconds that calls have to end after they were cut."""
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How processes leave and what they write: ``notice`` and ``drain`` in seconds."""
+
+    drain: float = 10.0
+    notice: float = 0.0
+    logs: Literal["text", "json"] = "text"
+
+    def words(self) -> tuple[str, ...]:
+        """As options of a child process."""
+        return ("--drain", str(self.drain), "--drain-notice", str(self.notice), "--logs", self.logs)
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a process that was told to leave has left."""
+        return self.notice + self.drain + 2 * LAST
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """What a server does on its way out: ``begin`` at once, ``cut`` when the time for open calls is over."""
+
+    begin: Callable[[], None] = lambda: None
+    cut: Callable[[], None] = lambda: None
+    drain: float = 10.0
+    notice: float = 0.0
+
+
+class _Exit:
+    """A server's way out, taken once."""
+
+    def __init__(self, server: uvicorn.Server, leaving: Leaving, loop: asyncio.AbstractEventLoop) -> None:
+        self._server, self._leaving, self._loop = server, leaving, loop
+        self._timers: list[asyncio.TimerHandle] = []
+        self._left = False
+
+    def take(self, *, now: bool = False) -> None:
+        """``now`` skips the notice."""
+        if not self._left:
+            self._left = True
+            self._leaving.begin()
+            if self._leaving.notice and not now:
+                self._timers.append(self._loop.call_later(self._leaving.notice, self._close))
+            else:
+                self._close()
+
+    def _close(self) -> None:
+        self._server.should_exit = True
+        self._timers.append(self._loop.call_later(self._leaving.drain, self._leaving.cut))
+
+    def forget(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+
+
+async def serve(app: Any, fd: int, parent: int, lifespan: Any, watched: Sequence[asyncio.Task[None]] = (),
+                leaving: Leaving | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, until the supervisor is gone, or until a watched job ends (then raise its error).
+    """
+    leaving = leaving or Leaving()
+    sock = socket.socket(fileno=fd)
+    config = uvicorn.Config(app, lifespan=lifespan, log_level="warning", log_config=None, access_log=False,
+                            timeout_graceful_shutdown=int(leaving.drain + LAST), server_header=False,
+                            date_header=False, proxy_headers=False)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    loop = asyncio.get_running_loop()
+    way_out = _Exit(server, leaving, loop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, way_out.take)
+    serving = asyncio.create_task(server._serve(sockets=[sock]))  # not serve(): the signals are ours
+    while not serving.done():
+        if orphaned(parent) or any(job.done() for job in watched):
+            way_out.take(now=True)
+        await asyncio.wait([serving], timeout=0.5)
+    way_out.forget()
+    await serving
+    for job in watched:
+        if job.done():
+            job.result()
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(main)
+        return
+    import uvloop
+
+    uvloop.run(main)

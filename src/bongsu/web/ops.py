@@ -1,0 +1,59 @@
+"""What operators want of a gateway process: its numbers, a line a call, and a good end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from bongsu import logs
+from bongsu.web.call import Call
+from bongsu.web.circuit import Health
+from bongsu.web.ledger import Ledger
+from bongsu.web.metrics import Metrics
+from bongsu.web.scrape import Admission, Shelf, whole
+
+
+class Ops:
+    """``began`` and ``ended`` are told of every call, whatever became of it."""
+
+    def __init__(self, worker: str = "0", admission: Admission | None = None, shelf: Shelf | None = None) -> None:
+        self.metrics, self.admission, self.shelf = Metrics(worker), admission or Admission(), shelf
+        self.draining = False
+        self._open: dict[Call, asyncio.Task[Any] | None] = {}
+
+    def began(self, call: Call) -> None:
+        self._open[call] = asyncio.current_task()
+        self.metrics.open += 1
+
+    def ended(self, call: Call) -> None:
+        if self._open.pop(call, None) is not None:
+            self.metrics.open -= 1
+        self.metrics.ended(call.facts, call.verdicts)
+        if logs.wants_calls():
+            # who sends a request id may put anything in it
+            logs.call(call.id, call.masking.tag(call.request_id.decode("latin-1")), call.facts)
+
+    def page(self, health: Health, ledger: Ledger, policy: str) -> str:
+        return whole(self.metrics.lines(health, ledger, policy), self.shelf)
+
+    def note(self, health: Health, ledger: Ledger, policy: str) -> None:
+        """Raises OSError."""
+        if self.shelf is not None:
+            self.shelf.put(self.metrics.lines(health, ledger, policy))
+
+    def lets(self, headers: Mapping[bytes, bytes]) -> bool:
+        return self.admission.lets(headers)
+
+    # ---- the end ----
+
+    def drain(self) -> None:
+        """Readiness says no from now on; calls go on."""
+        self.draining = True
+
+    def cut(self) -> None:
+        """End what is still open: a stream as its API ends streams, anything else with an error."""
+        for call, task in list(self._open.items()):
+            if task is not None and not call.sealed:
+                call.cut = True
+                task.cancel()
