@@ -22,8 +22,8 @@ from bongsu.actions.freeze import Freeze
 from bongsu.actions.notify import Notify
 from bongsu.alert import Rule, Threshold
 from bongsu.quantity import HOUR, MINUTE, SECOND
+from bongsu.room.advice import ADVICE
 from bongsu.room.board import BurnRow
-from bongsu.room.control import ADVICE
 from bongsu.web import show
 from bongsu.web.cockpit import STATIC, page
 from bongsu.web.session import Session

@@ -242,6 +242,8 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
     from bongsu.room.signaldesk import SignalDesk
     from bongsu.room.worker import Worker, resolve_action
     from bongsu.web.channels import channel_ways
+    from bongsu.web.numbers import number_ways
+    from bongsu.web.scrape import admission
     from bongsu.web.signals import signal_ways
     from bongsu.web.site import control_app
     from bongsu.web.sources import source_ways
@@ -270,7 +272,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
         store.record("control.start", "bongsu", policy.service.name, "", {"vkey": store.vkey()}, clock(), policy.hash)
         intake = Intake(policy, folder.spool, clock)
         ways = (*channel_ways(Outlets(policy, send, store, clock, site_url)), *ways_of(control),
-                *signal_ways(SignalDesk(control)), *source_ways(intake),
+                *signal_ways(SignalDesk(control)), *source_ways(intake), *number_ways(control, admission(fd)),
                 *_events(store, control, folder, engine_room).ways())
         site = control_app(ControlDesk(control), lambda: str(store.note(keys.ADMIN)), ways=ways)
         stop = asyncio.Event()

@@ -21,7 +21,7 @@ class Exposed:
 
     def __init__(self, service: str, signals: Sequence[Signal]) -> None:
         self._service = service
-        self._signals = {s.key: s for s in signals if s.sli.kind in KINDS and _known(s)}
+        self._signals = {s.key: s for s in signals if s.sli.kind in KINDS}
         self._sums: dict[str, dict[Labels, dict[str, int]]] = {key: {} for key in self._signals}
         for key, signal in self._signals.items():
             if not signal.labels:
@@ -77,16 +77,3 @@ class Exposed:
 def _plain(name: str) -> str:
     return name.replace("\\", "/").replace("\n", " ")
 
-
-def _known(signal: Signal) -> bool:
-    """Not one that reads labels: what comes later is taken back from where it was counted first."""
-    return not signal.label and "label" not in {c for part in signal.sli.parts().values() for c in _columns(part)}
-
-
-def _columns(part: object) -> Iterable[str]:
-    for name in ("of", "by"):
-        found = getattr(part, name, None)
-        yield from getattr(found, "columns", ())
-    for name in ("where", "known"):
-        for one in getattr(part, name, ()):
-            yield from getattr(one, "columns", ())

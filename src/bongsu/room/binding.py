@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bongsu.alert import Signal
 from bongsu.engine import Plan
+from bongsu.exports.exposed import Exposed
 from bongsu.policy.model import Policy
 from bongsu.references import bound, in_force
 from bongsu.room.joining import Joining
@@ -23,3 +24,8 @@ def counting(plan: Plan) -> tuple[Counter, Joining]:
     """Who counts events as they come, and who counts them with their labels."""
     return (Counter([s for s in plan.signals if not reads_label(s)], plan.base),
             Joining([s for s in plan.signals if reads_label(s)], plan.base))
+
+
+def exposed_by(plan: Plan) -> Exposed:
+    """What is shown to Prometheus of what is counted; labels that come later take back what was."""
+    return Exposed(plan.service, [s for s in plan.signals if not reads_label(s)])

@@ -26,7 +26,8 @@ from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
 from bongsu.references import ColumnsError, register
-from bongsu.room.binding import bound_plan, counting
+from bongsu.room.advice import ADVICE
+from bongsu.room.binding import bound_plan, counting, exposed_by
 from bongsu.room.clock import SLACK, came_back
 from bongsu.room.joining import Joining
 from bongsu.room.joining import batches as grouped
@@ -56,21 +57,6 @@ SPOOL_BYTES = 16 << 20
 FOLD_BATCHES, LAKE_BATCHES = 64, 500
 FAULTS = (ColumnsError, LogError, LakeError, StateError, sqlite3.Error, OperationalError, OSError)
 """What a store says that is full, damaged or gone."""
-ADVICE = {
-    "ingest": "events are not stored; free disk space, nothing is lost meanwhile",
-    "decisions": "decisions cannot be recorded, so none is made; free disk space",
-    "live": "live policy cannot be published, gateways keep the last one; free disk space",
-    "steps": "steps cannot be recorded, so none is carried out; free disk space",
-    "clock": "the clock went back and that cannot be recorded; free disk space",
-    "lake": "the lake is not filled; free disk space",
-    "allow": "allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space",
-    "versions": "versions stay as they are: what is decided about them cannot be recorded; free disk space",
-    "checkpoint": "the audit log cannot be signed; run `bongsu audit verify`",
-    "budgets": "what was spent is not counted, so less seems left than is; free disk space",
-    "used": "when keys were last used cannot be written down; free disk space",
-    "references": "a reference cannot be read, so drift from it is not judged; see references in the policy",
-    "sweep": "retention cannot be carried out",
-}
 CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "outcome"), "any", "bongsu/calls")
 """Always counted: how many calls there were, and where they went."""
 
@@ -110,6 +96,7 @@ class Control:
         self.attempt("references", lambda: register(policy, store, folder.lake, self.now))
         self.plan = self._bound()
         self.counter, self.joining = counting(self.plan)
+        self.exposed = exposed_by(self.plan)
         self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
         self._due = {"allow": 0, "versions": 0, "used": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0,
                      "references": self.now + HOUR}
@@ -221,6 +208,10 @@ class Control:
         """The deploy gate's answer, now."""
         return judge_now(self, stage)
 
+    def unread(self) -> int:
+        """Bytes of spools that are not stored yet."""
+        return self.reader.waiting(self._marks)
+
     def close(self) -> None:
         try:
             self.attempt("used", self.people.keep)
@@ -294,6 +285,7 @@ class Control:
             self.store.fold(cells, upto)
             with self.lock:
                 self.cells.add(cells)
+                self.exposed.add(cells)
             self.orphans = self.log.orphans()
 
     def _cap(self, cells: list[Cell]) -> list[Cell]:

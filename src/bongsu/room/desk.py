@@ -17,6 +17,7 @@ from bongsu.incident import Incident, limit, residual, show
 from bongsu.noticedesk import NoticeDesk
 from bongsu.postmortem import sentence
 from bongsu.quantity import HOUR, SECOND, show_duration, show_share
+from bongsu.room.advice import ADVICE
 from bongsu.room.board import (
     ActionRow,
     AlertRow,
@@ -29,7 +30,7 @@ from bongsu.room.board import (
     Storyboard,
     TimelineRow,
 )
-from bongsu.room.control import ADVICE, CALLS, Control, View
+from bongsu.room.control import CALLS, Control, View
 from bongsu.room.gatedesk import GateDesk, instant
 from bongsu.room.saving import proposals
 from bongsu.slo import Standing, reachable_factor, shown_pairs

@@ -40,8 +40,8 @@ class Call:
     was cancelled because its process ends.
     """
 
-    __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "cut", "facts", "id", "key", "masking", "owes",
-                 "prompt", "reply", "request_id", "sealed", "started", "stored", "surface", "told", "verdicts")
+    __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "cut", "facts", "id", "key", "masking",
+                 "owes", "prompt", "reply", "request_id", "sealed", "started", "stored", "surface", "told", "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
                  surface: Surface) -> None:

@@ -1,0 +1,94 @@
+"""``GET /metrics`` of control: counts of each signal, where budgets and alerts stand, and how well it keeps up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol, get_args
+
+from starlette.responses import Response
+
+from bongsu import __version__
+from bongsu.alert import Phase
+from bongsu.exports.exposed import Exposed
+from bongsu.exports.exposition import CONTENT_TYPE, Family, Lines, Values, page, shown
+from bongsu.policy.model import Policy
+from bongsu.room.control import View
+from bongsu.web.access import Visit, Way, Wrong
+from bongsu.web.metrics import of_process
+from bongsu.web.scrape import Admission
+from bongsu.web.session import token_matches
+
+_LEFT = Family("bongsu_error_budget_remaining_ratio", "gauge", "Share of an objective's error budget that is left.",
+               ("service", "objective"))
+_BURN = Family("bongsu_burn_rate", "gauge", "How fast an error budget burns over a window.",
+               ("service", "objective", "window_seconds"))
+_ALERTS = Family("bongsu_alerts", "gauge", "Alerts (label combinations) in a phase.",
+                 ("service", "alert", "tier", "phase"))
+
+
+class Counts(Protocol):
+    """Control, as far as it is shown here."""
+
+    exposed: Exposed
+    counted: int
+    policy: Policy
+
+    def view(self) -> View: ...
+
+    def unread(self) -> int: ...
+
+
+def number_ways(control: Counts, admission: Admission) -> tuple[Way, ...]:
+    """The row of the table for scrapes. The admin token opens it too."""
+
+    async def metrics(visit: Visit) -> Response:
+        """Numbers for Prometheus."""
+        headers = dict(visit.request.headers.raw)
+        given = headers.get(b"authorization", b"")[7:].strip().decode("latin-1")
+        if not admission.lets(headers) and not (given and token_matches(given, visit.site.token_hash)):
+            raise Wrong(401, "no_token", "send 'Authorization: Bearer <BONGSU_METRICS_TOKEN>' or the admin token; "
+                        "without one the numbers are shown to direct callers of a loopback address only",
+                        {"WWW-Authenticate": "Bearer"})
+        return Response(await asyncio.to_thread(written, control), 200, media_type=CONTENT_TYPE)
+
+    return (Way("GET", "/metrics", metrics, "public"),)
+
+
+def written(control: Counts) -> str:
+    """The page."""
+    view, service = control.view(), control.policy.service.name
+    return page(control.exposed.lines(), _judged(view, service), _own(control, view, service), of_process())
+
+
+def _judged(view: View, service: str) -> Lines:
+    left: dict[Values, str] = {}
+    burns: dict[Values, str] = {}
+    for s in view.standings:
+        name = s.objective.name
+        if s.budget.remaining is not None:
+            left[service, name] = f"{float(s.budget.remaining):.9g}"
+        burns |= {(service, name, f"{window / 1e6:g}"): f"{float(burn):.9g}"
+                  for window, burn in s.burn.items() if burn is not None}
+    phases = Counter((rule.name, rule.tier, state.phase) for rule, _, state in view.alerts)
+    known = dict.fromkeys((rule.name, rule.tier) for rule, _, _ in view.alerts)
+    alerts: dict[Values, int] = {(service, name, tier, phase): phases[name, tier, phase]
+                                 for name, tier in known for phase in get_args(Phase)}
+    return {**shown(_LEFT, left), **shown(_BURN, burns), **shown(_ALERTS, alerts)}
+
+
+def _own(control: Counts, view: View, service: str) -> Lines:
+    out: Lines = {}
+    fixed: Sequence[tuple[str, str]] = (("service", service),)
+    for name, kind, text, value in (
+            ("bongsu_events_stored_total", "counter", "Events stored since control started.", control.counted),
+            ("bongsu_spool_unread_bytes", "gauge", "Bytes that gateways wrote and control has not stored yet.",
+             control.unread()),
+            ("bongsu_watermark_age_seconds", "gauge", "How far judgement is behind.",
+             f"{max(0, view.now - view.watermark) / 1e6:.3f}"),
+            ("bongsu_troubles", "gauge", "Troubles and remarks that the cockpit shows.", len(view.troubles)),
+            ("bongsu_automation", "gauge", "1 while the kill switch is not thrown.", int(view.automation))):
+        out |= shown(Family(name, kind, text), {(): value}, fixed)  # type: ignore[arg-type]
+    info = Family("bongsu_control_info", "gauge", "Version and policy of control.", ("version", "policy"))
+    return out | shown(info, {(__version__, control.policy.hash): 1}, fixed)
