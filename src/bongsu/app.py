@@ -240,6 +240,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
     from bongsu.room.intake import Intake
     from bongsu.room.outlets import Outlets
     from bongsu.room.signaldesk import SignalDesk
+    from bongsu.room.tracing import Exporter, LogSource
     from bongsu.room.worker import Worker, resolve_action
     from bongsu.web.channels import channel_ways
     from bongsu.web.numbers import number_ways
@@ -282,6 +283,10 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
         ]
         if policy.heartbeat is not None:
             jobs.append(asyncio.create_task(beat(policy.heartbeat, outside, control, stop)))
+        if policy.export.otlp is not None:
+            exporter = Exporter(policy.export.otlp, outside, LogSource(control.log, store),
+                                lambda work: loop.run_in_executor(engine_room, work))
+            jobs.append(asyncio.create_task(exporter.run(stop)))
         try:
             await serve(site, fd, parent, lifespan="off", watched=jobs, leaving=Leaving(site.state.closing.set))
         finally:

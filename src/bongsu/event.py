@@ -18,6 +18,8 @@ Units: times are microseconds since 1970 (UTC), durations are milliseconds, mone
 ``key`` is the id of a virtual key, never the key; ``lease`` names the worker's lease that a budget was drawn by, and
 ``budget`` the budget that was nearly or wholly spent (``soft NAME``, ``hard NAME``).
 
+``trace`` is the W3C trace a call belongs to, ``parent`` the span of its caller in it.
+
 A ``label`` that comes later is an event of its own, of kind ``label``: ``call`` is the id of what it is about, ``name``
 says which label it is where there are several (``review``, ``feedback``), ``annotator`` who gave it.
 """
@@ -126,6 +128,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     call: str = ""
     policy: str = ""
     trace: str = ""
+    parent: str = ""
     prompt: str | None = None
     reply: str | None = None
 

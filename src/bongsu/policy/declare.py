@@ -15,7 +15,7 @@ from bongsu.event import COLUMNS, FEATURE_NAME, FeatureKind, Origin
 from bongsu.guard import Guard
 from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.manners import TIER_NAMES, NotifyDecl
-from bongsu.policy.model import Heartbeat, ReferenceDecl, Retention, Route, Service, Sources, Upstream
+from bongsu.policy.model import Exports, Heartbeat, ReferenceDecl, Retention, Route, Service, Sources, Upstream
 from bongsu.policy.pricing import Exchange
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
 from bongsu.policy.spend import BudgetDecl
@@ -292,6 +292,7 @@ class Document:
     notify: NotifyDecl | None = None
     heartbeat: Heartbeat | None = None
     sources: Sources = field(default_factory=Sources)
+    export: Exports = field(default_factory=Exports)
     features: Mapping[str, FeatureKind] = _named(FEATURE_NAME)
     references: Mapping[str, ReferenceDecl] = _named()
     regions: Mapping[str, tuple[str, ...]] = _named()

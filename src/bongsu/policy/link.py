@@ -357,7 +357,7 @@ class Linker:
             features=doc.features,
             borders=fences,
             keys=s.keys, appeal=s.appeal, slow_by=s.slow_by, budgets=money,
-            sources=doc.sources,
+            sources=doc.sources, export=doc.export,
             references=doc.references)
 
 

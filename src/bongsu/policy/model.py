@@ -166,6 +166,28 @@ class Sources:
 
 
 @dataclass(frozen=True)
+class Otlp:
+    """A collector of traces: every call is posted to ``endpoint`` as a span (OTLP/HTTP, JSON), without any content.
+    ``headers`` are secret references."""
+
+    endpoint: str = field(metadata={"form": "endpoint"})
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in self.headers.items():
+            if not value.startswith("secret://"):
+                raise ValueError(f"headers: expected secret references such as {name}: secret://env/NAME, came a "
+                                 "literal value (not shown)")
+
+
+@dataclass(frozen=True)
+class Exports:
+    """What is told to others of every call."""
+
+    otlp: Otlp | None = None
+
+
+@dataclass(frozen=True)
 class ReferenceDecl:
     """What windows are compared with: the rows of a ``file`` (Parquet or CSV; a relative path begins at the policy),
     those of a pinned ``window`` (``2026-11-01..2026-11-08``, days in UTC, the last one not included), or what was
@@ -243,4 +265,5 @@ class Policy:
     slow_by: Duration = Duration(2 * SECOND)
     budgets: tuple[Budget, ...] = ()
     sources: Sources = Sources()
+    export: Exports = Exports()
     references: Mapping[str, ReferenceDecl] = field(default_factory=dict)

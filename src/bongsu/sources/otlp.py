@@ -114,6 +114,7 @@ def _call(span: Mapping[str, Any], attributes: Attributes) -> Event:
     if failed:
         facts["error"] = facts.get("error") or "error"
     return Event(id=f"{span['traceId']}-{span['spanId']}", time=end // 1000, trace=span["traceId"],
+                 parent=span.get("parentSpanId") or "",
                  outcome="error" if failed or facts.get("error") else "ok", latency_ms=max(0, end - begin) / 1e6,
                  **facts)
 
@@ -165,7 +166,8 @@ def _nano(cost: Any) -> int | None:
 def _plain(resource: Any) -> dict[str, Any]:
     """A protobuf ResourceSpans in the form of its JSON."""
     return {"resource": {"attributes": _pairs(resource.resource.attributes)}, "scopeSpans": [{"spans": [{
-        "traceId": span.trace_id.hex(), "spanId": span.span_id.hex(), "attributes": _pairs(span.attributes),
+        "traceId": span.trace_id.hex(), "spanId": span.span_id.hex(),
+        "parentSpanId": span.parent_span_id.hex(), "attributes": _pairs(span.attributes),
         "startTimeUnixNano": span.start_time_unix_nano, "endTimeUnixNano": span.end_time_unix_nano,
         "status": {"code": span.status.code}, "events": [{
             "name": e.name, "timeUnixNano": e.time_unix_nano, "attributes": _pairs(e.attributes)} for e in span.events],

@@ -29,7 +29,7 @@ OURS = ("policy", "verdicts")
 LONGEST_LABEL, LONGEST_TEXT = 256, 256 << 10
 AHEAD = 300 * 10**6
 """How far a sender's clock may be ahead (microseconds)."""
-_IDS = ("call", "trace", "response_id")
+_IDS = ("call", "trace", "parent", "response_id")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`(?: - at `\$\.?(?P<at>.*)`)?")
 _WRONG = re.compile(r"(?P<expected>Expected .*?)(?:, got (?P<came>.*?))?(?: - at `\$\.?(?P<field>.*)`)?")

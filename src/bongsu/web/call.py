@@ -23,7 +23,7 @@ _TAGS = {b"x-bongsu-tier": "tier", b"x-bongsu-group": "group", b"x-bongsu-enviro
          b"x-bongsu-region": "region"}
 # An event's origin is not among them: signals count what is live, so a caller that could say otherwise could hide from
 # every alert. Red teams and evaluations are told apart by the virtual key they call with.
-_TRACE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 _NOT_TOLD = frozenset((
     b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"content-type", b"content-encoding",
     b"date", b"server", b"set-cookie", b"upgrade", b"trailer", b"te", b"proxy-authenticate", b"www-authenticate",
@@ -75,7 +75,7 @@ class Call:
             facts["features"] = self.masking.features(_features(headers[b"x-bongsu-features"]))
         trace = _TRACE.fullmatch(headers.get(b"traceparent", b""))
         if trace:
-            facts["trace"] = trace[1].decode()
+            facts.update(trace=trace[1].decode(), parent=trace[2].decode())
         given = headers.get(b"x-request-id", b"")
         if given and re.fullmatch(rb"[A-Za-z0-9_.:-]{1,128}", given):
             self.request_id = given

@@ -33,8 +33,8 @@ MOST_FAULTS = 1000
 RETRY_SOON, RETRY_LATER = {"retry-after": "1"}, {"retry-after": "30"}
 PEOPLE = {"user": "USER", "annotator": "USER", "conversation": "CONVERSATION"}
 """Columns that name somebody: a token always stands for them."""
-_AS_THEY_ARE = frozenset(("id", "call", "trace", "response_id", "kind", "origin", "service", "policy", "verdicts",
-                          "prompt", "reply", *PEOPLE))
+_AS_THEY_ARE = frozenset(("id", "call", "trace", "parent", "response_id", "kind", "origin", "service", "policy",
+                          "verdicts", "prompt", "reply", *PEOPLE))
 _TEXTS = tuple(name for name, kind in COLUMNS.items() if kind == "text" and name not in _AS_THEY_ARE)
 
 Take = Callable[[pa.Table], Awaitable[Appended]]

@@ -32,6 +32,7 @@ from bongsu.web.serving import serving
 from bongsu.web.settle import settle
 from bongsu.web.surface import Surface
 from bongsu.web.surfaces import PATHS, surface_of
+from bongsu.web.tracing import context
 from bongsu.web.upstream import Transport
 from bongsu.web.veil import Veil
 from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, not_by_a_page, text
@@ -227,9 +228,7 @@ class Gateway:
         if self.ledger.refuses(plans.policy):
             raise errors.log_unavailable()
         plan = await self.door.admit(call, request, plan, plans.policy)
-        extra = {"x-request-id": call.id, **call.surface.passed(headers)}
-        if "trace" in call.facts:
-            extra["traceparent"] = headers[b"traceparent"].decode()
+        extra = {"x-request-id": call.id, **call.surface.passed(headers), **context(call, plans.policy, headers)}
         kind = serving(call, plan)
         return kind(call, request, plan, plans.policy, self.ledger, self._transport, self._timer, send, extra)
 
