@@ -1,4 +1,4 @@
-"""Calls as spans at a collector: what the protocol's own messages read, in the caller's trace, once, without content."""
+"""Calls as spans at a collector: read with the protocol's own messages, in the caller's trace, once, no content."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class Collector:
         if status == 200:
             self.got.append(read(body))
             self.headers.append({k.decode(): v.decode() for k, v in scope["headers"]})
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+        json = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": json})
         await send({"type": "http.response.body", "body": self.body})
 
     def spans(self) -> list[Any]:
@@ -173,7 +174,8 @@ def test_each_call_is_told_once_in_batches_and_a_restart_goes_on_where_it_was(tm
     exporting(tmp_path, collector, second)
     told = [s.span_id.hex() for s in collector.spans()]
     assert told == [span_id(f"C{i}") for i in (*range(10, 710), *range(1000, 1003))]
-    assert [sum(len(s.spans) for r in g.resource_spans for s in r.scope_spans) for g in collector.got] == [256, 256, 188, 3]
+    sizes = [sum(len(s.spans) for r in g.resource_spans for s in r.scope_spans) for g in collector.got]
+    assert sizes == [256, 256, 188, 3]
     assert {h["x-api-key"] for h in collector.headers} == {"k-1"}
 
 
