@@ -225,3 +225,53 @@ def test_a_channel_is_tried_from_its_page_and_what_came_of_it_is_said(
         assert [(r.actor, r.target, r.detail["delivered"]) for r in reversed(home.state.trail(2))] == [
             ("admin (cockpit)", "ops", True), ("admin (cockpit)", "hook", False)]
         page.close()
+
+
+OWING = POLICY.replace("  slow:", "  failing: {when: failures > 50%, over: 10s, clear: < 10%, tier: major}\n  slow:")
+
+
+@pytest.fixture
+def owing(tmp_path: Path) -> Iterator[Gatehouse]:
+    """1,000 calls, then 30 that fail: more than a fifth of what the budget of an hour allows."""
+    with gatehouse(tmp_path, OWING) as house:
+        house.feed(1000)
+        house.tick(30)
+        house.feed(30, outcome="error")
+        house.tick()
+        yield house
+        house.app.state.closing.set()
+
+
+@pytest.mark.parametrize(("locale", "button", "field", "reason", "refused"), [
+    ("en-GB", "Postmortem is written", "Where it can be read", "Reason", "That is no address"),
+    ("ko-KR", "사후 분석 작성됨", "읽을 수 있는 주소", "사유", "올바른 주소가 아닙니다")])
+def test_an_owed_postmortem_is_marked_as_written_with_its_address_and_a_reason(
+        browser: Browser, owing: Gatehouse, locale: str, button: str, field: str, reason: str, refused: str) -> None:
+    key = owing.store.incidents()[0].id
+    with browser.new_context(locale=locale, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(f"{owing.url}/incidents/{key}")
+        page.get_by_label("Admin token" if locale.startswith("en") else "관리자 토큰").fill(TOKEN)
+        page.keyboard.press("Enter")
+        page.locator(f"#postmortem-{key}").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label(field).fill("javascript:alert(1)")
+        dialog.get_by_label(reason).fill("kim wrote it")
+        dialog.get_by_role("button", name=button).click()
+        expect(page.get_by_role("alert").filter(has_text=refused)).to_be_visible()
+        expect(page.get_by_label(reason)).to_have_value("kim wrote it")
+        assert owing.actions("postmortem.written") == []
+        page.get_by_label(field).fill("https://wiki.example.com/pm/1")
+        page.evaluate("document.querySelector('main input[name=csrf]').value = 'forged'")
+        page.get_by_role("button", name=button).click()
+        expect(page.locator(".message")).to_be_visible()
+        assert owing.actions("postmortem.written") == [], "the form's own token is asked for"
+        page.goto(f"{owing.url}/incidents/{key}/postmortem")
+        page.get_by_label(field).fill("https://wiki.example.com/pm/1")
+        page.get_by_label(reason).fill("kim wrote it")
+        page.get_by_role("button", name=button).click()
+        expect(page.get_by_text("https://wiki.example.com/pm/1").first).to_be_visible()
+        expect(page.locator(f"#postmortem-{key}")).to_have_count(0)
+    (record,) = [r for r in owing.store.trail(100) if r.action == "postmortem.written"]
+    assert (record.actor, record.reason) == ("admin (cockpit)", "kim wrote it")
+    assert owing.store.postmortems() == []

@@ -66,6 +66,7 @@ class Flood:
         self.plan = Plan("bot", rules=(BURST, severe), signals=(USERS, HARM), notices=manners)
         self.cells, self.engine = Cells(MINUTE), EngineState()
         self.worker = worker(lambda: self.now)
+        self.wake: Callable[[], None] = lambda: None
 
     async def blocks(self, users: range, harm: bool = False, after: int = 6 * SECOND) -> None:
         """So many more users are over the limit; one tick, committed as control does it."""
@@ -86,18 +87,28 @@ class Flood:
 
 
 @asynccontextmanager
-async def flooded(folder: Path, manners: Manners, severe: Rule) -> AsyncIterator[Flood]:
-    hooks = Hooks()
+async def flooded(folder: Path, manners: Manners, severe: Rule, asleep: bool = False) -> AsyncIterator[Flood]:
+    """With a worker that runs at once, or once it is woken: nobody's answer is held longer than a worker waits for."""
+    hooks, awake = Hooks(), asyncio.Event()
     with opened(folder) as state:
         async with served(hooks), Http(reveal, lambda: 0, 60 * SECOND, state) as http:
             send = sender({"ops": Webhook(hooks.url)}, http)
             flood = Flood(state, hooks, lambda clock: Worker(state, resolve_action, send, clock, "one"), manners,
                           severe)
-            running = asyncio.create_task(flood.worker.run())
+            flood.wake = awake.set
+            if not asleep:
+                awake.set()
+
+            async def run() -> None:
+                await awake.wait()
+                await flood.worker.run()
+
+            running = asyncio.create_task(run())
             try:
                 yield flood
             finally:
                 hooks.shut = False
+                awake.set()
                 flood.worker.stop()
                 await running
 
@@ -110,12 +121,15 @@ def test_ten_thousand_alerts_in_a_minute_lose_nothing_repeat_nothing_and_starve_
         many: int, tmp_path: Path) -> None:
     """Ten bursts in a minute. The severe alert comes with the last, when nearly all of the others still wait."""
     async def play() -> tuple[list[tuple[str, str, str]], int]:
-        async with flooded(tmp_path, Manners("prod"), SEVERE) as flood:
+        async with flooded(tmp_path, Manners("prod"), SEVERE, asleep=True) as flood:
             told, share = flood.hooks.told, many // 10
-            for burst in range(10):
-                last = burst == 9
-                flood.hooks.shut = not last
-                await flood.blocks(range(burst * share, (burst + 1) * share), harm=last)
+            for burst in range(9):
+                await flood.blocks(range(burst * share, (burst + 1) * share))
+            flood.hooks.shut = True
+            flood.wake()
+            await flood.until(lambda: len(told) == WIDTH - WIDTH // 4, "as many under way as may be")
+            await flood.blocks(range(9 * share, many), harm=True)
+            flood.hooks.shut = False
             waited = len(told)
             await flood.until(lambda: len(told) == many + 1, "all told that it fires")
             await flood.blocks(range(0), after=10 * MINUTE)

@@ -116,7 +116,10 @@ class ResidualRow:
 
 @dataclass(frozen=True)
 class Storyboard:
-    """One incident: cause, actions and their state, residual risk, and the record of it."""
+    """One incident: cause, actions and their state, residual risk, and the record of it.
+
+    ``owed`` says that a postmortem of it is due and nobody has said where it can be read.
+    """
 
     id: str
     alert: str
@@ -136,6 +139,7 @@ class Storyboard:
     muted_by: tuple[str, ...] = ()
     next_notice: int | None = None
     proposals: tuple[str, ...] = ()
+    owed: bool = False
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from bongsu.room.gatedesk import GateDesk, instant
 from bongsu.room.saving import proposals
 from bongsu.slo import Standing, reachable_factor, shown_pairs
 from bongsu.stores.log import EventLog
+from bongsu.stores.postmortems import Postmortem
 from bongsu.stores.runs import TELL
 from bongsu.stores.steps import Shown
 from bongsu.tokens import Tokeniser
@@ -180,6 +181,7 @@ class ControlDesk:
         rules = {rule.name: rule for rule in self.control.plan.rules}
         rule, steps = rules.get(incident.alert), self.store.steps(incident.id)
         muted_by, next_notice = self.notices.of(incident)
+        postmortems = self.store.postmortems_of(incident.id)
         in_force = tuple(s.words for s in steps if s.traffic and s.step.state in IN_FORCE)
         return Storyboard(
             id=incident.id, alert=incident.alert, labels=_labels(rule, incident.labels), tier=incident.tier,
@@ -188,7 +190,8 @@ class ControlDesk:
             actions=tuple(map(action_row, steps)), residual=self._residual(rule, incident, in_force, view),
             timeline=tuple(TimelineRow(e.at, e.what, e.text) for e in self.store.timeline(incident.id)),
             acknowledged_by=self.store.asked().acks.get(incident.id, ""), muted_by=muted_by, next_notice=next_notice,
-            proposals=(*self._proposals(rule, incident), *self._owed(incident)),
+            proposals=(*self._proposals(rule, incident), *self._postmortems(postmortems)),
+            owed=any(not one.written for one in postmortems),
         )
 
     def _proposals(self, rule: Rule | None, incident: Incident) -> tuple[str, ...]:
@@ -199,9 +202,9 @@ class ControlDesk:
         with control.lock:
             return tuple(proposals(control.policy, rule, incident.labels, control.cells, control.now))
 
-    def _owed(self, incident: Incident) -> Iterator[str]:
-        """Its postmortems: that one is due, or where it can be read."""
-        for one in self.store.postmortems_of(incident.id):
+    def _postmortems(self, every: Sequence[Postmortem]) -> Iterator[str]:
+        """That one is due, or where it can be read."""
+        for one in every:
             yield f"postmortem: {one.url}" if one.written else sentence(one.incident, one.objective,
                                                                         self.control.plan.gate.postmortem)
 
