@@ -6,6 +6,7 @@ The story, in order. Each module may import only the modules above it; a test re
     split       a key and weights -> always the same name; a key and a share -> in the sample or not
     event       what happened: one immutable fact and its columns
     label       what was said of an event later: the newest counts, and takes the place of the one before
+    prompt      a text as one of 32 cells, so that texts drift as categories do
     expression  a question asked of an event's columns: SQL, checked before it runs
     cell        events counted: key x base window -> integers; add, total, vector
     interval    how sure a count is: Wilson, Newcombe, chi-square

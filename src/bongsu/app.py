@@ -319,6 +319,7 @@ def ways_of(control: Control) -> tuple[Way, ...]:
 def _events(store: State, control: Control, folder: Folder, engine_room: ThreadPoolExecutor) -> Inlet:
     """The way in for events that are sent: masked here, stored by the thread that owns the event log."""
     from bongsu.tokens import Tokeniser
+    from bongsu.web.clusters import clustered
     from bongsu.web.events import Inlet
     from bongsu.web.masking import Masking
 
@@ -329,7 +330,7 @@ def _events(store: State, control: Control, folder: Folder, engine_room: ThreadP
 
     return Inlet(lambda table: loop.run_in_executor(engine_room, control.take, table),
                  Masking(Tokeniser(keys.token_key(folder.keys))), policy.service.name, policy.hash, clock,
-                 lambda given: keys.is_kept(store, keys.INGEST, given), token)
+                 lambda given: keys.is_kept(store, keys.INGEST, given), token, clustered(policy.plan))
 
 
 def _admin(store: State) -> None:

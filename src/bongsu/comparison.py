@@ -50,10 +50,18 @@ class Found:
 
 
 def compare(reference: Path, current: Path, terms: Terms, only: tuple[str, ...] = (),
-            progress: Callable[[str], None] = lambda column: None) -> dict[str, Any]:
-    """Everything `bongsu drift` says. Raises ``ColumnsError``."""
-    one, two = Columns(reference), Columns(current)
-    for name in only:
+            progress: Callable[[str], None] = lambda column: None, texts: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Everything `bongsu drift` says; ``texts`` are columns compared by the cells of their texts.
+
+    Raises ``ColumnsError``.
+    """
+    one, two = Columns(reference, texts), Columns(current, texts)
+    for name in texts:
+        for file in (one, two):
+            if name in file.schema.names and file.kind(name) != "text":
+                raise ColumnsError(f"{file.path}: expected texts in column {name!r}, came "
+                                   f"{file.schema.field(name).type}")
+    for name in (*only, *texts):
         if name not in one.schema.names:
             raise ColumnsError(f"{reference}: expected a column {name!r}; it has {', '.join(one.schema.names)}")
     names = [name for name in one.schema.names if not only or name in only]

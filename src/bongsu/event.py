@@ -15,6 +15,8 @@ asked, for they had failed too often; ``retries`` counts how often one was asked
 Units: times are microseconds since 1970 (UTC), durations are milliseconds, money is whole nano-units of ``currency``.
 ``input_tokens`` includes cached ones, as in the conventions.
 
+``prompt_cluster`` is the cell of what was asked last (``prompt.py``), where the policy has a signal that reads it.
+
 ``key`` is the id of a virtual key, never the key; ``lease`` names the worker's lease that a budget was drawn by, and
 ``budget`` the budget that was nearly or wholly spent (``soft NAME``, ``hard NAME``).
 
@@ -129,6 +131,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy: str = ""
     trace: str = ""
     parent: str = ""
+    prompt_cluster: str = ""
     prompt: str | None = None
     reply: str | None = None
 

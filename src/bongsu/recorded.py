@@ -92,9 +92,11 @@ def evaluate_file(file: Path, policy_path: Path, pairs: tuple[str, ...], constan
                   ids: str) -> Evaluation:
     """Measure a data set by a policy's signals."""
     from bongsu.dataset import evaluate
+    from bongsu.prompt import cell
     from bongsu.references import compared
 
     policy = load(policy_path, os.environ)
-    events = ([replace(event, origin="evaluation") for event in batch]
+    events = ([replace(event, origin="evaluation", prompt_cluster=event.prompt_cluster or cell(event.prompt or ""))
+               for event in batch]
               for batch in trace_of(file, pairs, constants, unit, ids).batches())
     return evaluate(compared(policy).plan, events)

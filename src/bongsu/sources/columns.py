@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
+from bongsu import prompt
 from bongsu.drift import MISSING, OTHER, Bins, Reference, number_bins, text_bins
 
 Kind = Literal["number", "text", "bool"]
@@ -25,10 +26,10 @@ class ColumnsError(ValueError):
 
 
 class Columns:
-    """The columns of one file, by name."""
+    """The columns of one file, by name. Those named ``texts`` are read as the cells of their texts (``prompt.py``)."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, texts: Sequence[str] = ()) -> None:
+        self.path, self._texts = path, texts
         self._table: pa.Table | None = None
         try:
             match path.suffix.lower():
@@ -45,8 +46,14 @@ class Columns:
             raise ColumnsError(f"{path}: expected a table in Parquet or CSV ({str(error).splitlines()[0]})") from None
 
     def find(self, column: str) -> str | None:
-        """The name under which the file has a column; a feature may stand without its prefix."""
+        """The name under which the file has a column; a feature may stand without its prefix.
+
+        Where cells of prompts are asked for and only prompts are there, it is theirs: they are read as cells from now.
+        """
         names = self.schema.names
+        if column == prompt.COLUMN and column not in names and "prompt" in names:
+            self._texts = (*self._texts, "prompt")
+            return "prompt"
         return next((name for name in (column, column.removeprefix("features.")) if name in names), None)
 
     def kind(self, name: str) -> Kind | None:
@@ -55,8 +62,16 @@ class Columns:
 
     def read(self, name: str) -> pa.ChunkedArray:
         if self._table is not None:
-            return self._table[name]
-        return pq.read_table(self.path, columns=[name], partitioning=None)[name]
+            values = self._table[name]
+        else:
+            values = pq.read_table(self.path, columns=[name], partitioning=None)[name]
+        return cells(values) if name in self._texts else values
+
+
+def cells(texts: Any) -> pa.ChunkedArray:
+    """The cell of each text; null where there is no text, or no word in it."""
+    made = [prompt.cell(text) or None if text else None for text in texts.cast(pa.string()).to_pylist()]
+    return pa.chunked_array([pa.array(made, pa.string())])
 
 
 def kind_of(arrow: pa.DataType) -> Kind | None:
@@ -164,4 +179,5 @@ def checked(one: Reference) -> Reference:
     return referred(one.name, one.columns, one.rows, one.source, one.model_version)
 
 
-__all__ = ["MISSING", "OTHER", "Columns", "ColumnsError", "bins_of", "checked", "counts_of", "reference", "referred"]
+__all__ = ["MISSING", "OTHER", "Columns", "ColumnsError", "bins_of", "cells", "checked", "counts_of", "reference",
+           "referred"]

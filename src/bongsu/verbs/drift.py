@@ -21,12 +21,15 @@ from bongsu.verbs.console import AS_JSON, NO, WRONG, fail
 @click.option("--alpha", default=0.01, show_default=True, type=click.FloatRange(0, 1, min_open=True, max_open=True),
               help="How often chance may alarm, over all columns.")
 @click.option("--column", "columns", multiple=True, help="Only this one (again for more).")
+@click.option("--text", "texts", multiple=True, metavar="COLUMN",
+              help="Compare the texts of this column by the words in them (again for more).")
 @click.option("--min-rows", default=100, show_default=True, type=click.IntRange(1), help="Fewer are not judged.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page with charts here.")
 @click.option("--lang", type=click.Choice(["en", "ko"]), default="en", show_default=True)
 @AS_JSON
 def drift(reference: Path, current: Path, measure: Any, threshold: float | None, alpha: float,
-          columns: tuple[str, ...], min_rows: int, html: Path | None, lang: Any, as_json: bool) -> None:
+          columns: tuple[str, ...], texts: tuple[str, ...], min_rows: int, html: Path | None, lang: Any,
+          as_json: bool) -> None:
     """Compare CURRENT with REFERENCE (Parquet, CSV), column by column. Exit 0 no drift, 1 drift, 2 wrong input."""
     from bongsu.comparison import Terms, compare
     from bongsu.driftpage import page, summary
@@ -37,7 +40,7 @@ def drift(reference: Path, current: Path, measure: Any, threshold: float | None,
             click.echo(f"\r\x1b[K{column}", nl=False, err=True)
 
     try:
-        report = compare(reference, current, Terms(measure, threshold, alpha, min_rows), columns, progress)
+        report = compare(reference, current, Terms(measure, threshold, alpha, min_rows), columns, progress, texts)
         if html is not None:
             html.write_text(page(report, lang), encoding="utf-8")
     except (ColumnsError, OSError) as error:

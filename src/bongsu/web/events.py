@@ -19,7 +19,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bongsu.event import COLUMNS, FEATURES, Event, feature_of
+from bongsu.prompt import COLUMN
 from bongsu.sources import otlp
+from bongsu.sources.columns import cells
 from bongsu.sources.submitted import READERS, Submission, UnreadableError, of_events
 from bongsu.stores import arrow
 from bongsu.stores.log import Appended, DiskFull
@@ -43,14 +45,14 @@ Take = Callable[[pa.Table], Awaitable[Appended]]
 
 class Inlet:
     """What comes in by HTTP. ``knows`` a token that may send events; ``token`` makes a new one in place of the one
-    before, on the record."""
+    before, on the record. With ``clusters``, prompts get their cell."""
 
     def __init__(self, take: Take, masking: Masking, service: str, policy: str, clock: Callable[[], int],
-                 knows: Callable[[str], bool], token: Callable[[str, str], str]) -> None:
+                 knows: Callable[[str], bool], token: Callable[[str, str], str], clusters: bool = False) -> None:
         self._take, self._masking, self._service, self._policy = take, masking, service, policy
         self._clock, self._knows, self._token = clock, knows, token
         self._tag = lru_cache(1 << 16)(lambda text: masking.tag(text)[:TAG])
-        self._busy = 0
+        self._busy, self._clusters = 0, clusters
 
     def ways(self) -> tuple[Way, ...]:
         return (
@@ -128,6 +130,8 @@ class Inlet:
 
     def masked(self, table: pa.Table) -> tuple[pa.Table, list[Event]]:
         """The events without what is personal; their texts, masked, as events of their own, as the gateway does it."""
+        if self._clusters:
+            table = _placed(table)
         texts = self._texts(table)
         for name in table.column_names:
             made = self._column(name, table[name])
@@ -155,6 +159,12 @@ class Inlet:
 
     def _text(self, text: str | None) -> str | None:
         return None if text is None else self._masking.tag(text)[:KEPT]
+
+
+def _placed(table: pa.Table) -> pa.Table:
+    """Events with the cells of their prompts; one that came with its cell keeps it."""
+    where = table.column_names.index(COLUMN)
+    return table.set_column(where, COLUMN, pc.coalesce(table[COLUMN], cells(table["prompt"])))
 
 
 def _mapped(values: Any, make: Callable[[str], str]) -> Any:

@@ -19,6 +19,7 @@ from bongsu.ports import Grounds, Secret
 from bongsu.versions import live_split
 from bongsu.web.asked import encode
 from bongsu.web.circuit import Circuit, Health, RetryBudget
+from bongsu.web.clusters import clustered
 from bongsu.web.grounded import grounds
 from bongsu.web.shape import Shape
 from bongsu.web.upstream import Endpoint, limits_of
@@ -68,6 +69,7 @@ class RoutePlan:
     light: tuple[Target, ...] = ()
     retries: RetryBudget | None = None
     stored: tuple[Guard, ...] = ()
+    clusters: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,8 @@ class Compiling:
         return RoutePlan(route, chain, before, after, _facts(self.policy, route), self.allowed,
                          self._chain(route.primary, route.light, route.conservative), borders,
                          any(g.sample < 1 for g in (*before, *after)), light=self._chain(route.light),
-                         retries=self.retries, stored=tuple(g for g in guards if g.applies("store", name)))
+                         retries=self.retries, stored=tuple(g for g in guards if g.applies("store", name)),
+                         clusters=clustered(self.policy.plan))
 
     def _version(self, version: Version) -> RoutePlan:
         """The route as this version serves it. Its fallbacks are asked the same way, each with its own model."""
