@@ -60,6 +60,7 @@ def test_a_team_is_told_at_the_soft_limit_and_refused_at_the_hard_one(one: Place
     assert all(words.startswith("soft teams; left=0.00") and "try=demo-small" in words for words in told[first:])
     events = one.events()
     spent = sum(e.cost or 0 for e in events)
+    assert {e.version for e in events if e.budget == "soft teams"} <= {e.version for e in events if not e.budget}
     worth = 1_000_000 + 2_500 * 300
     assert 10_000_000 - worth < spent <= 10_000_000
     assert (events[-1].budget, events[-1].error, events[-2].budget) == ("hard teams", "budget_exceeded", "soft teams")

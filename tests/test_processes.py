@@ -54,6 +54,21 @@ def test_a_wrong_policy_is_told_with_its_place_and_starts_nothing(idle: Machine)
     assert not idle.folder.state.exists()
 
 
+@pytest.mark.real
+def test_a_reference_beside_the_policy_is_found_by_what_runs(idle: Machine) -> None:
+    rows = "".join(f"{n % 50}\n" for n in range(500))
+    (idle.policy.parent / "training.csv").write_text(f"age\n{rows}", encoding="utf-8")
+    moved = "  moved: {kind: drift, reference: training, columns: [features.age]}\n"
+    text = POLICY.replace("\nsignals:\n", "\nfeatures: {age: number}\nreferences: {training: {file: training.csv}}\n"
+                                           f"\nsignals:\n{moved}")
+    assert moved in text
+    idle.policy.write_text(text, encoding="utf-8")
+    idle.start()
+    found = Client(idle.control_url, idle.token).get("/v1/references")["references"]
+    assert [one["name"] for one in found] == ["training"]
+    assert not any("reference" in line for line in Client(idle.control_url, idle.token).get("/v1/board")["troubles"])
+
+
 def test_a_taken_port_is_told_and_starts_nothing(idle: Machine) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]

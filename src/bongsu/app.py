@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,7 +146,8 @@ def run_up(policy_path: Path, data: Path, gateway_at: tuple[str, int], control_a
     supervisor = Supervisor(os.environ, manners.patience)
     options = ("--policy", str(pinned), "--data", str(folder.root), "--parent", str(os.getpid()),
                *manners.words())
-    supervisor.add("control", "control", control, *options, "--site", public_url or _url(control_at))
+    supervisor.add("control", "control", control, *options, "--site", public_url or _url(control_at),
+                   "--written", str(policy_path.resolve()))
     for n in range(workers):
         supervisor.add(f"gateway-{n}", "gateway", gateway, *options, "--worker", str(n))
     print(f"gateway  {_url(gateway_at)}/v1\ncockpit  {public_url or _url(control_at)}/", flush=True)
@@ -212,13 +214,15 @@ async def _every(seconds: float, work: Callable[[], None]) -> None:
 
 
 def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str = "",
-                manners: Manners | None = None) -> None:
-    """The control process on an inherited socket."""
+                manners: Manners | None = None, written: str = "") -> None:
+    """The control process on an inherited socket. ``written`` is where the policy's text came from: its relative paths
+    begin there."""
     logs.configure((manners or Manners()).logs, "control")
     folder = Folder(data).create()
     release = alone(folder.lock, PATIENCE)
     try:
         policy = load(folder.pin(policy_path.read_bytes()), os.environ)
+        policy = replace(policy, path=written or policy.path)
         run(_control(fd, policy, folder, parent, site))
     except Exception as error:
         from bongsu.stores.log import DiskFull

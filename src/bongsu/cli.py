@@ -129,14 +129,16 @@ def up(policy_path: Path, data: Path, host: str, control_host: str, public_url: 
 @DATA
 @click.option("--parent", type=int, default=0)
 @click.option("--site", default="")
+@click.option("--written", default="")
 @manners
-def control(fd: int, policy_path: Path, data: Path, parent: int, site: str, drain: float, drain_notice: float,
-            logs: str) -> None:
+def control(fd: int, policy_path: Path, data: Path, parent: int, site: str, written: str, drain: float,
+            drain_notice: float, logs: str) -> None:
     """The control process (started by `up`)."""
     from bongsu.app import run_control
     from bongsu.process import Manners
 
-    run_control(fd, policy_path, data, parent, site, Manners(drain, drain_notice, logs))  # type: ignore[arg-type]
+    run_control(fd, policy_path, data, parent, site,
+                Manners(drain, drain_notice, logs), written)  # type: ignore[arg-type]
 
 
 @cli.command(hidden=True)

@@ -184,7 +184,8 @@ async def _admit(site: Site, way: Way, request: Request) -> Visit:
     if way.access == "admin" and token is not None and not way.page:
         own = way.token is not None and way.token(token)
         if not own and not token_matches(token, site.token_hash):
-            raise Wrong(401, "wrong_token", "this is not the admin token; it was shown once, at the first start",
+            known = "the admin token" if way.token is None else "the admin token, nor the one that only this path takes"
+            raise Wrong(401, "wrong_token", f"this is not {known}; the admin's was shown once, at the first start",
                         {"WWW-Authenticate": "Bearer"})
         form = await read_form(request, way.most) if writes and not way.raw else {}
         return Visit(site, request, None, way.path if own else "admin (api)", form)

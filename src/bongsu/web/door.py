@@ -25,7 +25,7 @@ from bongsu.web.plan import RoutePlan
 from bongsu.web.purse import Purse
 from bongsu.web.rates import Rates
 from bongsu.web.reckon import likely
-from bongsu.web.settle import lightened
+from bongsu.web.settle import goes_light, lightened
 from bongsu.web.till import spend
 
 _KEY = b"bsu_"
@@ -127,6 +127,7 @@ class Door:
             raise denials.restricted(one, policy.appeal)
         light = lightened(plan, call) if one.rung == "light" else None
         if light is not None:
+            goes_light(call)
             return light
         if one.rung in ("slow", "light"):  # a route without a light model is answered late instead
             since = call.now()

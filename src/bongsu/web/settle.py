@@ -25,16 +25,19 @@ def settle(plan: RoutePlan, call: Call) -> RoutePlan:
 
 
 def lightened(plan: RoutePlan, call: Call) -> RoutePlan | None:
-    """The plan of who may only use the light model; None where the route has none, or not within the borders."""
+    """The plan of who may only use the light model; None where the route has none, or not within the borders. It says
+    nothing of the call, which may only be told of it: see ``goes_light``."""
     if not plan.light:
         return None
     region = call.facts.get("region") or plan.facts["region"]
     allowed = None if plan.borders is None else plan.borders.regions(region)
     chain = tuple(t for t in plan.light if allowed is None or t.upstream.region.lower() in allowed)
-    if not chain:
-        return None
-    call.facts["version"] = ""  # the light model is of no version: none is judged by what it answers
-    return replace(plan, chain=chain)
+    return replace(plan, chain=chain) if chain else None
+
+
+def goes_light(call: Call) -> None:
+    """Of a call that is given the light model: it is of no version, so that none is judged by what it answers."""
+    call.facts["version"] = ""
 
 
 def _version(plan: RoutePlan, call: Call) -> RoutePlan:

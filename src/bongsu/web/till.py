@@ -14,7 +14,7 @@ from bongsu.web.call import Call
 from bongsu.web.plan import RoutePlan
 from bongsu.web.purse import NotReady, Purse, Reserved, Spent, draws
 from bongsu.web.reckon import bound
-from bongsu.web.settle import lightened
+from bongsu.web.settle import goes_light, lightened
 
 
 def spend(purse: Purse, call: Call, request: Asked, plan: RoutePlan, policy: Policy) -> RoutePlan:
@@ -36,6 +36,7 @@ def spend(purse: Purse, call: Call, request: Asked, plan: RoutePlan, policy: Pol
             if light is None or isinstance(got, Spent):
                 end = spent.draw.budget.end(call.at)
                 raise denials.budget_exceeded(spent.draw.budget.name, end)
+            goes_light(call)
             plan = light
         else:
             low = [(d, s) for d, s in zip(wanted, got.spent, strict=True) if d.budget.is_soft(s)]
