@@ -27,6 +27,7 @@ from bongsu.policy import load
 from bongsu.ports import Secret
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
+from bongsu.sealing import LIVE, Sealer
 from bongsu.sources.spool import SpoolWriter
 from bongsu.stores.log import EventLog
 from bongsu.tokens import Tokeniser
@@ -161,6 +162,7 @@ def place(root: Path, policy: str = POLICY, *, gateways: int = 1, model: Any = N
             stack.callback(live.close)
             gateway = Gateway(one.policy, live, spool, Tokeniser(keys.token_key(folder.keys)),
                               lambda _: Secret("sk-x"), AiohttpTransport(), door=made, clock=lambda: one.now,
-                              ids=lambda: f"C{next(numbers):05d}")
+                              ids=lambda: f"C{next(numbers):05d}",
+                              sealer=Sealer(Live(folder.live, LIVE), one.policy.service.name))
             one.gateways.append(stack.enter_context(serving(gateway)).url)
         yield one

@@ -194,7 +194,7 @@ def test_the_site_does_not_start_with_an_undeclared_way() -> None:
     async def open_door(visit: Any) -> Any:
         raise AssertionError(visit)
 
-    with pytest.raises(ValueError, match=r"GET /backdoor: access is '', expected 'public' or 'admin'"):
+    with pytest.raises(ValueError, match=r"GET /backdoor: access is '', expected 'public', 'admin' or 'officer'"):
         control_app(FakeDesk(), HASH, ways=(Way("GET", "/backdoor", open_door),))
 
 

@@ -12,7 +12,7 @@ import bongsu
 
 SRC = Path(bongsu.__file__).parent
 STORY = re.findall(r"^    ([a-z]+)  ", bongsu.__doc__ or "", re.MULTILINE)
-PARTS = ("slis", "checks", "channels", "actions", "secrets")
+PARTS = ("slis", "checks", "channels", "actions", "secrets", "wraps")
 IMPURE = {"os", "time", "random", "socket", "asyncio", "threading", "logging", "subprocess", "pathlib", "io", "sqlite3"}
 ROOM = 400
 MODULES = sorted(SRC.rglob("*.py"))
@@ -54,7 +54,7 @@ def test_what_is_pure_has_no_clock_no_file_no_socket(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in PARTS], ids=name_of)
 def test_a_part_knows_the_ports_and_its_own_family_only(path: Path) -> None:
-    allowed = {"event", "cell", "ports", "expression", "quantity", "interval", "drift", path.parent.name}
+    allowed = {"event", "cell", "ports", "expression", "quantity", "interval", "drift", "wrapping", path.parent.name}
     assert ours(path) <= allowed
 
 

@@ -61,8 +61,9 @@ def open_store(folder: Folder) -> State:
     return State(url, keys.audit_key(folder.keys), checkpoint_every=CHECKPOINT_EVERY)
 
 
-def renew_admin_token(data: Path, actor: str, reason: str) -> str:
-    """A new admin token for whoever may write the data folder; a running control heeds it at the next request."""
+def renew_token(data: Path, name: str, actor: str, reason: str) -> str:
+    """A new token (the admin's, or the privacy officer's) for whoever may write the data folder; a running control
+    heeds it at the next request."""
     from bongsu.stores.state import State
 
     folder = Folder(data)
@@ -70,7 +71,7 @@ def renew_admin_token(data: Path, actor: str, reason: str) -> str:
         raise ValueError(f"expected a data folder with a state.db, came {data}")
     store = State(f"sqlite:///{folder.state}", opening="same")
     try:
-        return keys.new_token(store, keys.ADMIN, actor, reason, clock())
+        return keys.new_token(store, name, actor, reason, clock())
     finally:
         store.dispose()
 
@@ -167,6 +168,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
                 manners: Manners | None = None) -> None:
     """One gateway process on an inherited socket."""
     from bongsu.live import Live
+    from bongsu.sealing import LIVE, Sealer
     from bongsu.sources.spool import SpoolWriter
     from bongsu.tokens import Tokeniser
     from bongsu.web.door import Door
@@ -193,7 +195,8 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
         app = Gateway(policy, Live(folder.live), spool, Tokeniser(keys.token_key(folder.keys)), resolve,
                       AiohttpTransport(), door=Door(Live(folder.live, "people"), Rates(folder.live),
                                                  Purse(folder.live, f"gateway-{worker}")),
-                      clock=clock, ids=ulids(clock), reload=reload, ops=ops)
+                      clock=clock, ids=ulids(clock), reload=reload, ops=ops,
+                      sealer=Sealer(Live(folder.live, LIVE), policy.service.name))
         # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
         gc.collect()
         gc.freeze()
@@ -305,19 +308,22 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 
 
 def ways_of(control: Control) -> tuple[Way, ...]:
-    """The ways into the site that are about people (keys, budgets), versions, and postmortems."""
+    """The ways into the site that are about people (keys, budgets), versions, postmortems, the vault."""
     from bongsu.room.keydesk import KeyDesk
     from bongsu.room.postmortemdesk import PostmortemDesk
     from bongsu.room.restrictdesk import RestrictionDesk
+    from bongsu.room.vaultdesk import VaultDesk
     from bongsu.web.keys import key_ways
     from bongsu.web.postmortems import postmortem_ways
     from bongsu.web.restrictions import restriction_ways
     from bongsu.web.spending import spending_ways
+    from bongsu.web.vault import vault_ways
     from bongsu.web.versions import version_ways
 
     desk = KeyDesk(control)
     return (*key_ways(desk), *spending_ways(desk), *restriction_ways(RestrictionDesk(control, desk)),
-            *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)))
+            *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)),
+            *vault_ways(VaultDesk(control)))
 
 
 def _events(store: State, control: Control, folder: Folder, engine_room: ThreadPoolExecutor) -> Inlet:

@@ -31,6 +31,7 @@ from bongsu.verbs.restrict import restrict, restrictions, unrestrict
 from bongsu.verbs.route import route
 from bongsu.verbs.signal import reference, signal
 from bongsu.verbs.token import token
+from bongsu.verbs.vault import reveal, shred
 
 PORT = click.IntRange(1, 65535)
 
@@ -62,6 +63,8 @@ cli.add_command(reference)
 cli.add_command(export)
 cli.add_command(import_)
 cli.add_command(pack)
+cli.add_command(reveal)
+cli.add_command(shred)
 
 
 # ---- policy ----

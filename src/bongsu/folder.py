@@ -39,6 +39,11 @@ class Folder:
         return self.root / "keys"
 
     @property
+    def vault(self) -> Path:
+        """Sealed values and their keys. Made only where the policy keeps a vault; no backup holds it."""
+        return self.root / "vault"
+
+    @property
     def policies(self) -> Path:
         """Every policy text that was ever live, by hash: a record that names one can be understood years later."""
         return self.root / "policies"

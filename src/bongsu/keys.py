@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import stat
+from base64 import b64encode
 from binascii import crc32
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,9 @@ from typing import Any, Protocol
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 AUDIT, TOKENS = "audit.key", "token.key"
-ADMIN, INGEST = "admin.token", "ingest.token"
+ADMIN, INGEST, OFFICER = "admin.token", "ingest.token", "officer.token"
+"""The officer is the privacy officer: who may read what tokens stand for, which the admin may not."""
+VAULT = "kek"
 SIZE = 32
 _FORM = re.compile(r"(bsu_[a-z0-9]{1,16}_[0-9a-f]{8}_[A-Za-z0-9_-]{43})_([0-9a-f]{8})")
 
@@ -53,6 +56,15 @@ def existing_audit_key(folder: Path) -> Ed25519PrivateKey:
 def token_key(folder: Path) -> bytes:
     """The key of the HMAC that turns personal data into stable tokens; made if there is none."""
     return _kept(folder / TOKENS)
+
+
+def vault_key(folder: Path) -> Path:
+    """Where the vault's own master key is, 32 bytes in base64; made if there is none. No backup holds it."""
+    path = folder.resolve() / VAULT
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make(path, b64encode(secrets.token_bytes(SIZE)))
+    return path
 
 
 def first_admin_token(notes: Notes, now: int) -> str | None:
@@ -111,12 +123,12 @@ def _kept(path: Path) -> bytes:
         return _read(path)
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, key: bytes = b"") -> None:
     """Written beside, then linked into place: two first starts at once agree on one key, and none is half written."""
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
-        os.write(descriptor, secrets.token_bytes(SIZE))
+        os.write(descriptor, key or secrets.token_bytes(SIZE))
         os.fsync(descriptor)
         os.link(partial, path)
     except FileExistsError:

@@ -17,6 +17,7 @@ FAMILIES = {
     "channels": ("bongsu.channels", "CHANNELS"),
     "actions": ("bongsu.actions", "ACTIONS"),
     "secrets": ("bongsu.secrets", "SECRETS"),
+    "wraps": ("bongsu.wraps", "WRAPS"),
 }
 
 

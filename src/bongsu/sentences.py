@@ -66,6 +66,8 @@ _SAID: tuple[tuple[str, str], ...] = (
      "감사 로그에 서명하지 못했습니다({a}). `bongsu audit verify`를 실행하세요."),
     (r"a reference cannot be read, so drift from it is not judged; see references in the policy \((?P<a>.+)\)",
      "기준 분포를 읽을 수 없어 드리프트를 판단하지 않습니다({a}). 정책의 references를 확인하세요."),
+    (r"what tokens stand for waits, sealed, and none of it is lost; see settings.vault_key \((?P<a>.+)\)",
+     "토큰의 원래 값이 봉인된 채 대기하고 있으며 사라지지 않습니다({a}). settings.vault_key를 확인하세요."),
     (r"retention cannot be carried out \((?P<a>.+)\)", "보존 기한에 따른 파기를 수행하지 못했습니다({a})"),
     (r"too many label values: those beyond (?P<a>\d+) are counted as (?P<b>\S+) \((?P<c>.+)\)",
      "레이블 값이 너무 많습니다. {a}개를 넘는 값은 {b}로 합산합니다({c})"),

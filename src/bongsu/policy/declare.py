@@ -20,7 +20,8 @@ from bongsu.policy.pricing import Exchange
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
 from bongsu.policy.spend import BudgetDecl
 from bongsu.postmortem import MOST
-from bongsu.quantity import MINUTE, SECOND, Duration, show_duration, show_share
+from bongsu.quantity import DAY, MINUTE, SECOND, Duration, show_duration, show_share
+from bongsu.wrapping import Wrap
 
 NAME = r"\w[\w.-]*"
 ROUTE_NAME = r"\w[\w./:-]*"
@@ -35,7 +36,8 @@ class Settings:
     """What holds for the whole service.
 
     ``keys`` says whether a call needs a virtual key; ``appeal`` tells who is restricted whom to ask, and ``slow_by`` is
-    how much later those are answered who are slowed down.
+    how much later those are answered who are slowed down. With ``vault``, what a token stands for can be read again by
+    the privacy officer; its keys are wrapped by ``vault_key`` (a key file in the data folder, if left out).
     """
 
     base_window: Duration = MINUTE
@@ -48,8 +50,13 @@ class Settings:
     keys: Literal["optional", "required"] = "optional"
     appeal: str = ""
     slow_by: Duration = Duration(2 * SECOND)
+    vault: Literal["off", "on"] = "off"
+    vault_key: Wrap | None = None
 
     def __post_init__(self) -> None:
+        if self.retention.vault < DAY:
+            raise Misfit("a day or more", quoted(show_duration(self.retention.vault)), "a key is made for a day, so no "
+                         "value could be kept; vault: off keeps none", "retention")
         if self.slow_by > MINUTE:
             raise Misfit(f"a delay of at most {show_duration(MINUTE)}", quoted(show_duration(self.slow_by)),
                          "clients give up before a longer one", "slow_by")

@@ -358,7 +358,8 @@ class Linker:
             borders=fences,
             keys=s.keys, appeal=s.appeal, slow_by=s.slow_by, budgets=money,
             sources=doc.sources, export=doc.export,
-            references=doc.references)
+            references=doc.references,
+            vault=s.vault, vault_key=s.vault_key)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:

@@ -18,6 +18,7 @@ from bongsu.policy.routing import Borders, Version, check_canary, check_split
 from bongsu.policy.scalar import ALWAYS, Day
 from bongsu.ports import Channel
 from bongsu.quantity import DAY, SECOND, Duration, Rate
+from bongsu.wrapping import Wrap
 
 if TYPE_CHECKING:
     from bongsu.policy.declare import TestDecl
@@ -118,13 +119,14 @@ class Retention:
     """How long each store keeps what it has.
 
     ``labels`` is how late a label may come (while its cells are kept): so long the log keeps what it may be about,
-    without texts, where a signal reads labels.
+    without texts, where a signal reads labels. ``vault`` is the longest that a value can be read again.
     """
 
     log: Duration = Duration(7 * DAY)
     lake: Duration = Duration(365 * DAY)
     cells: Duration = Duration(400 * DAY)
     labels: Duration = Duration(90 * DAY)
+    vault: Duration = Duration(90 * DAY)
 
     @property
     def labelled(self) -> Duration:
@@ -267,3 +269,5 @@ class Policy:
     sources: Sources = Sources()
     export: Exports = Exports()
     references: Mapping[str, ReferenceDecl] = field(default_factory=dict)
+    vault: Literal["off", "on"] = "off"
+    vault_key: Wrap | None = None

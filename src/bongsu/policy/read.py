@@ -317,7 +317,7 @@ class Reader:
                 self.fault(node, f"the setting '{s.key}' of {_words(trail)}", "nothing")
 
 
-NOUNS = {"slis": "signal", "checks": "check", "channels": "channel", "actions": "step"}
+NOUNS = {"slis": "signal", "checks": "check", "channels": "channel", "actions": "step", "wraps": "keeper of a key"}
 
 
 def _misfit(error: ValueError, words: str) -> Misfit:

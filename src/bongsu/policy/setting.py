@@ -26,10 +26,11 @@ from typing import Any, get_type_hints
 from bongsu import ports
 from bongsu.guard import Guard
 from bongsu.policy.fault import Place
+from bongsu.wrapping import Wrap
 
 INLINE: dict[Any, str] = {ports.Sli: "slis", ports.Check: "checks"}
 """Port -> family, where the part's own settings stand beside those of its declaration."""
-KEYED: dict[Any, str] = {ports.Channel: "channels", ports.Action: "actions"}
+KEYED: dict[Any, str] = {ports.Channel: "channels", ports.Action: "actions", Wrap: "wraps"}
 """Port -> family, where the part's kind is a key that carries its first setting."""
 
 _ELSEWHERE: dict[tuple[type[Any], str], Mapping[str, Any]] = {(Guard, "routes"): {"ref": "routes"}}

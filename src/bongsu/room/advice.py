@@ -1,7 +1,23 @@
-"""What people are told of a trouble: what is not done meanwhile, and what to do."""
+"""What control says when a store cannot be used, and what to do about it."""
 
 from __future__ import annotations
 
+import sqlite3
+
+from sqlalchemy.exc import OperationalError
+
+from bongsu.envelope import SealError
+from bongsu.ports import SecretError
+from bongsu.references import ColumnsError
+from bongsu.stores.database import StateError
+from bongsu.stores.lake import LakeError
+from bongsu.stores.log import LogError
+from bongsu.stores.vault import VaultError
+from bongsu.wrapping import WrapError
+
+FAULTS = (ColumnsError, LogError, LakeError, StateError, VaultError, WrapError, SecretError, SealError, sqlite3.Error,
+          OperationalError, OSError)
+"""What a store says that is full, damaged or gone."""
 ADVICE = {
     "ingest": "events are not stored; free disk space, nothing is lost meanwhile",
     "decisions": "decisions cannot be recorded, so none is made; free disk space",
@@ -16,4 +32,5 @@ ADVICE = {
     "used": "when keys were last used cannot be written down; free disk space",
     "references": "a reference cannot be read, so drift from it is not judged; see references in the policy",
     "sweep": "retention cannot be carried out",
+    "vault": "what tokens stand for waits, sealed, and none of it is lost; see settings.vault_key",
 }

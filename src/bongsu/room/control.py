@@ -7,14 +7,12 @@ repeats nothing and skips nothing.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 import pyarrow as pa
-from sqlalchemy.exc import OperationalError
 
 from bongsu import gate
 from bongsu.alert import Rule, Signal, State
@@ -25,8 +23,8 @@ from bongsu.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
-from bongsu.references import ColumnsError, register
-from bongsu.room.advice import ADVICE
+from bongsu.references import register
+from bongsu.room.advice import ADVICE, FAULTS
 from bongsu.room.binding import bound_plan, counting, exposed_by
 from bongsu.room.clock import SLACK, came_back
 from bongsu.room.joining import Joining
@@ -35,15 +33,15 @@ from bongsu.room.people import People, of_traffic
 from bongsu.room.rollout import Rollout
 from bongsu.room.saving import TOKENS, advised
 from bongsu.room.spending import Spending
+from bongsu.room.vaulting import Vaulting
 from bongsu.room.verdicts import judge_now
 from bongsu.runners.duckdb import Counter, CountError, reads_label
 from bongsu.slis.count import Count
 from bongsu.slo import Standing
 from bongsu.sources.spool import SpoolReader
 from bongsu.stores.arrow import joined
-from bongsu.stores.database import StateError
-from bongsu.stores.lake import Lake, LakeError
-from bongsu.stores.log import Appended, EventLog, LogError
+from bongsu.stores.lake import Lake
+from bongsu.stores.log import Appended, EventLog
 from bongsu.stores.state import State as Store
 
 REPUBLISH = 2 * SECOND
@@ -55,8 +53,6 @@ SWEEP_EVERY = HOUR
 CHECKPOINT_EVERY = 10 * SECOND
 SPOOL_BYTES = 16 << 20
 FOLD_BATCHES, LAKE_BATCHES = 64, 500
-FAULTS = (ColumnsError, LogError, LakeError, StateError, sqlite3.Error, OperationalError, OSError)
-"""What a store says that is full, damaged or gone."""
 CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "outcome"), "any", "bongsu/calls")
 """Always counted: how many calls there were, and where they went."""
 
@@ -85,6 +81,7 @@ class Control:
         self.reader = SpoolReader(folder.spool)
         self.publisher, self.people = Publisher(folder.live), People(folder.live, store)
         self.spending = Spending(folder.live, policy.budgets, store, clock())
+        self.vault = Vaulting(policy, folder, store)
         self.troubles: dict[str, str] = {}
         self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
         self.revision = 0
@@ -142,6 +139,7 @@ class Control:
         if not self.attempt("decisions", self.judge):
             return 0
         self._housekeeping()
+        self.attempt("vault", lambda: self.vault.settle(self.now))
         self.revision += self.counted > known
         self.attempt("live", lambda: self.publish(always=False))
         return self.counted - known
@@ -218,6 +216,7 @@ class Control:
             self.attempt("checkpoint", lambda: self.store.checkpoint(self.now))
         finally:
             self.spending.close()
+            self.vault.close()
             self.log.close()
 
     # ---- time ----
@@ -256,7 +255,7 @@ class Control:
             for sentence in batch.torn:  # first: a crash may say it twice, but never not at all
                 self.store.record("spool.torn", "bongsu", "spool", sentence, {}, self.now)
             if batch.marks != self._marks:
-                taken = self.log.append(batch.events, batch.marks, self.now)
+                taken = self.log.append(self.vault.take(batch.events), batch.marks, self.now)
                 self.counted += taken.n
                 self.people.saw(batch.events)
                 self._marks = dict(batch.marks)
@@ -376,6 +375,7 @@ class Control:
     def _sweep(self) -> None:
         """Carry out the retention of the policy, and say so."""
         keep = self.policy.retention
+        self.vault.sweep(self.now)
         self._fill_lake()  # what the log drops must be in the lake
         dropped = {
             "batches": self.log.drop_before(self.now - keep.log, self.now - keep.labelled if self.joining

@@ -21,7 +21,7 @@ from bongsu.exports.spans import KINDS, request
 from bongsu.policy.model import Otlp
 from bongsu.ports import Outside, Refused, Retry
 from bongsu.quantity import SECOND
-from bongsu.room.control import FAULTS
+from bongsu.room.advice import FAULTS
 from bongsu.stores import arrow
 from bongsu.stores.log import EventLog
 from bongsu.stores.state import State as Store

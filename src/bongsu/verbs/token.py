@@ -14,7 +14,7 @@ from bongsu.verbs.console import DATA, REASON, TOKEN, URL, WRONG, ask, fail
 
 @click.group("token")
 def token() -> None:
-    """Tokens: one for those who send events, and the admin's own, made anew."""
+    """Tokens: for those who send events, for the privacy officer, and the admin's own, made anew."""
 
 
 @token.command("ingest")
@@ -35,15 +35,33 @@ def token_renew(reason: str, data: Path) -> None:
 
     It needs no token, for it may be lost: whoever may write the data folder may renew it. Sessions end.
     """
-    from bongsu.app import renew_admin_token
+    from bongsu.app import renew_token
+    from bongsu.keys import ADMIN
 
     try:
-        made = renew_admin_token(data, f"{_user()} (command line)", reason)
+        made = renew_token(data, ADMIN, f"{_user()} (command line)", reason)
     except ValueError as error:
         fail(WRONG, str(error))
     click.echo(made)
     if os.environ.get("BONGSU_ADMIN_TOKEN"):
         click.echo("BONGSU_ADMIN_TOKEN is set here: where control starts with it, that one counts again", err=True)
+
+
+@token.command("officer")
+@REASON
+@DATA
+def token_officer(reason: str, data: Path) -> None:
+    """Make the privacy officer's token, in place of the one before. It is shown once.
+
+    It opens the vault and nothing else. No admin can make it: it takes whoever may write the data folder.
+    """
+    from bongsu.app import renew_token
+    from bongsu.keys import OFFICER
+
+    try:
+        click.echo(renew_token(data, OFFICER, f"{_user()} (command line)", reason))
+    except ValueError as error:
+        fail(WRONG, str(error))
 
 
 def _user() -> str:

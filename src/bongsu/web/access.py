@@ -23,7 +23,7 @@ from starlette.routing import Route
 from bongsu.web.desk import Desk
 from bongsu.web.session import Brake, Clock, Session, Sessions, token_matches
 
-ACCESS = ("public", "admin")
+ACCESS = ("public", "admin", "officer")
 MOST_BODY = 64 << 10
 
 
@@ -67,7 +67,8 @@ class Way:
     """One row of the table. ``query`` and ``body`` name the inputs, for the API's description.
 
     A ``hook`` also takes the token as the password of its URL (basic authentication): for senders of webhooks that can
-    be given a URL but no header. ``token`` knows a token that opens this way and no other; ``most`` is how many bytes
+    be given a URL but no header. ``token`` knows a token that opens this way and no other (for access ``officer`` it is
+    the only one that does); ``most`` is how many bytes
     a body may have. What is ``raw`` reads its body itself, and takes tokens only: a browser must not be made to
     send it.
     """
@@ -181,6 +182,11 @@ async def _admit(site: Site, way: Way, request: Request) -> Visit:
     writes = way.method != "GET"
     if writes and token is not None and request.cookies.get(site.cookie):
         raise Wrong(400, "two_identities", "came with a token and a session cookie; send one of them")
+    if way.access == "officer":
+        if token is None or way.token is None or not way.token(token):
+            raise Wrong(401, "not_the_officer", "send 'Authorization: Bearer <the privacy officer's token>'; the "
+                        "admin's does not open this, nor a session", {"WWW-Authenticate": "Bearer"})
+        return Visit(site, request, None, "privacy officer", await read_form(request, way.most) if writes else {})
     if way.access == "admin" and token is not None and not way.page:
         own = way.token is not None and way.token(token)
         if not own and not token_matches(token, site.token_hash):
@@ -216,6 +222,6 @@ def routes(site: Site, ways: tuple[Way, ...]) -> list[Route]:
     """The table as routes; a way that does not declare its access is a ValueError before anything listens."""
     for way in ways:
         if way.access not in ACCESS:
-            raise ValueError(f"{way.method} {way.path}: access is {way.access!r}, expected 'public' or 'admin'; "
-                             "say in the table who may take this way")
+            raise ValueError(f"{way.method} {way.path}: access is {way.access!r}, expected 'public', 'admin' or "
+                             "'officer'; say in the table who may take this way")
     return [Route(way.path, _endpoint(site, way), methods=[way.method]) for way in ways]

@@ -13,6 +13,7 @@ from bongsu.event import FEATURE_NAME, MOST_FEATURES, Event, Verdict
 from bongsu.guard import RANK, Guard
 from bongsu.meter import Meter, Usage, decimal
 from bongsu.ports import Finding
+from bongsu.sealing import KIND
 from bongsu.web.errors import ApiError, Header
 from bongsu.web.masking import KEPT, TAG, Masking
 from bongsu.web.plan import RoutePlan, Target
@@ -41,7 +42,8 @@ class Call:
     """
 
     __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "cut", "facts", "id", "key", "masking",
-                 "owes", "prompt", "reply", "request_id", "sealed", "started", "stored", "surface", "told", "verdicts")
+                 "owes", "prompt", "reply", "request_id", "sealed", "started", "stored", "subject", "surface", "told",
+                 "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
                  surface: Surface) -> None:
@@ -56,6 +58,7 @@ class Call:
         self.prompt: str | None = None
         self.reply: str | None = None
         self.request_id = id_.encode()
+        self.subject = ""
         self.key: ApiKey | None = None
         self.told: list[Header] = []
         self.owes: list[Callable[[Mapping[str, Any]], None]] = []
@@ -73,6 +76,8 @@ class Call:
                                  else self.masking.tag(text)[:TAG])
         if b"x-bongsu-features" in headers:
             facts["features"] = self.masking.features(_features(headers[b"x-bongsu-features"]))
+        if subject := headers.get(b"x-bongsu-subject"):
+            self.subject = self.masking.token("USER", subject.decode("utf-8", "replace"))
         trace = _TRACE.fullmatch(headers.get(b"traceparent", b""))
         if trace:
             facts.update(trace=trace[1].decode(), parent=trace[2].decode())
@@ -154,7 +159,8 @@ class Call:
     # ---- what is left of it ----
 
     def seal(self) -> list[Event]:
-        """The fact, and apart from it the masked texts, if any were kept. Nothing is added later."""
+        """The fact; apart from it the masked texts, and what tokens stand for in a box, if any were kept. Nothing is
+        added later."""
         self.sealed = True
         took = self._timer() - self.began
         facts = self.facts
@@ -165,10 +171,12 @@ class Call:
             facts["cost"] = meter.cost(usage, facts["time"])
         facts.update(latency_ms=took / 1e6, overhead_ms=max(0, took - self._waited) / 1e6, verdicts=self.verdicts)
         out = [Event(**facts)]
+        same = {name: facts[name] for name in ("time", "service", "route", "policy") if name in facts}
         if self.prompt is not None or self.reply is not None:
-            same = {name: facts[name] for name in ("time", "service", "route", "policy") if name in facts}
             out.append(Event(id=f"{self.id}-content", kind="content", call=self.id, prompt=self.prompt,
                              reply=self.reply, **same))
+        if (box := self.masking.sealed(self.subject or facts.get("user", ""), facts["time"])) is not None:
+            out.append(Event(id=f"{self.id}-vault", kind=KIND, call=self.id, name=box[0], prompt=box[1], **same))
         return out
 
     def settle(self) -> None:

@@ -15,6 +15,7 @@ from bongsu.exports.exposition import CONTENT_TYPE
 from bongsu.live import Live, Snapshot
 from bongsu.policy.model import Policy
 from bongsu.ports import Spool
+from bongsu.sealing import Sealer
 from bongsu.tokens import Tokeniser
 from bongsu.web import errors, health
 from bongsu.web.asked import Asked, encode
@@ -49,17 +50,19 @@ CLOSED = 499
 class Gateway:
     """``clock`` is microseconds since 1970, ``timer`` nanoseconds that only go up, ``ids`` never repeats itself.
 
-    ``reload`` reads the policy of a hash that control has made current; while it fails the old one stays.
+    ``reload`` reads the policy of a hash that control has made current; while it fails the old one stays. With a
+    ``sealer``, what tokens stand for goes into the spool, in a box that only control can open.
     """
 
     def __init__(self, policy: Policy, live: Live, spool: Spool, tokens: Tokeniser, secrets: Secrets,
                  transport: Transport, *, clock: Callable[[], int], ids: Callable[[], str],
                  timer: Callable[[], int] = time.perf_counter_ns, door: Door | None = None,
                  reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY,
-                 patience: float = PATIENCE, ops: Ops | None = None) -> None:
+                 patience: float = PATIENCE, ops: Ops | None = None,
+                 sealer: Sealer | None = None) -> None:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
-        self._patience = patience
+        self._patience, self._sealer = patience, sealer
         self.ops = ops or Ops()
         self.ledger, self.door = Ledger(spool, Veil(tokens.mask)), door or Door()
         self._snapshot = live.current()
@@ -89,6 +92,8 @@ class Gateway:
                 if self.ledger.veil is not None:
                     await self.ledger.veil.close()
                 self.door.close()
+                if self._sealer is not None:
+                    self._sealer.close()
             await send({"type": f"{message['type']}.complete"})
             if ends:
                 return
@@ -171,7 +176,7 @@ class Gateway:
     # ---- calls ----
 
     async def _serve(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
-        call = Call(self._ids(), self._clock, self._timer, Masking(self._tokens), surface)
+        call = Call(self._ids(), self._clock, self._timer, Masking(self._tokens, self._sealer), surface)
         self.ops.began(call)
         watch: asyncio.Future[Any] | None = None
         task = asyncio.current_task()

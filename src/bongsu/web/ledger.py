@@ -52,10 +52,11 @@ class Ledger:
 
     def _veil(self, events: Sequence[Event], stored: Sequence[Guard]) -> Sequence[Event]:
         """What may be written now; texts that must be read first are on their way."""
-        if not stored or self.veil is None or len(events) < 2:
+        texts = next((event for event in events[1:] if event.kind == "content"), None)
+        if not stored or self.veil is None or texts is None:
             return events
-        self.veil.take(events[1], stored, self.write)
-        return events[:1]
+        self.veil.take(texts, stored, self.write)
+        return [event for event in events if event is not texts]
 
     def _append(self, events: Sequence[Event]) -> Exception | None:
         try:

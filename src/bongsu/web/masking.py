@@ -7,6 +7,7 @@ from functools import cache
 
 from bongsu import registry
 from bongsu.ports import Check, Finding
+from bongsu.sealing import Sealer
 from bongsu.tokens import Aliases, Restorer, Tokeniser, in_json
 from bongsu.web.screen import Gate
 
@@ -30,10 +31,10 @@ def _forms() -> Check:
 class Masking:
     """What one call hides, and from whom."""
 
-    __slots__ = ("_aliases", "_stable", "_tokens")
+    __slots__ = ("_aliases", "_sealer", "_stable", "_tokens")
 
-    def __init__(self, tokens: Tokeniser) -> None:
-        self._tokens = tokens
+    def __init__(self, tokens: Tokeniser, sealer: Sealer | None = None) -> None:
+        self._tokens, self._sealer = tokens if sealer is None else sealer.noting(tokens), sealer
         self._aliases: Aliases | None = None
         self._stable: dict[str, str] = {}
 
@@ -44,6 +45,10 @@ class Masking:
 
     def token(self, kind: str, value: str) -> str:
         return self._tokens.token(kind, value)
+
+    def sealed(self, subject: str, at: int) -> tuple[str, str] | None:
+        """What the tokens made so far stand for, in the vault's box: its id, and what only control can open."""
+        return None if self._sealer is None else self._sealer.sealed(self._tokens, subject, at)
 
     def tag(self, text: str) -> str:
         """A tag as it may be stored."""

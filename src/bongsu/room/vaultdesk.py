@@ -1,0 +1,105 @@
+"""The desk of the privacy officer: values read again, and keys destroyed, each on the record before it is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from bongsu import keys
+from bongsu.bucket import level, shown, wait
+from bongsu.message import veiled
+from bongsu.quantity import MINUTE
+from bongsu.room.control import Control
+from bongsu.room.vaulting import subject_scope
+from bongsu.tokens import Tokeniser
+
+MOST, A_MINUTE = 20, 60
+"""Tokens of one request, and of all requests of a minute."""
+ACTOR = "privacy officer"
+_TOKEN = re.compile(r"[A-Z][A-Z0-9_]{0,40}_[A-Z2-7]{16}")
+_SUBJECT = re.compile(r"USER_[A-Z2-7]{16}")
+
+
+class VaultRefused(Exception):
+    """Why something was not done: a code for machines, a sentence for people; ``after`` is when to ask again (us)."""
+
+    def __init__(self, code: str, message: str, after: int = 0) -> None:
+        super().__init__(message)
+        self.code, self.after = code, after
+
+
+class VaultDesk:
+    """What is asked of the vault. Any thread may ask."""
+
+    def __init__(self, control: Control) -> None:
+        self.control, self.store = control, control.store
+        self._left, self._at = 0, 0
+
+    def is_officer(self, token: str) -> bool:
+        return keys.is_kept(self.store, keys.OFFICER, token)
+
+    def shown(self) -> dict[str, Any]:
+        """How much there is, and of nobody in particular."""
+        vault = self.control.vault
+        return {"on": vault.on, **(vault.vault.counts() if vault.vault is not None else {})}
+
+    def reveal(self, tokens: Sequence[str], reason: str, ticket: str) -> dict[str, Any]:
+        """What these tokens stand for. The record of it is durable before the first value is opened."""
+        vault, now = self._there(), self.control.clock()
+        if not 1 <= len(tokens) <= MOST:
+            raise VaultRefused("too_many", f"expected 1 to {MOST} tokens at a time, came {len(tokens)}")
+        if not all(map(_TOKEN.fullmatch, tokens)):
+            raise VaultRefused("bad_token", "expected tokens such as EMAIL_QQWHN65O6KGV3CSM, came another text (not "
+                               "shown: it may be what a token hides)")
+        tokens = list(dict.fromkeys(tokens))
+        self._pace(len(tokens), tokens, reason, ticket, now)
+        seen = {token: vault.look(token) for token in tokens}
+        self._record("vault.reveal", reason, now, {
+            "ticket": veiled(ticket), "tokens": tokens, "kept": [token for token, (kept, _) in seen.items() if kept],
+            "subjects": sorted({subject for _, subject in seen.values() if subject})})
+        found = {token: vault.open(token) for token in tokens}
+        return {"values": {token: one.value for token, one in found.items()},
+                "subjects": {token: one.subject for token, one in found.items() if one.subject}}
+
+    def shred(self, subject: str, day: str, reason: str, ticket: str) -> dict[str, Any]:
+        """Destroy the keys of a person, or of a day, for good; the certificates, which are on the record."""
+        vault = self._there()
+        if bool(subject) == bool(day):
+            raise VaultRefused("bad_scope", "expected either 'subject' (an id, or its USER_ token) or 'day'")
+        scope = subject_scope(self._subject(subject)) if subject else f"day/{_day(day)}"
+        made = vault.shred(scope, self.control.clock(), ACTOR, veiled(reason), veiled(ticket))
+        self.control.revised()
+        return {"scope": scope, "keys": sum(len(one.keys) for one in made if one.scope == scope),
+                "values": sum(one.values for one in made if one.scope == scope),
+                "disposals": [one.id for one in made if one.scope == scope]}
+
+    def _there(self) -> Any:
+        if self.control.vault.vault is None:
+            raise VaultRefused("no_vault", "no vault is kept; settings.vault: on in the policy keeps one from then on")
+        return self.control.vault
+
+    def _subject(self, given: str) -> str:
+        if _SUBJECT.fullmatch(given):
+            return given
+        return Tokeniser(keys.token_key(self.control.folder.keys)).token("USER", given)
+
+    def _pace(self, n: int, tokens: Sequence[str], reason: str, ticket: str, now: int) -> None:
+        """Reading everything there is takes long, and is seen; a request that comes too soon is on the record too."""
+        have = level(self._left, self._at, now, A_MINUTE)
+        if after := wait(have, n * MINUTE, A_MINUTE):
+            self._record("vault.refused", reason, now, {"ticket": veiled(ticket), "tokens": list(tokens)})
+            raise VaultRefused("too_fast", f"expected at most {A_MINUTE} tokens a minute; ask again in {shown(after)}",
+                               after)
+        self._left, self._at = have - n * MINUTE, now
+
+    def _record(self, action: str, reason: str, now: int, detail: Mapping[str, Any]) -> None:
+        self.store.record(action, ACTOR, "vault", veiled(reason), detail, now, self.control.policy.hash)
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise VaultRefused("bad_day", "expected a day (UTC) such as 2026-11-22 in 'day'") from None

@@ -1,0 +1,236 @@
+"""The vault at work in control: boxes for gateways to fill, values under data keys, keys that end on the record.
+
+A gateway never holds a key that opens anything: it fills the day's box, of which it knows the public half. Control
+takes what came out of the spool as it is, so neither a master key that cannot be reached nor a full vault holds events
+up, and settles it afterwards: opens the box, and seals each value under the data key of its day or of its person.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from base64 import b64encode
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from bongsu.envelope import SealError, new_box, new_key, seal, unseal
+from bongsu.event import Event
+from bongsu.folder import Folder
+from bongsu.keys import vault_key
+from bongsu.live import Publisher
+from bongsu.policy.model import Policy
+from bongsu.ports import SecretError
+from bongsu.quantity import DAY, MINUTE
+from bongsu.sealing import KIND, LIVE, about, carried, empty
+from bongsu.secret import reveal
+from bongsu.stores.state import State
+from bongsu.stores.vault import Box, DataKey, Disposal, VaultStore
+from bongsu.wrapping import WrapError
+from bongsu.wraps.local import Local
+
+GRACE = 2 * MINUTE
+"""How long a box that takes no more can still be opened: what a gateway was just putting in is on its way."""
+SUBJECT_PERIOD = 30 * DAY
+PAUSE = MINUTE // 2
+BATCH, CACHED, CERTIFIED = 500, 4096, 500
+
+
+class Revealed(NamedTuple):
+    """What a token stands for (None: never kept, expired, or destroyed), and whose data it is, as a token."""
+
+    value: str | None
+    subject: str = ""
+
+
+def day_scope(at: int) -> str:
+    return f"day/{datetime.fromtimestamp(at // 10**6, UTC):%Y-%m-%d}"
+
+
+def subject_scope(token: str) -> str:
+    return f"subject/{token}"
+
+
+class Vaulting:
+    """One service's vault. Where the policy keeps none and there is none yet, it only takes boxes out of the way."""
+
+    def __init__(self, policy: Policy, folder: Folder, store: State) -> None:
+        self.policy, self.on, self._state = policy, policy.vault == "on", store
+        self._tenant, self._lock = policy.service.name, threading.RLock()
+        self._publisher = Publisher(folder.live, LIVE)
+        needed = self.on or folder.vault.exists()
+        self.vault = VaultStore(folder.vault / "vault.db") if needed else None
+        self._own = policy.vault_key or Local(f"secret://file/{vault_key(folder.vault)}" if needed else "")
+        self._opened: OrderedDict[str, bytes] = OrderedDict()
+        self._failed: tuple[int, Exception] | None = None
+
+    def close(self) -> None:
+        if self.vault is not None:
+            self.vault.close()
+
+    # ---- values on their way in ----
+
+    def take(self, events: Sequence[Event]) -> Sequence[Event]:
+        """The events without the boxes among them, which are durable in the vault when this returns."""
+        boxes = [e for e in events if e.kind == KIND]
+        if not boxes:
+            return events
+        if self.vault is not None:
+            self.vault.hold([(e.id, e.name, carried(e.prompt)) for e in boxes])
+        return [e for e in events if e.kind != KIND]
+
+    def settle(self, now: int) -> None:
+        """Everything that waits becomes sealed values. Called after spools were read to their end."""
+        if self.vault is None:
+            return
+        with self._lock:
+            if self._failed is not None and 0 <= now - self._failed[0] < PAUSE:
+                raise self._failed[1]  # whoever keeps the master key is not asked at every turn
+            self._failed = None
+            try:
+                lost = self._settle(self.vault, now)
+            except (WrapError, SecretError) as error:
+                self._failed = now, error
+                raise
+        if lost:
+            self._state.record("vault.lost", "bongsu", "vault", f"{lost} boxes could not be opened: their key is "
+                               "destroyed, or they were changed; their values are not kept", {"boxes": lost}, now,
+                               self.policy.hash)
+
+    def _settle(self, vault: VaultStore, now: int) -> int:
+        self._certify(now)
+        self._rotate(now)
+        lost = 0
+        while rows := vault.waiting(BATCH):
+            lost += self._keep(vault, rows)
+        self._retire(vault, now)
+        return lost
+
+    def _keep(self, vault: VaultStore, rows: Sequence[tuple[str, str, bytes]]) -> int:
+        """Open, seal, store; how many did not open."""
+        boxes = {box.id: box for box in vault.boxes()}
+        values: list[tuple[str, str, bytes]] = []
+        lost = 0
+        for _, name, body in rows:
+            box = boxes.get(name)
+            try:
+                said = None if box is None else empty(self._key(box.id, box.wrapped), self._tenant, name, body)
+            except SealError:
+                said = None
+            if said is None:
+                lost += 1
+                continue
+            scope = subject_scope(said.subject) if said.subject else day_scope(said.at)
+            if vault.shredded(scope) >= said.at:
+                continue  # asked to be forgotten while it was on its way
+            key = vault.key_for(scope, said.at) or self._new_key(vault, scope, said.at)
+            opened = self._key(key.id, key.wrapped)
+            values += ((token, key.id, seal(opened, self._about(token, key.id), value.encode()))
+                       for token, value in said.values.items())
+        vault.settle([id_ for id_, _, _ in rows], values)
+        return lost
+
+    def _new_key(self, vault: VaultStore, scope: str, at: int) -> DataKey:
+        """Nothing is kept longer than the policy says: a key ends so long after its first value."""
+        keep = self.policy.retention.vault
+        period = min(SUBJECT_PERIOD, max(DAY, keep // 3)) if scope.startswith("subject/") else DAY
+        id_ = secrets.token_hex(8)
+        raw = new_key()
+        key = DataKey(id_, scope, self._own.wrap(raw, self._about(id_), reveal), at, at + period, at + keep)
+        vault.add_key(key)
+        self._remember(id_, raw)
+        return key
+
+    # ---- boxes ----
+
+    def _rotate(self, now: int, force: bool = False) -> None:
+        """A box a day; where the policy keeps no vault any more, gateways are given none."""
+        assert self.vault is not None
+        current = next((box for box in self.vault.boxes() if box.retired is None), None)
+        stale = current is None or force or not 0 <= now - current.created < DAY
+        if self.on and stale:
+            private, public = new_box()
+            id_ = secrets.token_hex(8)
+            current = Box(id_, public, self._own.wrap(private, self._about(id_), reveal), now)
+            self.vault.add_box(current)
+            self._remember(id_, private)
+        shown = {"box": {"id": current.id, "key": b64encode(current.public).decode()}} if current and self.on else {}
+        if self._publisher.last.changes != shown:
+            self._publisher.publish(shown, self.policy.hash, now)
+
+    def _retire(self, vault: VaultStore, now: int) -> None:
+        """Every spool was read, so what is in an old box is either settled or will never come."""
+        old = [box.id for box in vault.boxes() if box.retired is not None and now - box.retired > GRACE]
+        if old:
+            vault.drop_boxes(old)
+            for one in old:
+                self._opened.pop(one, None)
+
+    # ---- values on their way out ----
+
+    def look(self, token: str) -> tuple[bool, str]:
+        """Whether a value is kept of a token, and whose it is; it stays sealed."""
+        found = self.vault.find(token) if self.vault is not None else []
+        return bool(found), next((k.scope.partition("/")[2] for k in found if k.scope.startswith("subject/")), "")
+
+    def open(self, token: str) -> Revealed:
+        """What a token stands for. Whoever calls this has put it on the record before."""
+        with self._lock:
+            for kept in self.vault.find(token) if self.vault is not None else ():
+                raw = unseal(self._key(kept.dek, kept.wrapped), self._about(token, kept.dek), kept.value)
+                kind, _, name = kept.scope.partition("/")
+                return Revealed(raw.decode(), name if kind == "subject" else "")
+        return Revealed(None)
+
+    # ---- the end of keys ----
+
+    def shred(self, scope: str, now: int, actor: str, reason: str, ticket: str) -> list[Disposal]:
+        """Destroy the keys of a scope for good; the certificates."""
+        if self.vault is None:
+            return []
+        with self._lock:
+            self.vault.shred(scope, now, actor, reason, ticket)
+            self._opened.clear()
+            made = self._certify(now)
+            self._rotate(now, force=True)  # copies in spools open no more once the old box is gone
+            return made
+
+    def sweep(self, now: int) -> None:
+        """Destroy the keys whose time is over."""
+        if self.vault is not None:
+            with self._lock:
+                if self.vault.expire(now, "bongsu", "retention of the policy"):
+                    self._opened.clear()
+                self._certify(now)
+
+    def _certify(self, now: int) -> list[Disposal]:
+        """A certificate of disposal for each that has none: said twice if killed in between, but never not at all."""
+        assert self.vault is not None
+        made: list[Disposal] = []
+        for one in self.vault.disposals():
+            for begin in range(0, max(1, len(one.keys)), CERTIFIED):
+                detail = {"disposal": one.id, "scope": one.scope or "expired", "at": one.at, "values": one.values,
+                          "keys": list(one.keys[begin : begin + CERTIFIED]), "ticket": one.ticket}
+                self._state.record("vault.shred" if one.scope else "vault.expire", one.actor, one.scope or "vault",
+                                   one.reason, detail, now, self.policy.hash)
+            self.vault.certify(one.id)
+            made.append(one)
+        return made
+
+    # ---- keys in memory ----
+
+    def _key(self, id_: str, wrapped: str) -> bytes:
+        found = self._opened.get(id_)
+        if found is None:
+            found = self._own.unwrap(wrapped, self._about(id_), reveal)
+            self._remember(id_, found)
+        return found
+
+    def _remember(self, id_: str, raw: bytes) -> None:
+        self._opened[id_] = raw
+        while len(self._opened) > CACHED:
+            self._opened.popitem(last=False)
+
+    def _about(self, *names: str) -> str:
+        return about(self._tenant, *names)

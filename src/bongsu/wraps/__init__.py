@@ -1,0 +1,6 @@
+"""What wraps the vault's data keys. One keeper of a master key a file, one line here."""
+
+WRAPS = {
+    "local": "bongsu.wraps.local:Local",
+    "transit": "bongsu.wraps.transit:Transit",
+}
