@@ -1,10 +1,20 @@
-"""Every test may say which requirements it proves; `pytest -m req` prints the rows and what proves them."""
+"""Every test may say which requirements it proves; `pytest -m req` prints the rows and what proves them.
+
+Examples of laws are the same in every run, and none is judged by how long it took: a run says something of the code,
+not of the machine. ``HYPOTHESIS_PROFILE=explore`` looks for new ones.
+"""
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _PROVES: dict[str, set[str]] = defaultdict(set)
 

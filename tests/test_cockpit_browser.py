@@ -232,6 +232,7 @@ def test_the_look_follows_the_system_until_the_reader_chooses(tower: Tower, open
     ground = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(ground)
     page.get_by_role("link", name="Light", exact=True).click()
+    page.wait_for_load_state()
     light = page.evaluate(ground)
     assert dark != light
     page.goto(tower.server.url)
