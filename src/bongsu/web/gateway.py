@@ -226,7 +226,7 @@ class Gateway:
         plan = plans.routes.get(request.model)
         if plan is None:
             raise errors.unknown_model()
-        if plan.chain and plan.chain[0].upstream.api != call.surface.api:
+        if plan.chain and call.surface.api not in ("", plan.chain[0].upstream.api):
             raise errors.other_api(call.surface.api, plan.chain[0].upstream.api)
         call.begin(plan, request.user, request.stream)
         plan = settle(plan, call)

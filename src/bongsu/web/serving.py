@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bongsu.web.call import Call
+from bongsu.web.deciding import Deciding
 from bongsu.web.judging import Judging
 from bongsu.web.plan import RoutePlan
 from bongsu.web.predicting import Predicting
@@ -14,4 +15,6 @@ def serving(call: Call, plan: RoutePlan) -> type[Streamed]:
         return Predicting
     if call.surface.operation == "moderation" and plan.route.moderation == "guards":
         return Judging
+    if call.surface.operation == "decide":
+        return Deciding
     return Streamed

@@ -1,0 +1,1 @@
+"""bongsu beside other tools: files that they load."""
