@@ -5,19 +5,23 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu import keys
 from bongsu.apikey import ApiKey, Hashed, rotated
 from bongsu.app import run_up
+from bongsu.cli import cli
 from bongsu.quantity import DAY, HOUR
+from bongsu.restriction import RUNGS
 from bongsu.tokens import Tokeniser
 from peoplekit import POLICY, T0, Place, fetch, place
 
@@ -245,3 +249,15 @@ def test_keys_survive_a_restart_of_control(tmp_path: Path) -> None:
         assert again.post(key).status == 200
         found = again.api().get("/v1/keys")["keys"]
         assert [(k["id"], k["created"], k["last_used"] >= T0) for k in found] == [(id_, T0, True)]
+
+
+def test_the_policy_in_the_document_of_keys_passes_its_own_tests(tmp_path: Path) -> None:
+    """`bongsu check`, as a reader would run it."""
+    document = (Path(__file__).parent.parent / "docs/keys.md").read_text(encoding="utf-8")
+    (policy,) = re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)
+    path = tmp_path / "policy.yaml"
+    path.write_text(policy, encoding="utf-8")
+    done = CliRunner().invoke(cli, ["check", str(path)])
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, f"{path}: valid; 1 tests, 0 failed"), done.output
+    assert "user is suspended for 1 day" in done.output
+    assert all(f"`{rung}`" in document for rung in RUNGS)

@@ -313,6 +313,7 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     from bongsu.room.postmortemdesk import PostmortemDesk
     from bongsu.room.restrictdesk import RestrictionDesk
     from bongsu.room.vaultdesk import VaultDesk
+    from bongsu.web.keypage import key_pages
     from bongsu.web.keys import key_ways
     from bongsu.web.postmortems import postmortem_ways
     from bongsu.web.restrictions import restriction_ways
@@ -321,7 +322,8 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     from bongsu.web.versions import version_ways
 
     desk = KeyDesk(control)
-    return (*key_ways(desk), *spending_ways(desk), *restriction_ways(RestrictionDesk(control, desk)),
+    ladder = RestrictionDesk(control, desk)
+    return (*key_ways(desk), *spending_ways(desk), *restriction_ways(ladder), *key_pages(desk, ladder),
             *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)),
             *vault_ways(VaultDesk(control)))
 

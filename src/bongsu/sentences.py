@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import re
 
+_RUNGS = {"warn": "경고", "slow": "응답 지연", "light": "경량 모델로 전환", "review": "검토 대기", "suspended": "이용 정지",
+          "reauthenticate": "재인증 요구"}
+_WHOM = {"user": "사용자", "key": "키"}
+
 # Groups keep their names; a group that is itself a sentence is said too.
 _SAID: tuple[tuple[str, str], ...] = (
     (r"no data", "데이터 없음"),
@@ -25,10 +29,23 @@ _SAID: tuple[tuple[str, str], ...] = (
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) burns its error budget (?P<b>\S+) faster than its (?P<target>\S+) target allows",
      "{a}{where} 목표({target})의 오류 예산이 허용 속도보다 {b} 빠르게 줄고 있습니다."),
     (r"(?P<a>\S+) is told", "{a} 채널에 알림"),
+    (r"'name' says whose key it is.*", "누구의 키인지 이름을 1~100자로 적으세요"),
+    (r"'(?P<a>\w+)': expected a duration such as .+, came '(?P<b>[^']*)'.*",
+     "'{a}': 500ms, 5m, 1h30m, 30d 같은 기간을 적어야 하는데 '{b}'입니다"),
+    (r"'(?P<a>\w+)' is at most (?P<b>\d+)d, came (?P<c>.+)", "'{a}': 최대 {b}일인데 {c}입니다"),
+    (r"'(?P<a>\w+)' is a whole number a minute, came '(?P<b>.*)'", "'{a}': 분당 횟수를 정수로 적어야 하는데 '{b}'입니다"),
+    (r"expected routes of the policy \((?P<a>.+)\), came '(?P<b>.*)'", "정책에 있는 경로({a})를 적어야 하는데 '{b}'입니다"),
+    (r"expected user/NAME or key/ID \(8 digits and letters a to f\)", "대상을 user/이름 또는 key/ID(숫자와 a~f 8자리)로 적으세요"),
+    (r"no key has this id; `bongsu key list` shows them", "이 ID의 키가 없습니다. `bongsu key list`로 확인하세요."),
+    (r"say why in 'reason': the sentence goes into the audit log", "사유를 적어 주세요. 감사 로그에 남습니다."),
     (r"guard (?P<a>\S+) is enforced", "가드 {a} 강제 적용"),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) has no data", "{a}{where} 데이터가 없습니다."),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) has data again", "{a}{where} 데이터가 다시 들어옵니다."),
     (r"deploys are frozen", "배포 동결"),
+    *((rf"the {whom} is restricted \({rung}\)", f"{korean} 제한: {done}")
+      for whom, korean in _WHOM.items() for rung, done in _RUNGS.items()),
+    *((f"restrict: expected an alert by {whom}, came labels that name none; nobody is restricted",
+       f"제한: 알림에 어느 {korean}인지 나와 있지 않아 아무도 제한하지 않았습니다") for whom, korean in _WHOM.items()),
     (r"moving (?P<a>\S+) to (?P<b>\S+) would save (?P<c>.+) an hour", "현재 트래픽 기준으로 {a} 경로를 {b} 쪽으로 옮기면 시간당 {c} 절감"),
     (r"limiting (?P<a>.+) to (?P<b>\d+) output tokens a call would save at least (?P<c>.+) an hour and bring (?P<d>\S+) to (?P<e>.+)",
      "{a} 경로의 출력을 호출당 {b}토큰으로 제한하면 시간당 {c} 이상 절감되고 {d} 값이 {e} 조건으로 돌아옵니다"),

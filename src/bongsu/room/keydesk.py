@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -66,8 +67,9 @@ class KeyDesk:
         control = self.control
         found = sorted(control.spending.standing, key=lambda a: (-a.spent / a.budget.limit, a.budget.name, a.subject))
         return [{"budget": a.budget.name, "subject": a.subject, "limit": a.budget.limit, "spent": a.spent,
-                 "left": a.left, "soft": a.budget.is_soft(a.spent), "currency": control.policy.currency,
-                 "ends": a.budget.end(control.now)} for a in found]
+                 "left": a.left, "soft": a.budget.is_soft(a.spent),
+                 "soft_at": ceil(a.budget.soft * a.budget.limit), "then": a.budget.then,
+                 "currency": control.policy.currency, "ends": a.budget.end(control.now)} for a in found]
 
     def user_token(self, user: str) -> str:
         """What stands for a person everywhere; a token stands for itself."""

@@ -37,8 +37,8 @@ class Keys(Protocol):
         ...
 
 
-def _asked(form: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a new key, each of the type that it must have."""
+def whole_fields(form: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a new key, if each has the type that it must have; raises ``Wrong``."""
     for name, value in form.items():
         good = (isinstance(value, str) and len(value) <= LONGEST if name in TEXTS else
                 isinstance(value, list) and all(isinstance(one, str) for one in value) if name in LISTS else
@@ -61,7 +61,7 @@ def key_ways(desk: Keys) -> tuple[Way, ...]:
     async def create(visit: Visit) -> Response:
         """Make a virtual key. The answer holds it, this once; only its hash is kept."""
         try:
-            return answer(desk.create(_asked(visit.form), visit.actor), 201)
+            return answer(desk.create(whole_fields(visit.form), visit.actor), 201)
         except KeyRefused as fault:
             raise _refused(fault) from None
 

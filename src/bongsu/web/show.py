@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
 
-from bongsu.quantity import MINUTE
+from bongsu.quantity import MINUTE, NANO, Money
 from bongsu.room.board import ActionRow, AlertRow, Board, BurnRow, CompositeRow, ObjectiveRow, Storyboard
 
 TIERS = ("severe", "major", "minor", "info")
@@ -15,6 +17,7 @@ FIRES = {"severe": 5, "major": 4, "minor": 3, "info": 2}
 STALE = 2 * MINUTE
 LOW, NOTICE = 0.25, 0.5
 LINE = 60.0  # where a burn bar's alerting factor stands, of 100
+LIMIT = 90.0  # where a spent bar's limit stands, of 100
 OUTWARD = ("notify",)
 
 
@@ -98,6 +101,31 @@ def burn_bar(row: BurnRow) -> Bar:
     width = min(100.0, row.burn / row.factor * LINE) if row.factor else 100.0
     mood = "bad" if row.burn > row.factor else "low" if row.burn > row.factor / 2 else "good"
     return Bar(round(width, 2), mood, f"{factor(row.burn)}×")
+
+
+def spent_bar(row: Mapping[str, Any]) -> Bar:
+    """What an account has spent; its limit stands at ``LIMIT``, so that one that is overspent goes beyond it.
+
+    >>> spent_bar({"spent": 50, "limit": 100, "soft": False}), spent_bar({"spent": 300, "limit": 100, "soft": True})
+    (Bar(width=45.0, mood='good', text='50.0%'), Bar(width=100.0, mood='bad', text='300.0%'))
+    """
+    part = row["spent"] / row["limit"]
+    mood = "bad" if part >= 1 else "low" if row["soft"] else "good"
+    return Bar(round(min(100.0, part * LIMIT), 2), mood, share(part))
+
+
+def soft_mark(row: Mapping[str, Any]) -> float:
+    """Where the soft limit stands on that bar."""
+    return round(float(row["soft_at"] / row["limit"]) * LIMIT, 2)
+
+
+def money(nano: int, currency: str) -> str:
+    """An amount in nano-units.
+
+    >>> money(2_500_000_000, "USD"), money(-40_000, "USD")
+    ('2.5 USD', '-0.00004 USD')
+    """
+    return str(Money(Fraction(nano, NANO), currency))
 
 
 def _rank(names: tuple[str, ...], name: str) -> int:

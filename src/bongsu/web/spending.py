@@ -22,7 +22,8 @@ def spending_ways(desk: Accounts) -> tuple[Way, ...]:
     """The rows of the table for these budgets."""
 
     async def listed(_visit: Visit) -> Response:
-        """What every subject has spent of its budgets, and has left; money in nano-units of the currency."""
+        """What every subject has spent of its budgets, and has left; money in nano-units of the currency. At `soft_at`
+        callers are told; at `limit` they are refused, or go on with the light model (`then`)."""
         return answer({"budgets": desk.accounts()})
 
     return (Way("GET", "/v1/budgets", listed, "admin"),)

@@ -105,7 +105,7 @@ document.addEventListener("click", async (event) => {
   if (!answer.ok) return location.assign(link.href);
   dialog.innerHTML = await answer.text();
   dialog.showModal();
-  dialog.querySelector("textarea").focus();
+  dialog.querySelector("textarea, input:not([type=hidden])").focus();
 });
 
 tellTimes();
