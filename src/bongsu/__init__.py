@@ -4,6 +4,7 @@ The story, in order. Each module may import only the modules above it; a test re
 
     quantity    durations, shares, money: parsed strictly, computed exactly
     split       a key and weights -> always the same name; a key and a share -> in the sample or not
+    likeness    a text as 64 bits: two texts nearly alike differ in few of them; and as a cell of the space of words
     event       what happened: one immutable fact and its columns
     label       what was said of an event later: the newest counts, and takes the place of the one before
     prompt      a text as one of 32 cells, so that texts drift as categories do

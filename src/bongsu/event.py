@@ -22,6 +22,10 @@ Units: times are microseconds since 1970 (UTC), durations are milliseconds, mone
 
 ``trace`` is the W3C trace a call belongs to, ``parent`` the span of its caller in it.
 
+``near_duplicate`` says that the prompt is nearly one of the last that its user sent, ``new_cluster`` that it falls in a
+cell of the space of prompts that its key had not touched that day (UTC); both are known only where a signal reads them.
+``probing_findings`` counts the kinds of probing (``probe_...``) that guards saw in the call.
+
 A ``label`` that comes later is an event of its own, of kind ``label``: ``call`` is the id of what it is about, ``name``
 says which label it is where there are several (``review``, ``feedback``), ``annotator`` who gave it.
 """
@@ -116,9 +120,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     blocked_by: str = ""
     injection_findings: int = 0
     pii_findings: int = 0
+    probing_findings: int = 0
     withheld_chars: int = 0
     grounding_score: float | None = None
     verdicts: tuple[Verdict, ...] = ()
+    # what its prompt was beside others of the same caller; not known where nobody looked
+    near_duplicate: bool | None = None
+    new_cluster: bool | None = None
     # of a prediction and its label
     score: float | None = None
     prediction: str = ""

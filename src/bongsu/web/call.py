@@ -16,6 +16,7 @@ from bongsu.ports import Finding
 from bongsu.sealing import KIND
 from bongsu.web.errors import ApiError, Header
 from bongsu.web.masking import KEPT, TAG, Masking
+from bongsu.web.past import Past
 from bongsu.web.plan import RoutePlan, Target
 from bongsu.web.surface import Surface
 
@@ -30,6 +31,8 @@ _NOT_TOLD = frozenset((
     b"date", b"server", b"set-cookie", b"upgrade", b"trailer", b"te", b"proxy-authenticate", b"www-authenticate",
     b"openai-organization", b"openai-project"))
 """Headers of an upstream that are about its connection or its account."""
+PROBING = "probe_"
+"""How the kinds of the check ``probing`` begin."""
 _FEATURES = msgspec.json.Decoder(dict[str, float | str | bool | None])
 _NAMES = re.compile(FEATURE_NAME)
 
@@ -42,8 +45,8 @@ class Call:
     """
 
     __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "cut", "facts", "id", "key", "masking",
-                 "owes", "prompt", "reply", "request_id", "sealed", "started", "stored", "subject", "surface", "told",
-                 "verdicts")
+                 "owes", "past", "prompt", "reply", "request_id", "sealed", "started", "stored", "subject", "surface",
+                 "told", "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
                  surface: Surface) -> None:
@@ -60,6 +63,7 @@ class Call:
         self.request_id = id_.encode()
         self.subject = ""
         self.key: ApiKey | None = None
+        self.past: Past | None = None
         self.told: list[Header] = []
         self.owes: list[Callable[[Mapping[str, Any]], None]] = []
 
@@ -98,6 +102,12 @@ class Call:
         """What a key says of its calls counts more than what the caller does."""
         said = {"user": key.user, "team": key.team, "tier": key.tier}
         self.facts.update({name: value for name, value in said.items() if value}, origin=key.origin)
+
+    def asks(self, texts: Sequence[str]) -> None:
+        """What it says last of these, beside what its caller said before: the rest of a conversation repeats itself."""
+        if self.past is not None and texts:
+            facts = self.facts
+            facts.update(self.past.note(texts[-1], facts.get("user", ""), facts.get("key", ""), self.at))
 
     @property
     def errs(self) -> bool:
@@ -148,6 +158,8 @@ class Call:
         self.verdicts += tuple(verdicts)
         self.facts["pii_findings"] = self.facts.get("pii_findings", 0) + personal
         self.facts["injection_findings"] = self.facts.get("injection_findings", 0) + injections
+        probing = sum(kind.startswith(PROBING) for v in verdicts if v.act != "allow" for kind in v.kinds)
+        self.facts["probing_findings"] = self.facts.get("probing_findings", 0) + probing
 
     def keep(self, texts: Sequence[str], hidden: Sequence[Sequence[Finding]] | None) -> str | None:
         """Texts as they may be stored; None where nobody masked them."""

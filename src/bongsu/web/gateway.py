@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ from bongsu.web.errors import ApiError
 from bongsu.web.ledger import Ledger
 from bongsu.web.masking import Masking
 from bongsu.web.ops import Ops
+from bongsu.web.past import Past
 from bongsu.web.plan import Plans, Secrets, compile_plans, models
 from bongsu.web.serve import log_fault, outcome_of, refuse
 from bongsu.web.serve_stream import Streamed
@@ -59,10 +61,11 @@ class Gateway:
                  timer: Callable[[], int] = time.perf_counter_ns, door: Door | None = None,
                  reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY,
                  patience: float = PATIENCE, ops: Ops | None = None,
-                 sealer: Sealer | None = None) -> None:
+                 sealer: Sealer | None = None, past: Past | None = None) -> None:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
         self._patience, self._sealer = patience, sealer
+        self._past = past or Past(os.urandom(16))
         self.ops = ops or Ops()
         self.ledger, self.door = Ledger(spool, Veil(tokens.mask)), door or Door()
         self._snapshot = live.current()
@@ -233,6 +236,7 @@ class Gateway:
         if self.ledger.refuses(plans.policy):
             raise errors.log_unavailable()
         plan = await self.door.admit(call, request, plan, plans.policy)
+        call.past = self._past if plans.reads_prompts else None
         extra = {"x-request-id": call.id, **call.surface.passed(headers), **context(call, plans.policy, headers)}
         kind = serving(call, plan)
         return kind(call, request, plan, plans.policy, self.ledger, self._transport, self._timer, send, extra)

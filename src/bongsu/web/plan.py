@@ -21,6 +21,7 @@ from bongsu.web.asked import encode
 from bongsu.web.circuit import Circuit, Health, RetryBudget
 from bongsu.web.clusters import clustered
 from bongsu.web.grounded import grounds
+from bongsu.web.past import reads_prompts
 from bongsu.web.shape import Shape
 from bongsu.web.upstream import Endpoint, limits_of
 
@@ -74,12 +75,16 @@ class RoutePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """All routes of one policy. ``problems`` are said by readiness, ``noted`` is all that was logged."""
+    """All routes of one policy. ``problems`` are said by readiness, ``noted`` is all that was logged.
+
+    ``reads_prompts`` says that a signal asks what a prompt is beside others.
+    """
 
     policy: Policy
     routes: Mapping[str, RoutePlan] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     noted: frozenset[str] = frozenset()
+    reads_prompts: bool = False
 
 
 def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
@@ -107,7 +112,7 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
         if not routes[name].chain:
             problems.append(f"route {name} has no upstream that can be called")
     noted = _noted(policy, [*problems, *(f"guard {name} failed: {why}" for name, why in unable.items())], known)
-    return Plans(policy, routes, tuple(problems), noted)
+    return Plans(policy, routes, tuple(problems), noted, reads_prompts(policy.plan.signals))
 
 
 def _noted(policy: Policy, problems: Sequence[str], known: frozenset[str]) -> frozenset[str]:

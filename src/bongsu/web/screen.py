@@ -34,7 +34,7 @@ CONTEXT = 128
 """Characters already released that guards still see: a word that announces a number stands before it."""
 REPLACES = frozenset(("tokenise", "mask"))
 """Acts that write something else in place of what was found."""
-NO_ATTACK = frozenset(("toxicity", "code"))
+NO_ATTACK = frozenset(("toxicity", "code", "probing"))
 """Checks whose findings are no attempt on the model; their verdicts say what they saw."""
 LONGEST = 4200
 """Most characters of a stream ever held back; a little more than the longest hold of a check."""

@@ -59,9 +59,10 @@ class Served:
             call.facts[COLUMN] = cluster_of(request)
         if request.user:  # on every route: what names a person is no business of the model's
             request.name_user(call.facts["user"])
-        if not plan.before and not self.grounding:
+        if not plan.before and not self.grounding and call.past is None:
             return None
         slots = request.slots()
+        call.asks([slot.text for slot in slots[: request.said] if not slot.fixed])
         before = plan.before if request.rewritable else tuple(map(_looking, plan.before))
         if not before:
             return None

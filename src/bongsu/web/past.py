@@ -1,0 +1,86 @@
+"""What a worker remembers of prompts, so that a call can say whether it repeats one or asks of something new.
+
+No text is kept: of each user the sketches of the last prompts, of each key one bit a cell of the space of prompts for
+the current day (UTC). Both are bounded; who was not seen for longest is forgotten first. The hash is keyed anew by each
+process, and nothing of it is written anywhere.
+
+Each worker has a memory of its own. Over W workers up to W of a burst of the same prompt count as new, and a key may be
+said to enter the same cell W times; a restart forgets. Signals on these columns are about patterns, not single calls.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import fields
+from threading import Lock
+from typing import Any
+
+from bongsu.alert import Signal
+from bongsu.expression import Expression
+from bongsu.likeness import CELLS, NEAR, apart, sketch
+from bongsu.quantity import DAY
+
+USERS = 10_000
+PROMPTS = 32
+KEYS = 2_000
+"""At most: 10,000 users x 32 prompts x 8 bytes and 2,000 keys x 512 bytes are 3.6 MB, and the dictionaries."""
+COLUMNS = frozenset(("near_duplicate", "new_cluster"))
+
+
+class Past:
+    """The memory of one worker. Any thread may use it."""
+
+    def __init__(self, secret: bytes, *, users: int = USERS, prompts: int = PROMPTS, keys: int = KEYS) -> None:
+        self._secret, self._users, self._prompts, self._keys = secret, users, prompts, keys
+        self._rings: OrderedDict[str, array[int]] = OrderedDict()
+        self._maps: OrderedDict[str, tuple[int, bytearray]] = OrderedDict()
+        self._lock = Lock()
+
+    def note(self, text: str, user: str, key: str, now: int) -> dict[str, bool]:
+        """The columns of a call that says ``text``: none of it where nobody is named or the text says too little.
+
+        A caller without a user is known by the key, one without a key by the user.
+        """
+        seen = sketch(text, self._secret) if user or key else None
+        if seen is None:
+            return {}
+        with self._lock:
+            return {"near_duplicate": self._near(user or key, seen.bits),
+                    "new_cluster": self._new(key or user, seen.cell, now // DAY)}
+
+    def _near(self, user: str, bits: int) -> bool:
+        ring = self._rings.setdefault(user, array("Q"))
+        self._rings.move_to_end(user)
+        near = any(apart(bits, one) <= NEAR for one in ring)
+        ring.append(bits)
+        del ring[: -self._prompts]
+        if len(self._rings) > self._users:
+            self._rings.popitem(last=False)
+        return near
+
+    def _new(self, key: str, cell: int, day: int) -> bool:
+        of, cells = self._maps.get(key, (day, None))
+        if cells is None or of != day:
+            cells = bytearray(CELLS // 8)
+        self._maps[key] = day, cells
+        self._maps.move_to_end(key)
+        if len(self._maps) > self._keys:
+            self._maps.popitem(last=False)
+        place, bit = cell >> 3, 1 << (cell & 7)
+        new = not cells[place] & bit
+        cells[place] |= bit
+        return new
+
+
+def reads_prompts(signals: Iterable[Signal]) -> bool:
+    """Whether any signal counts by these columns: else no prompt need be looked at for them."""
+    return any(not COLUMNS.isdisjoint(one.columns) for signal in signals
+               for part in signal.sli.parts().values() for one in _expressions(part))
+
+
+def _expressions(part: Any) -> Iterable[Expression]:
+    for field in fields(part):
+        value = getattr(part, field.name)
+        yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, Expression))
