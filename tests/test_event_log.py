@@ -26,7 +26,7 @@ VERDICTS = st.builds(Verdict, guard=st.text(), on=st.sampled_from(["input", "out
 
 
 def field_values():
-    by_type = {str: st.text(), int: INT64, bool: st.booleans(), float: FINITE,
+    by_type = {str: st.text(), int: INT64, bool: st.booleans(), bool | None: st.none() | st.booleans(), float: FINITE,
                int | None: st.none() | INT64, float | None: st.none() | FINITE, str | None: st.none() | st.text(),
                tuple[Verdict, ...]: st.lists(VERDICTS, max_size=2).map(tuple)}
     fields = {f.name: by_type.get(f.type, st.text()) for f in msgspec.structs.fields(Event)}

@@ -27,7 +27,8 @@ def test_every_text_has_a_sketch_or_is_too_short_for_one(text: str, key: bytes) 
         assert sketch(text, key) == seen
 
 
-@given(st.lists(st.sampled_from(WORDS), min_size=FEWEST_WORDS, max_size=MOST_WORDS - 1), st.randoms(use_true_random=False))
+@given(st.lists(st.sampled_from(WORDS), min_size=FEWEST_WORDS, max_size=MOST_WORDS - 1),
+       st.randoms(use_true_random=False))
 def test_case_spacing_punctuation_numbers_and_order_change_nothing(said: list[str], chance: random.Random) -> None:
     plain = sketch(" ".join([*said, "17"]), KEY)
     mixed = [*map(str.upper, said), "9000"]
