@@ -7,5 +7,6 @@ CHECKS = {
     "names": "bongsu.checks.names:Names",
     "pii": "bongsu.checks.pii:Pii",
     "pattern": "bongsu.checks.pattern:Pattern",
+    "probing": "bongsu.checks.probing:Probing",
     "toxicity": "bongsu.checks.toxicity:Toxicity",
 }
