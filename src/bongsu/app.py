@@ -196,7 +196,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
                       AiohttpTransport(), door=Door(Live(folder.live, "people"), Rates(folder.live),
                                                  Purse(folder.live, f"gateway-{worker}")),
                       clock=clock, ids=ulids(clock), reload=reload, ops=ops,
-                      sealer=Sealer(Live(folder.live, LIVE), policy.service.name))
+                      sealer=Sealer(Live(folder.live, LIVE), policy.service.name), attacks=Live(folder.live, "attacks"))
         # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
         gc.collect()
         gc.freeze()
@@ -310,9 +310,11 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 def ways_of(control: Control) -> tuple[Way, ...]:
     """The ways into the site that are about people (keys, budgets), versions, postmortems, the vault."""
     from bongsu.room.keydesk import KeyDesk
+    from bongsu.room.memory import MemoryDesk
     from bongsu.room.postmortemdesk import PostmortemDesk
     from bongsu.room.restrictdesk import RestrictionDesk
     from bongsu.room.vaultdesk import VaultDesk
+    from bongsu.web.attacks import attack_ways
     from bongsu.web.keypage import key_pages
     from bongsu.web.keys import key_ways
     from bongsu.web.postmortems import postmortem_ways
@@ -325,7 +327,7 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     ladder = RestrictionDesk(control, desk)
     return (*key_ways(desk), *spending_ways(desk), *restriction_ways(ladder), *key_pages(desk, ladder),
             *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)),
-            *vault_ways(VaultDesk(control)))
+            *vault_ways(VaultDesk(control)), *attack_ways(MemoryDesk(control)))
 
 
 def _events(store: State, control: Control, folder: Folder, engine_room: ThreadPoolExecutor) -> Inlet:

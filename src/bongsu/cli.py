@@ -15,6 +15,7 @@ import click
 
 from bongsu import __version__
 from bongsu.verbs.allow import allow
+from bongsu.verbs.attack import attack
 from bongsu.verbs.channel import channel
 from bongsu.verbs.client import Client
 from bongsu.verbs.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail, manners
@@ -43,6 +44,7 @@ def cli() -> None:
 
 
 cli.add_command(allow)
+cli.add_command(attack)
 cli.add_command(ack)
 cli.add_command(silence)
 cli.add_command(gate)

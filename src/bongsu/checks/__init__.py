@@ -4,6 +4,7 @@ CHECKS = {
     "code": "bongsu.checks.code:Code",
     "grounding": "bongsu.checks.grounding:Grounding",
     "injection": "bongsu.checks.injection:Injection",
+    "known_attack": "bongsu.checks.memory:KnownAttack",
     "names": "bongsu.checks.names:Names",
     "pii": "bongsu.checks.pii:Pii",
     "pattern": "bongsu.checks.pattern:Pattern",

@@ -363,6 +363,7 @@ class Control:
     def _expire(self) -> None:
         self.revision += self.store.expire_allowed(self.now, self.policy.hash) > 0
         self.revision += self.store.expire_restrictions(self.now, self.policy.hash) > 0
+        self.revision += self.store.expire_attacks(self.now, self.policy.hash) > 0
         self.revision += self.store.expire_silences(self.now, self.policy.hash) > 0
 
     def _fill_lake(self) -> None:

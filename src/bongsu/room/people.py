@@ -1,6 +1,7 @@
 """What gateways must know of people: keys and restrictions, published apart from the rest of live policy.
 
 Apart, because they change often and by themselves: a new key is no reason to compile routes and guards again.
+The attack memory goes out with them, as a snapshot of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from bongsu.apikey import PREFIX as KEY
 from bongsu.event import Event
 from bongsu.live import Publisher
 from bongsu.restriction import PREFIX as RESTRICTION
+from bongsu.room.memory import Memory
 from bongsu.stores.state import State
 
 NAME = "people"
@@ -25,6 +27,7 @@ class People:
 
     def __init__(self, folder: Path, store: State) -> None:
         self.store, self.publisher = store, Publisher(folder, NAME)
+        self.memory = Memory(folder, store)
         self._keys: dict[str, Any] = {}
         self._read = -1
         self.used: dict[str, int] = {}
@@ -35,6 +38,7 @@ class People:
 
         A key that was revoked stays in the table but not in the snapshot: without a secret nothing leads to it.
         """
+        self.memory.publish(policy, now)
         if self._read != self.store.keys_changed:
             self._read = self.store.keys_changed
             found = self.store.api_keys()

@@ -129,6 +129,8 @@ postmortem = Table(
 note = Table("note", metadata, _key("key"), _text("value"),
              Column("at", BigInteger, nullable=False, server_default="0"))
 
+attack = Table("attack", metadata, _key("id"), _text("body"))
+
 api_key = Table("api_key", metadata, _key("id"), _text("body"))
 
 key_used = Table("key_used", metadata, _key("id"), _whole("used"))

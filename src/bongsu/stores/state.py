@@ -13,6 +13,7 @@
     versions    which version of a route is live, and which were
     references  what windows are compared with: bins and counts, by version
     spending    what subjects of budgets spent
+    attacks     what is remembered of attacks, as keyed hashes
 
 Every method is one transaction and may be called from any thread. What a method wrote is fsynced when it returns.
 """
@@ -28,6 +29,7 @@ from sqlalchemy import make_url
 from bongsu.stores import schema
 from bongsu.stores.allowed import AllowStore
 from bongsu.stores.asked import AskedStore
+from bongsu.stores.attacks import AttackStore
 from bongsu.stores.database import StateError, Store, fsync
 from bongsu.stores.keyring import KeyStore
 from bongsu.stores.postmortems import PostmortemStore
@@ -43,7 +45,7 @@ CHANNELS = "channel/"
 
 
 class State(StepStore, SpendingStore, AllowStore, AskedStore, KeyStore, VersionStore, ReferenceStore,
-            PostmortemStore, RestrictionStore):
+            PostmortemStore, RestrictionStore, AttackStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def forget(self, now: int, keep: int) -> dict[str, int]:

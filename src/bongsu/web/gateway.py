@@ -26,6 +26,7 @@ from bongsu.web.door import Door
 from bongsu.web.errors import ApiError
 from bongsu.web.ledger import Ledger
 from bongsu.web.masking import Masking
+from bongsu.web.memory import Recall
 from bongsu.web.ops import Ops
 from bongsu.web.past import Past
 from bongsu.web.plan import Plans, Secrets, compile_plans, models
@@ -61,7 +62,7 @@ class Gateway:
                  timer: Callable[[], int] = time.perf_counter_ns, door: Door | None = None,
                  reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY,
                  patience: float = PATIENCE, ops: Ops | None = None,
-                 sealer: Sealer | None = None, past: Past | None = None) -> None:
+                 sealer: Sealer | None = None, past: Past | None = None, attacks: Live | None = None) -> None:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
         self._patience, self._sealer = patience, sealer
@@ -70,7 +71,8 @@ class Gateway:
         self.ledger, self.door = Ledger(spool, Veil(tokens.mask)), door or Door()
         self._snapshot = live.current()
         self.health = Health.fresh()
-        self._plans = compile_plans(policy, self._snapshot.changes, secrets, health=self.health)
+        self._recall = Recall(attacks, tokens)
+        self._plans = compile_plans(policy, self._snapshot.changes, secrets, health=self.health, recall=self._recall)
         self._refused = ""
         self._loading = asyncio.Lock()
 
@@ -97,6 +99,7 @@ class Gateway:
                 self.door.close()
                 if self._sealer is not None:
                     self._sealer.close()
+                self._recall.close()
             await send({"type": f"{message['type']}.complete"})
             if ends:
                 return
@@ -124,7 +127,8 @@ class Gateway:
         # control publishes every few seconds to show that it lives; only news is worth compiling. What had a problem is
         # tried again all the same: a key that could not be read may be there now.
         if policy is not self._plans.policy or snapshot.changes != self._snapshot.changes or self._plans.problems:
-            self._plans = compile_plans(policy, snapshot.changes, self._secrets, self._plans.noted, self.health)
+            self._plans = compile_plans(policy, snapshot.changes, self._secrets, self._plans.noted, self.health,
+                                        self._recall)
         self._snapshot = snapshot
 
     # ---- everything but calls ----

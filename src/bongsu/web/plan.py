@@ -21,6 +21,7 @@ from bongsu.web.asked import encode
 from bongsu.web.circuit import Circuit, Health, RetryBudget
 from bongsu.web.clusters import clustered
 from bongsu.web.grounded import grounds
+from bongsu.web.memory import Recall, recalling
 from bongsu.web.past import reads_prompts
 from bongsu.web.shape import Shape
 from bongsu.web.upstream import Endpoint, limits_of
@@ -88,7 +89,8 @@ class Plans:
 
 
 def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
-                  known: frozenset[str] = frozenset(), health: Health | None = None) -> Plans:
+                  known: frozenset[str] = frozenset(), health: Health | None = None,
+                  recall: Recall | None = None) -> Plans:
     """Never raises for a part that does not work: what is left serves, and readiness says what is missing.
 
     What is ``known`` has been logged before; ``health`` is what was seen of the upstreams so far.
@@ -101,7 +103,7 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
             targets[name] = _target(upstream, secrets, health)
         except Exception as error:  # noqa: BLE001 (a secret store is outside; one missing key must not stop the others)
             problems.append(f"upstream {name}: its key cannot be read ({type(error).__name__})")
-    guards = [_live(guard, changes.get(f"guard/{guard.name}")) for guard in policy.guards]
+    guards = [recalling(_live(guard, changes.get(f"guard/{guard.name}")), recall) for guard in policy.guards]
     unable = {g.name: why for g in guards if g.enabled and (why := _warm(g))}
     problems += [f"guard {g.name} cannot look" for g in guards if g.name in unable and g.fails == "closed"]
     routes, allowed = {}, by_guard(changes, guards)
