@@ -62,6 +62,12 @@ KNOWN = [
     ("us_ssn", "my ITIN is ", "912-70-1234", ""),
     ("ip", "", "203.0.113.7", ""),
     ("ip", "", "2001:db8::8a2e:370:7334", ""),
+    ("wallet", "", "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", ""),
+    ("wallet", "", "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy", ""),
+    ("wallet", "", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", ""),
+    ("wallet", "", "bc1p5d7rjq7g6rdk2yhzks9smlaqtedr4dekq08ge8ztwac72sfr9rusxg3297", ""),
+    ("wallet", "", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", ""),
+    ("wallet", "", "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", ""),
     ("mac", "", "00:1A:2B:3C:4D:5E", ""),
     ("jwt", "", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl", ""),
     ("key", "", "AKIA" + "IOSFODNN7EXAMPLE", ""),
@@ -109,6 +115,10 @@ def test_every_entity_has_a_known_answer() -> None:
     "GB82 WEST 1234 5698 7654 33",
     "666-12-3456",
     "256.256.256.256",
+    "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3",   # Base58Check
+    "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mda",
+    "0x" + "0" * 40,                        # nobody's
+    "commit 5aaeb6053f3e94c9b9a09f33669435e7ef1beaed",
     "std::vector<int> face::add",
     "sk-learn is spelled scikit-learn-and-nothing-else-today",
     "postgres://user:$PASSWORD@host/x",

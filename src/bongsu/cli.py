@@ -30,6 +30,7 @@ from bongsu.verbs.notice import ack, silence
 from bongsu.verbs.pack import pack
 from bongsu.verbs.restrict import restrict, restrictions, unrestrict
 from bongsu.verbs.route import route
+from bongsu.verbs.shadow import shadow
 from bongsu.verbs.signal import reference, signal
 from bongsu.verbs.token import token
 from bongsu.verbs.vault import reveal, shred
@@ -56,6 +57,7 @@ cli.add_command(restrictions)
 cli.add_command(token)
 cli.add_command(route)
 cli.add_command(scan)
+cli.add_command(shadow)
 cli.add_command(evaluate)
 cli.add_command(evaluate_data)
 cli.add_command(channel)

@@ -16,6 +16,7 @@ from typing import Any
 from stdnum import ean, luhn
 
 from bongsu.checks import korean_ids as kr
+from bongsu.checks.pii_wallets import bitcoin_address, ethereum_checked
 
 Answer = tuple[str, float] | None
 _MILLISECONDS = range(1_577_836_800_000, 2_000_000_000_000)
@@ -247,6 +248,16 @@ def ip6(c: Candidate) -> Answer:
     c.end = c.start + len(text)
     plain = address.is_unspecified or address.is_loopback or not any(ch.isdigit() for ch in text)
     return "ip", 0.3 if plain else 0.8
+
+
+def wallet(c: Candidate) -> Answer:
+    """Bitcoin's check clears; that of Ethereum, which not every program writes, moves the score."""
+    if not c.text.startswith("0x"):
+        return ("wallet", 0.98) if bitcoin_address(c.text) else None
+    if len(set(c.text[2:].lower())) < 6:
+        return None
+    checked = ethereum_checked(c.text)
+    return "wallet", 0.8 if checked is None else 0.98 if checked else 0.5
 
 
 # ---- secrets ----

@@ -1,0 +1,93 @@
+"""Addresses of wallets, by the checks that are part of them.
+
+Bitcoin: Base58Check (the last four bytes are of a double SHA-256), or Bech32 (BIP 173) and Bech32m (BIP 350). Ethereum:
+forty hexadecimal digits whose letters' case is the check (EIP-55, by Keccak-256); in one case only there is none.
+"""
+
+from __future__ import annotations
+
+from stdnum import bitcoin
+
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_SUMS = (1, 0x2BC830A3)
+"""What the checksum of Bech32, and that of Bech32m, comes to."""
+_LANE = (1 << 64) - 1
+_RATE = 136
+"""Bytes that Keccak-256 takes in at a time."""
+
+
+def bitcoin_address(text: str) -> bool:
+    """Whether a text is an address of Bitcoin's main network.
+
+    >>> bitcoin_address("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"), bitcoin_address("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3")
+    (True, False)
+    """
+    if text[:3].lower() != "bc1":
+        return bool(bitcoin.is_valid(text))
+    if text != text.lower() and text != text.upper():
+        return False
+    sum_ = 1
+    for value in (3, 3, 0, 2, 3, *map(_BECH32.find, text.lower()[3:])):
+        if value < 0:
+            return False
+        top, sum_ = sum_ >> 25, (sum_ & 0x1FFFFFF) << 5 ^ value
+        for bit, term in enumerate(_GENERATOR):
+            sum_ ^= term if top >> bit & 1 else 0
+    return sum_ in _SUMS
+
+
+def ethereum_checked(text: str) -> bool | None:
+    """Whether the case of an address's letters is as EIP-55 wants; None where there is but one case.
+
+    >>> ethereum_checked("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
+    True
+    >>> ethereum_checked("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed")
+    False
+    >>> ethereum_checked("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed") is None
+    True
+    """
+    digits = text[2:]
+    if digits in (digits.lower(), digits.upper()):
+        return None
+    wanted = keccak_256(digits.lower().encode()).hex()
+    return all(ch == (ch.upper() if int(by, 16) > 7 else ch.lower()) for ch, by in zip(digits, wanted, strict=False))
+
+
+def keccak_256(data: bytes) -> bytes:
+    """Keccak with a capacity of 512 bits as Ethereum has it: FIPS 202's SHA3-256 but for its padding.
+
+    >>> keccak_256(b"").hex()[:16]
+    'c5d2460186f7233c'
+    """
+    padded = bytearray(data + b"\x01" + bytes(-(len(data) + 1) % _RATE))
+    padded[-1] |= 0x80
+    lanes = [0] * 25
+    for at in range(0, len(padded), _RATE):
+        for i in range(_RATE // 8):
+            lanes[i] ^= int.from_bytes(padded[at + 8 * i : at + 8 * i + 8], "little")
+        lanes = _permuted(lanes)
+    return b"".join(lane.to_bytes(8, "little") for lane in lanes[:4])
+
+
+def _turned(lane: int, by: int) -> int:
+    by %= 64
+    return (lane << by | lane >> (64 - by)) & _LANE
+
+
+def _permuted(lanes: list[int]) -> list[int]:
+    """Keccak-f[1600]; lane (x, y) stands at x + 5y."""
+    shift = 1
+    for _ in range(24):
+        columns = [lanes[x] ^ lanes[x + 5] ^ lanes[x + 10] ^ lanes[x + 15] ^ lanes[x + 20] for x in range(5)]
+        lanes = [lane ^ columns[(i + 4) % 5] ^ _turned(columns[(i + 1) % 5], 1) for i, lane in enumerate(lanes)]
+        x, y, moving = 1, 0, lanes[1]
+        for t in range(24):
+            x, y = y, (2 * x + 3 * y) % 5
+            lanes[x + 5 * y], moving = _turned(moving, (t + 1) * (t + 2) // 2), lanes[x + 5 * y]
+        lanes = [lanes[i] ^ (~lanes[i - i % 5 + (i + 1) % 5] & lanes[i - i % 5 + (i + 2) % 5]) for i in range(25)]
+        for j in range(7):
+            shift = (shift << 1 ^ (shift >> 7) * 0x71) % 256
+            if shift & 2:
+                lanes[0] ^= 1 << ((1 << j) - 1)
+    return lanes

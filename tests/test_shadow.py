@@ -1,0 +1,66 @@
+"""Shadow guards told: what they would have done, how often, and how much of it got through."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bongsu.cli import cli
+from bongsu.event import Event, Verdict
+from bongsu.folder import Folder
+from bongsu.shadow import tally
+from bongsu.stores.log import EventLog
+
+
+def verdict(guard: str, act: str, on: str = "input", kinds: tuple[str, ...] = (), error: str = "") -> Verdict:
+    return Verdict(guard=guard, on=on, act=act, kinds=kinds, error=error)
+
+
+CALLS = (
+    (False, (verdict("new", "shadow:block", kinds=("injection",)), verdict("pii", "tokenise"))),
+    (True, (verdict("new", "shadow:block", kinds=("injection",)), verdict("old", "block"))),
+    (False, (verdict("new", "allow"), verdict("new", "shadow:block", "output", ("card",)))),
+    (False, (verdict("new", "allow"), verdict("mild", "shadow:flag", kinds=("toxic",)))),
+    (False, (verdict("new", "allow", error="failed"),)),
+)
+
+
+@pytest.mark.req("D8")
+def test_a_call_counts_once_for_a_guard_and_what_got_through_is_told_apart() -> None:
+    found = tally(CALLS)
+    assert list(found) == ["mild", "new"]
+    new = found["new"].as_json()
+    assert (new["calls"], new["block"], new["alone"], new["failed"]) == (5, 3, 2, 1)
+    assert new["share"] == 3 / 5
+    assert new["interval"][0] < 3 / 5 < new["interval"][1]
+    assert new["kinds"] == {"injection": 2, "card": 1}
+    assert found["mild"].as_json()["acts"] == {"flag": 1}
+
+
+def told(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["shadow", "--data", str(folder), *words])
+
+
+def test_the_verb_reads_the_log_in_english_and_korean_and_for_machines(tmp_path: Path) -> None:
+    now, folder = time.time_ns() // 1000, Folder(tmp_path).create()
+    with EventLog(folder.events) as log:
+        log.append([Event(id=f"C{n}", time=now - n, blocked=blocked, verdicts=verdicts)
+                    for n, (blocked, verdicts) in enumerate(CALLS)])
+        log.append([Event(id="old", time=now - 8 * 86_400_000_000, verdicts=CALLS[0][1])])
+    assert "guard new: calls 5, would block 3, share (95 %) 60.00%" in told(tmp_path).output
+    assert "가드 new: 호출 5, 차단했을 호출 3" in told(tmp_path, "--lang", "ko").output
+    assert json.loads(told(tmp_path, "--json", "--since", "30d").output)["guards"]["new"]["calls"] == 6
+
+
+def test_nothing_seen_is_not_known_and_a_wrong_folder_is_said(tmp_path: Path) -> None:
+    with EventLog(Folder(tmp_path).create().events):
+        pass
+    assert told(tmp_path).exit_code == 3
+    wrong = told(tmp_path / "nowhere")
+    assert wrong.exit_code == 2
+    assert "expected a folder with an event log" in wrong.output
+    assert not (tmp_path / "nowhere").exists()
