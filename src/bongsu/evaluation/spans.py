@@ -18,8 +18,9 @@ from bongsu.evaluation.tally import Timer, macro, speed, timed
 from bongsu.measure import Counts, wilson
 from bongsu.ports import Finding
 
-NAMES = {"CREDIT_CARD": "card", "EMAIL_ADDRESS": "email", "IP_ADDRESS": "ip", "PHONE_NUMBER": "phone",
-         "IBAN_CODE": "iban", "PS": "person", "PER": "person", "LC": "location", "LOC": "location", "GPE": "location",
+NAMES = {"CRYPTO": "wallet", "CREDIT_CARD": "card", "EMAIL_ADDRESS": "email", "IP_ADDRESS": "ip",
+         "PHONE_NUMBER": "phone", "IBAN_CODE": "iban", "PS": "person", "PER": "person", "LC": "location", "LOC": "location",
+         "GPE": "location",
          "MAC_ADDRESS": "mac", "KR_FOREIGNER": "kr_frn", "KR_BRN": "kr_business", "KR_CRN": "kr_corporate",
          "KR_DRIVER_LICENSE": "kr_licence", "KR_BANK_ACCOUNT": "kr_account", "BANK_ACCOUNT": "kr_account",
          "KR_HEALTH_INSURANCE": "kr_insurance", "DATE_OF_BIRTH": "birth_date", "DOB": "birth_date",
