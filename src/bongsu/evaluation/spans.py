@@ -19,9 +19,9 @@ from bongsu.measure import Counts, wilson
 from bongsu.ports import Finding
 
 NAMES = {"CRYPTO": "wallet", "CREDIT_CARD": "card", "EMAIL_ADDRESS": "email", "IP_ADDRESS": "ip",
-         "PHONE_NUMBER": "phone", "IBAN_CODE": "iban", "PS": "person", "PER": "person", "LC": "location", "LOC": "location",
-         "GPE": "location",
-         "MAC_ADDRESS": "mac", "KR_FOREIGNER": "kr_frn", "KR_BRN": "kr_business", "KR_CRN": "kr_corporate",
+         "PHONE_NUMBER": "phone", "IBAN_CODE": "iban", "PS": "person", "PER": "person", "LC": "location",
+         "LOC": "location", "GPE": "location", "MAC_ADDRESS": "mac",
+         "KR_FOREIGNER": "kr_frn", "KR_BRN": "kr_business", "KR_CRN": "kr_corporate",
          "KR_DRIVER_LICENSE": "kr_licence", "KR_BANK_ACCOUNT": "kr_account", "BANK_ACCOUNT": "kr_account",
          "KR_HEALTH_INSURANCE": "kr_insurance", "DATE_OF_BIRTH": "birth_date", "DOB": "birth_date",
          "STREET_ADDRESS": "address", "DATE_TIME": "date", "NRP": "nationality", "DOMAIN_NAME": "domain",
