@@ -100,7 +100,7 @@ def roll_back(record: Record, versions: Mapping[str, object], to: str, by: str, 
                                                f"{target!r}")
     if dict(record.now) == {target: 100} or (not to and leading(record.now) == target and record.by != "canary"):
         raise RollbackFault("nothing_to_roll_back", f"{target!r} is live already, and no other good version was before "
-                                                    "it; name one with 'to'")
+                                                    "it; name one with --to (in the API: 'to')")
     gone = [name for name, weight in record.now.items() if weight and name != target]
     bad = tuple(dict.fromkeys((*record.bad, *gone)))
     stage = record.stage

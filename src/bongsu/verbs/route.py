@@ -38,7 +38,9 @@ def show(name: str | None, url: str, token: str, as_json: bool) -> None:
                            ((v, 100 * s) for v, s in row["shares"].items()))
         by = f" (by {row['by']})" if row["by"] else ""
         canary = f"; canary {row['canary_state']}: {row['canary']}" if row["canary_state"] else ""
-        click.echo(f"{row['route']}: {shares}{by}; a rollback leads to {row['previous']}{canary}")
+        back = (f"a rollback leads to {row['previous']}" if row["previous"] not in row["shares"] or row["canary_state"]
+                else "no other good version was before: name one to roll back to with --to")
+        click.echo(f"{row['route']}: {shares}{by}; {back}{canary}")
     for one in past:
         at = datetime.fromtimestamp(one["at"] // 10**6, UTC).isoformat().replace("+00:00", "Z")
         click.echo(f"  {at}  {one['version']}{'' if one['good'] else ' (rolled back)'}  by {one['by']}: {one['why']}")
