@@ -28,11 +28,14 @@ TEXT = "저는 김민수입니다. 담당자 박지영 대리에게 kim@example.
 
 @dataclass(frozen=True)
 class Slow:
-    """Waits until it is let go, then finds the word."""
+    """Waits while it is held, then finds the word."""
 
     name: ClassVar[str] = "slow"
     version: ClassVar[str] = "1"
     go: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.go.set()  # guards are tried once when a policy is loaded
 
     def look(self, text: str) -> Sequence[Finding]:
         assert self.go.wait(30)
@@ -67,6 +70,7 @@ def test_names_are_tokens_in_what_is_kept_and_themselves_to_the_model_and_the_ca
 def test_a_call_does_not_wait_for_them(tmp_path: Path) -> None:
     slow = Slow()
     with standing(tmp_path, [FORMS, Guard("slow", slow, on=("store",), act="tokenise")]) as stand:
+        slow.go.clear()
         stand.ask("about zeus")
         assert [e.outcome for e in stand.spool.calls()] == ["ok"]
         assert stand.spool.content() == []
@@ -90,6 +94,7 @@ def test_a_guard_that_fails_keeps_no_texts_unless_told_to(tmp_path: Path, caplog
 def test_texts_beyond_what_may_wait_are_not_kept_and_that_is_counted(tmp_path: Path) -> None:
     slow = Slow()
     with standing(tmp_path, [FORMS, Guard("slow", slow, on=("store",), act="tokenise")]) as stand:
+        slow.go.clear()
         stand.gateway.ledger.veil = veil = Veil(TOKENS.mask, most=2)
         for _ in range(5):
             stand.ask()
