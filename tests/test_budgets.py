@@ -120,6 +120,7 @@ def go(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.real
 @pytest.mark.req("O4")
 def test_ten_thousand_attempts_of_four_workers_spend_not_a_unit_too_much_and_all_but_one_calls_worth(
         tmp_path: Path) -> None:
