@@ -4,7 +4,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 PY := .venv/bin/python
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help setup run check test test-real bench bench-peers docs browser servers
+.PHONY: help setup run check test test-real bench bench-peers docs browser promtool servers
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -21,7 +21,7 @@ check: setup     ## ruff, mypy, and the demo policy
 	@.venv/bin/mypy
 	@$(PY) -m bongsu check --demo
 
-test: setup browser ## fast and complete, without servers (under 6 minutes)
+test: setup browser promtool ## fast and complete, without servers (under 6 minutes)
 	@.venv/bin/pytest -m "not real" $(ARGS)
 
 test-real: setup browser servers ## live servers, kill loops, load (under 15 minutes)
@@ -49,6 +49,9 @@ endef
 
 browser:
 	$(call debian,chromium:chromium,fonts)
+
+promtool:
+	$(call debian,promtool:prometheus,)
 
 servers:
 	$(call debian,promtool:prometheus prometheus-alertmanager:prometheus-alertmanager,)
