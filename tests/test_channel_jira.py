@@ -40,7 +40,7 @@ class Desk:
 
     def send(self, notice: Notice) -> Any:
         async def play() -> Any:
-            async with served(self.jira), Http(reveal, lambda: self.now, SECOND // 5, self.memory) as outside:
+            async with served(self.jira), Http(reveal, lambda: self.now, 2 * SECOND, self.memory) as outside:
                 channel = Jira(**{"url": self.jira.url, "project": "OPS", "token": SECRET, **self.settings})
                 try:
                     return await channel.send(notice, Own(outside, "tickets"))

@@ -29,7 +29,7 @@ from outsiders import Asked, Outsider, served
 from stage import opened
 from worlds import BLOCKS
 
-pytestmark = pytest.mark.req("A1", "A3")
+pytestmark = [pytest.mark.flood, pytest.mark.req("A1", "A3")]
 USERS = replace(BLOCKS, labels=("user",))
 HARM = replace(BLOCKS, name="harm", key="harm")
 WHEN = Threshold(USERS, ">", Fraction(10), Duration(5 * MINUTE), "<=", Fraction(2))
