@@ -6,6 +6,7 @@ not of the machine. ``HYPOTHESIS_PROFILE=explore`` looks for new ones.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import defaultdict
 
@@ -24,6 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark in item.iter_markers("req"):
             for row in mark.args:
                 _PROVES[row].add(item.nodeid.partition("[")[0])
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are loaded: a collector that walks all of them stops a call for longer than a guard may take.
+    The gateway does the same with what it has loaded."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
