@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bongsu.ids import ulids
 from bongsu.meter import Meter, Usage
 from bongsu.policy.model import Policy, Price
 from bongsu.quantity import parse_rate
-from bongsu.web.ids import ulids
 from gatewaykit import KEY, TOKENS, Stand, policy_for, standing, text_of
 
 

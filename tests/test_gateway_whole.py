@@ -19,13 +19,13 @@ import pytest
 
 from bongsu.app import demo_policy
 from bongsu.demo.model import DemoModel
+from bongsu.ids import ulids
 from bongsu.live import Live, Publisher
 from bongsu.policy import load
 from bongsu.secret import resolve
 from bongsu.sources.spool import SpoolReader, SpoolWriter
 from bongsu.tokens import Tokeniser
 from bongsu.web.gateway import Gateway
-from bongsu.web.ids import ulids
 from bongsu.web.upstream import AiohttpTransport
 from gatewaykit import text_of
 from servers import Server, serving
@@ -121,7 +121,7 @@ PROCESS = textwrap.dedent("""
     from bongsu.sources.spool import SpoolWriter
     from bongsu.tokens import Tokeniser
     from bongsu.web.gateway import Gateway
-    from bongsu.web.ids import ulids
+    from bongsu.ids import ulids
     from bongsu.web.upstream import AiohttpTransport
 
     folder, url, fd, life = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]

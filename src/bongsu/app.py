@@ -167,13 +167,13 @@ def _url(at: tuple[str, int]) -> str:
 def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str,
                 manners: Manners | None = None) -> None:
     """One gateway process on an inherited socket."""
+    from bongsu.ids import ulids
     from bongsu.live import Live
     from bongsu.sealing import LIVE, Sealer
     from bongsu.sources.spool import SpoolWriter
     from bongsu.tokens import Tokeniser
     from bongsu.web.door import Door
     from bongsu.web.gateway import Gateway
-    from bongsu.web.ids import ulids
     from bongsu.web.ops import Ops
     from bongsu.web.purse import Purse
     from bongsu.web.rates import Rates

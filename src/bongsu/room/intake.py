@@ -1,4 +1,4 @@
-"""What others send to control becomes events by the one way there is: a spool, which control itself reads.
+"""What other tools' webhooks send to control becomes events by way of a spool, which control itself reads.
 
 So an event is counted once, whatever is killed, and is durable before the sender hears that it was taken.
 """
