@@ -99,6 +99,7 @@ class Place:
     def cycle(self, later: int = 0) -> None:
         self.now += later
         self.control.cycle()
+        self.control.aside.wait(30)
 
     def cli(self, *words: str) -> Result:
         return CliRunner().invoke(cli, [*words, "--url", self.url, "--token", TOKEN])

@@ -33,7 +33,7 @@ from bongsu.verbs.route import route
 from bongsu.verbs.shadow import shadow
 from bongsu.verbs.signal import reference, signal
 from bongsu.verbs.token import token
-from bongsu.verbs.vault import reveal, shred
+from bongsu.verbs.vault import reveal, rewrap, shred
 
 PORT = click.IntRange(1, 65535)
 
@@ -69,6 +69,7 @@ cli.add_command(import_)
 cli.add_command(pack)
 cli.add_command(reveal)
 cli.add_command(shred)
+cli.add_command(rewrap)
 
 
 # ---- policy ----

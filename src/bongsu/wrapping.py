@@ -12,7 +12,12 @@ Secrets = Callable[[str], Secret]
 
 
 class WrapError(Exception):
-    """A key that cannot be wrapped or unwrapped now: which, why, what to do; never a key."""
+    """A key that cannot be wrapped or unwrapped now: which, why, what to do; never a key. ``lasting`` says that it is
+    this key that is refused, so that asking again, or for another, says nothing new of it."""
+
+    def __init__(self, why: str, *, lasting: bool = False) -> None:
+        super().__init__(why)
+        self.lasting = lasting
 
 
 class Wrap(Protocol):
@@ -21,6 +26,11 @@ class Wrap(Protocol):
     ``about`` says what a key is for; one that was wrapped for something else does not unwrap. What is wrapped is
     useless without the master key, so whoever destroys the wrapped form has destroyed the key.
     """
+
+    @property
+    def keeper(self) -> str:
+        """Which master key this is, without a secret; another text means that keys are to be wrapped anew."""
+        ...
 
     def wrap(self, key: bytes, about: str, secret: Secrets) -> str:
         """The key as it may be stored. Raises ``WrapError`` or ``SecretError``."""

@@ -37,7 +37,8 @@ class Settings:
 
     ``keys`` says whether a call needs a virtual key; ``appeal`` tells who is restricted whom to ask, and ``slow_by`` is
     how much later those are answered who are slowed down. With ``vault``, what a token stands for can be read again by
-    the privacy officer; its keys are wrapped by ``vault_key`` (a key file in the data folder, if left out).
+    the privacy officer; its keys are wrapped by ``vault_key`` (a key file in the data folder, if left out). Once that
+    is another, every key is wrapped anew; until then ``vault_key_before`` says what wrapped those that are not yet.
     """
 
     base_window: Duration = MINUTE
@@ -52,6 +53,7 @@ class Settings:
     slow_by: Duration = Duration(2 * SECOND)
     vault: Literal["off", "on"] = "off"
     vault_key: Wrap | None = None
+    vault_key_before: Wrap | None = None
 
     def __post_init__(self) -> None:
         if self.retention.vault < DAY:

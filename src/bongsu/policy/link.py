@@ -359,7 +359,7 @@ class Linker:
             keys=s.keys, appeal=s.appeal, slow_by=s.slow_by, budgets=money,
             sources=doc.sources, export=doc.export,
             references=doc.references,
-            vault=s.vault, vault_key=s.vault_key)
+            vault=s.vault, vault_key=s.vault_key, vault_key_before=s.vault_key_before)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:

@@ -271,3 +271,4 @@ class Policy:
     references: Mapping[str, ReferenceDecl] = field(default_factory=dict)
     vault: Literal["off", "on"] = "off"
     vault_key: Wrap | None = None
+    vault_key_before: Wrap | None = None

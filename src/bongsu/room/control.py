@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
 from bongsu.references import register
 from bongsu.room.advice import ADVICE, FAULTS
+from bongsu.room.aside import Aside
 from bongsu.room.binding import bound_plan, counting, exposed_by
 from bongsu.room.clock import SLACK, came_back
 from bongsu.room.joining import Joining
@@ -82,6 +84,7 @@ class Control:
         self.publisher, self.people = Publisher(folder.live), People(folder.live, store)
         self.spending = Spending(folder.live, policy.budgets, store, clock())
         self.vault = Vaulting(policy, folder, store)
+        self.aside = Aside("vault", self.attempt)
         self.troubles: dict[str, str] = {}
         self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
         self.revision = 0
@@ -139,7 +142,8 @@ class Control:
         if not self.attempt("decisions", self.judge):
             return 0
         self._housekeeping()
-        self.attempt("vault", lambda: self.vault.settle(self.now))
+        if self.vault.vault is not None:
+            self.aside.turn(partial(self.vault.settle, self.now))
         self.revision += self.counted > known
         self.attempt("live", lambda: self.publish(always=False))
         return self.counted - known
@@ -215,6 +219,8 @@ class Control:
             self.attempt("used", self.people.keep)
             self.attempt("checkpoint", lambda: self.store.checkpoint(self.now))
         finally:
+            self.vault.stop()
+            self.aside.close()
             self.spending.close()
             self.vault.close()
             self.log.close()
@@ -376,7 +382,7 @@ class Control:
     def _sweep(self) -> None:
         """Carry out the retention of the policy, and say so."""
         keep = self.policy.retention
-        self.vault.sweep(self.now)
+        self.vault.sweep_soon()
         self._fill_lake()  # what the log drops must be in the lake
         dropped = {
             "batches": self.log.drop_before(self.now - keep.log, self.now - keep.labelled if self.joining

@@ -43,7 +43,9 @@ class VaultDesk:
     def shown(self) -> dict[str, Any]:
         """How much there is, and of nobody in particular."""
         vault = self.control.vault
-        return {"on": vault.on, **(vault.vault.counts() if vault.vault is not None else {})}
+        if vault.vault is None:
+            return {"on": vault.on}
+        return {"on": vault.on, **vault.vault.counts(), "to_rewrap": vault.left()}
 
     def reveal(self, tokens: Sequence[str], reason: str, ticket: str) -> dict[str, Any]:
         """What these tokens stand for. The record of it is durable before the first value is opened."""
@@ -74,6 +76,12 @@ class VaultDesk:
         return {"scope": scope, "keys": sum(len(one.keys) for one in made if one.scope == scope),
                 "values": sum(one.values for one in made if one.scope == scope),
                 "disposals": [one.id for one in made if one.scope == scope]}
+
+    def rewrap(self, reason: str, ticket: str) -> dict[str, Any]:
+        """Have every key wrapped anew by the master key as it is now; how many are to be."""
+        left = self._there().renew(ACTOR, veiled(reason), veiled(ticket), self.control.clock())
+        self.control.revised()
+        return {"to_rewrap": left}
 
     def _there(self) -> Any:
         if self.control.vault.vault is None:

@@ -2,7 +2,8 @@
 
 A gateway never holds a key that opens anything: it fills the day's box, of which it knows the public half. Control
 takes what came out of the spool as it is, so neither a master key that cannot be reached nor a full vault holds events
-up, and settles it afterwards: opens the box, and seals each value under the data key of its day or of its person.
+up, and settles it in a thread of the vault's own: opens the box, and seals each value under the data key of its day or
+of its person. Whoever keeps the master key may be slow: only this thread, and an officer who asks, wait for it.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ from typing import NamedTuple
 from bongsu.envelope import SealError, new_box, new_key, seal, unseal
 from bongsu.event import Event
 from bongsu.folder import Folder
-from bongsu.keys import vault_key
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.ports import SecretError
 from bongsu.quantity import DAY, MINUTE
+from bongsu.room.keepers import Keepers
 from bongsu.sealing import KIND, LIVE, about, carried, empty
-from bongsu.secret import reveal
 from bongsu.stores.state import State
 from bongsu.stores.vault import Box, DataKey, Disposal, VaultStore
 from bongsu.wrapping import WrapError
-from bongsu.wraps.local import Local
 
 GRACE = 2 * MINUTE
 """How long a box that takes no more can still be opened: what a gateway was just putting in is on its way."""
 SUBJECT_PERIOD = 30 * DAY
 PAUSE = MINUTE // 2
 BATCH, CACHED, CERTIFIED = 500, 4096, 500
+REWRAPPED, REWRAPS = 20, 5
+"""Keys wrapped anew in one transaction, and such batches at a turn: values on their way are not kept waiting long."""
 
 
 class Revealed(NamedTuple):
@@ -61,9 +62,15 @@ class Vaulting:
         self._publisher = Publisher(folder.live, LIVE)
         needed = self.on or folder.vault.exists()
         self.vault = VaultStore(folder.vault / "vault.db") if needed else None
-        self._own = policy.vault_key or Local(f"secret://file/{vault_key(folder.vault)}" if needed else "")
+        self.keepers = Keepers(policy, folder.vault, needed)
         self._opened: OrderedDict[str, bytes] = OrderedDict()
         self._failed: tuple[int, Exception] | None = None
+        self._stuck: dict[str, WrapError] = {}
+        self._sweep_due = self._closing = False
+
+    def stop(self) -> None:
+        """End what is under way soon: what is not settled waits, sealed, for the next start."""
+        self._closing = True
 
     def close(self) -> None:
         if self.vault is not None:
@@ -81,15 +88,20 @@ class Vaulting:
         return [e for e in events if e.kind != KIND]
 
     def settle(self, now: int) -> None:
-        """Everything that waits becomes sealed values. Called after spools were read to their end."""
+        """Everything that waits becomes sealed values; keys that are over end. ``now`` is a moment up to which every
+        spool has been read."""
         if self.vault is None:
             return
+        if self._sweep_due:
+            self._sweep_due = False
+            self.sweep(now)
         with self._lock:
             if self._failed is not None and 0 <= now - self._failed[0] < PAUSE:
                 raise self._failed[1]  # whoever keeps the master key is not asked at every turn
             self._failed = None
             try:
                 lost = self._settle(self.vault, now)
+                self._rewrap(self.vault, now)
             except (WrapError, SecretError) as error:
                 self._failed = now, error
                 raise
@@ -97,12 +109,14 @@ class Vaulting:
             self._state.record("vault.lost", "bongsu", "vault", f"{lost} boxes could not be opened: their key is "
                                "destroyed, or they were changed; their values are not kept", {"boxes": lost}, now,
                                self.policy.hash)
+        for stuck in self._stuck.values():
+            raise stuck
 
     def _settle(self, vault: VaultStore, now: int) -> int:
         self._certify(now)
         self._rotate(now)
         lost = 0
-        while rows := vault.waiting(BATCH):
+        while not self._closing and (rows := vault.waiting(BATCH)):
             lost += self._keep(vault, rows)
         self._retire(vault, now)
         return lost
@@ -111,11 +125,15 @@ class Vaulting:
         """Open, seal, store; how many did not open."""
         boxes = {box.id: box for box in vault.boxes()}
         values: list[tuple[str, str, bytes]] = []
+        done: list[str] = []
         lost = 0
-        for _, name, body in rows:
+        for id_, name, body in rows:
+            if self._closing:
+                break  # the rest waits for the next start
+            done.append(id_)
             box = boxes.get(name)
             try:
-                said = None if box is None else empty(self._key(box.id, box.wrapped), self._tenant, name, body)
+                said = None if box is None else empty(self._key(box), self._tenant, name, body)
             except SealError:
                 said = None
             if said is None:
@@ -125,10 +143,10 @@ class Vaulting:
             if vault.shredded(scope) >= said.at:
                 continue  # asked to be forgotten while it was on its way
             key = vault.key_for(scope, said.at) or self._new_key(vault, scope, said.at)
-            opened = self._key(key.id, key.wrapped)
+            opened = self._key(key)
             values += ((token, key.id, seal(opened, self._about(token, key.id), value.encode()))
                        for token, value in said.values.items())
-        vault.settle([id_ for id_, _, _ in rows], values)
+        vault.settle(done, values)
         return lost
 
     def _new_key(self, vault: VaultStore, scope: str, at: int) -> DataKey:
@@ -137,7 +155,8 @@ class Vaulting:
         period = min(SUBJECT_PERIOD, max(DAY, keep // 3)) if scope.startswith("subject/") else DAY
         id_ = secrets.token_hex(8)
         raw = new_key()
-        key = DataKey(id_, scope, self._own.wrap(raw, self._about(id_), reveal), at, at + period, at + keep)
+        wrapped, keeper = self.keepers.wrap(raw, self._about(id_), vault.generation())
+        key = DataKey(id_, scope, wrapped, at, at + period, at + keep, keeper)
         vault.add_key(key)
         self._remember(id_, raw)
         return key
@@ -152,7 +171,8 @@ class Vaulting:
         if self.on and stale:
             private, public = new_box()
             id_ = secrets.token_hex(8)
-            current = Box(id_, public, self._own.wrap(private, self._about(id_), reveal), now)
+            wrapped, keeper = self.keepers.wrap(private, self._about(id_), self.vault.generation())
+            current = Box(id_, public, wrapped, now, None, keeper)
             self.vault.add_box(current)
             self._remember(id_, private)
         shown = {"box": {"id": current.id, "key": b64encode(current.public).decode()}} if current and self.on else {}
@@ -178,7 +198,8 @@ class Vaulting:
         """What a token stands for. Whoever calls this has put it on the record before."""
         with self._lock:
             for kept in self.vault.find(token) if self.vault is not None else ():
-                raw = unseal(self._key(kept.dek, kept.wrapped), self._about(token, kept.dek), kept.value)
+                raw = unseal(self._opened_key(kept.dek, kept.wrapped, kept.keeper), self._about(token, kept.dek),
+                             kept.value)
                 kind, _, name = kept.scope.partition("/")
                 return Revealed(raw.decode(), name if kind == "subject" else "")
         return Revealed(None)
@@ -195,6 +216,10 @@ class Vaulting:
             made = self._certify(now)
             self._rotate(now, force=True)  # copies in spools open no more once the old box is gone
             return made
+
+    def sweep_soon(self) -> None:
+        """Destroy the keys whose time is over, at the next turn of the vault's thread."""
+        self._sweep_due = self.vault is not None
 
     def sweep(self, now: int) -> None:
         """Destroy the keys whose time is over."""
@@ -218,12 +243,59 @@ class Vaulting:
             made.append(one)
         return made
 
+    # ---- another master key ----
+
+    def renew(self, actor: str, reason: str, ticket: str, now: int) -> int:
+        """Every key is to be wrapped anew, as after a rotation of the master key; how many are. On the record."""
+        if self.vault is None:
+            return 0
+        with self._lock:
+            self._state.record("vault.rewrap", actor, "vault", reason, {"ticket": ticket}, now, self.policy.hash)
+            self.vault.next_generation()
+            self._stuck.clear()
+            return self.vault.left(self.keepers.name(self.vault.generation()))
+
+    def left(self) -> int:
+        """How many keys somebody else wrapped, or the same master key before the last time that people asked."""
+        return 0 if self.vault is None else self.vault.left(self.keepers.name(self.vault.generation()))
+
+    def _rewrap(self, vault: VaultStore, now: int) -> None:
+        """Some keys at a turn, each batch for good; killed at any moment, the rest is done at the next start."""
+        keeper = self.keepers.name(vault.generation())
+        for _ in range(REWRAPS):
+            rows = [row for row in vault.strange(keeper, REWRAPPED + len(self._stuck)) if row[1] not in self._stuck]
+            if self._closing or not rows:
+                break
+            vault.rewrapped(keeper, [(table, id_, new) for table, id_, wrapped, by in rows
+                                     if (new := self._anew(id_, wrapped, by)) is not None], now)
+        for name, done, began in vault.rewraps():
+            if name != keeper or not vault.left(keeper):
+                self._state.record("vault.rewrapped", "bongsu", "vault", "settings.vault_key of the policy, or people "
+                                   "asked", {"keys": done, "began": began, "whole": name == keeper}, now,
+                                   self.policy.hash)
+                vault.told(name)
+
+    def _anew(self, id_: str, wrapped: str, keeper: str) -> str | None:
+        """The same key, wrapped by who does now; None where this one opens no more, which holds up no other."""
+        assert self.vault is not None
+        try:
+            raw = self._opened_key(id_, wrapped, keeper)
+        except WrapError as error:
+            if not error.lasting:
+                raise
+            self._stuck[id_] = error
+            return None
+        return self.keepers.wrap(raw, self._about(id_), self.vault.generation())[0]
+
     # ---- keys in memory ----
 
-    def _key(self, id_: str, wrapped: str) -> bytes:
+    def _key(self, one: Box | DataKey) -> bytes:
+        return self._opened_key(one.id, one.wrapped, one.keeper)
+
+    def _opened_key(self, id_: str, wrapped: str, keeper: str) -> bytes:
         found = self._opened.get(id_)
         if found is None:
-            found = self._own.unwrap(wrapped, self._about(id_), reveal)
+            found = self.keepers.unwrap(wrapped, self._about(id_), keeper)
             self._remember(id_, found)
         return found
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-APPLICATION, VERSION = 0x626F7661, 1
+APPLICATION, VERSION = 0x626F7661, 2
 _TABLES = """
 CREATE TABLE box (id TEXT PRIMARY KEY, public BLOB NOT NULL, wrapped TEXT NOT NULL, created INTEGER NOT NULL,
                   retired INTEGER) WITHOUT ROWID;
@@ -29,6 +29,16 @@ CREATE TABLE sealed (token TEXT NOT NULL, dek TEXT NOT NULL REFERENCES dek (id),
                      PRIMARY KEY (token, dek)) WITHOUT ROWID;
 CREATE INDEX sealed_dek ON sealed (dek);
 """
+_SECOND = """
+ALTER TABLE box ADD COLUMN keeper TEXT NOT NULL DEFAULT '';
+ALTER TABLE dek ADD COLUMN keeper TEXT NOT NULL DEFAULT '';
+CREATE TABLE rewrap (keeper TEXT PRIMARY KEY, done INTEGER NOT NULL, began INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE generation (n INTEGER NOT NULL);
+INSERT INTO generation VALUES (0);
+"""
+"""What version 2 added: who wrapped a key, and a change of that which is under way."""
+_WRAPPED = ("box", "dek")
+_STRANGE = "keeper <> ? AND wrapped IS NOT NULL"
 
 
 class VaultError(Exception):
@@ -36,17 +46,19 @@ class VaultError(Exception):
 
 
 class Box(NamedTuple):
-    """A day's key pair. ``retired`` is None while gateways are to fill it."""
+    """A day's key pair. ``retired`` is None while gateways are to fill it; ``keeper`` is who wrapped it."""
 
     id: str
     public: bytes
     wrapped: str
     created: int
     retired: int | None = None
+    keeper: str = ""
 
 
 class DataKey(NamedTuple):
-    """What values of one scope are sealed with. It takes new values before ``until`` and ends at ``expires``."""
+    """What values of one scope are sealed with. It takes new values before ``until`` and ends at ``expires``;
+    ``keeper`` is who wrapped it."""
 
     id: str
     scope: str
@@ -54,6 +66,7 @@ class DataKey(NamedTuple):
     created: int
     until: int
     expires: int
+    keeper: str = ""
 
 
 class Kept(NamedTuple):
@@ -63,6 +76,7 @@ class Kept(NamedTuple):
     scope: str
     wrapped: str
     value: bytes
+    keeper: str = ""
 
 
 class Disposal(NamedTuple):
@@ -97,9 +111,10 @@ class VaultStore:
 
     def _upgrade(self) -> None:
         found, version = (self._rows(f"PRAGMA {name}")[0][0] for name in ("application_id", "user_version"))
-        if found == 0 and version == 0:
+        new = found == 0 and version == 0
+        if new or (found == APPLICATION and version == 1):
             with self._writing() as db:
-                for statement in filter(str.strip, _TABLES.split(";")):
+                for statement in filter(str.strip, ((_TABLES if new else "") + _SECOND).split(";")):
                     db.execute(statement)
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
                 db.execute(f"PRAGMA user_version = {VERSION}")
@@ -131,13 +146,14 @@ class VaultStore:
 
     def boxes(self) -> list[Box]:
         """Every box that can be opened, the oldest first."""
-        return [Box(*row) for row in self._rows("SELECT * FROM box ORDER BY created, id")]
+        return [Box(*row) for row in self._rows("SELECT id, public, wrapped, created, retired, keeper FROM box "
+                                                "ORDER BY created, id")]
 
     def add_box(self, box: Box) -> None:
         """The box to be filled from now on; the one before takes no more."""
         with self._writing() as db:
             db.execute("UPDATE box SET retired = ? WHERE retired IS NULL", (box.created,))
-            db.execute("INSERT INTO box VALUES (?, ?, ?, ?, ?)", box)
+            db.execute("INSERT INTO box VALUES (?, ?, ?, ?, ?, ?)", box)
 
     def drop_boxes(self, ids: Iterable[str]) -> None:
         """Destroy the keys of boxes: what was in them opens no more, wherever a copy of it is."""
@@ -164,19 +180,62 @@ class VaultStore:
 
     def key_for(self, scope: str, at: int) -> DataKey | None:
         """The key that a value of this scope and time is sealed with; None where one must be made."""
-        found = self._rows("SELECT id, scope, wrapped, created, until, expires FROM dek WHERE scope = ? AND until > ? "
-                           "AND wrapped IS NOT NULL ORDER BY created DESC, id LIMIT 1", scope, at)
+        found = self._rows("SELECT id, scope, wrapped, created, until, expires, keeper FROM dek WHERE scope = ? AND "
+                           "until > ? AND wrapped IS NOT NULL ORDER BY created DESC, id LIMIT 1", scope, at)
         return DataKey(*found[0]) if found else None
 
     def add_key(self, key: DataKey) -> None:
         with self._writing() as db:
-            db.execute("INSERT INTO dek (id, scope, wrapped, created, until, expires) VALUES (?, ?, ?, ?, ?, ?)", key)
+            db.execute("INSERT INTO dek (id, scope, wrapped, created, until, expires, keeper) "
+                       "VALUES (?, ?, ?, ?, ?, ?, ?)", key)
 
     def find(self, token: str) -> list[Kept]:
         """Every sealed value of a token, the newest first."""
-        found = self._rows("SELECT dek.id, scope, wrapped, value FROM sealed JOIN dek ON dek.id = sealed.dek "
+        found = self._rows("SELECT dek.id, scope, wrapped, value, keeper FROM sealed JOIN dek ON dek.id = sealed.dek "
                            "WHERE token = ? AND wrapped IS NOT NULL ORDER BY created DESC, dek.id", token)
         return [Kept(*row) for row in found]
+
+    # ---- keys wrapped anew ----
+
+    def generation(self) -> int:
+        """How often people asked that every key be wrapped anew."""
+        return int(self._rows("SELECT n FROM generation")[0][0])
+
+    def next_generation(self) -> None:
+        with self._writing() as db:
+            db.execute("UPDATE generation SET n = n + 1")
+
+    def strange(self, keeper: str, limit: int) -> list[tuple[str, str, str, str]]:
+        """Keys that somebody else wrapped, boxes before data keys: table, id, wrapped, keeper."""
+        found = [(table, *row) for table in _WRAPPED for row in self._rows(
+            f"SELECT id, wrapped, keeper FROM {table} WHERE {_STRANGE} LIMIT ?", keeper, limit)]  # noqa: S608
+        return found[:limit]
+
+    def left(self, keeper: str) -> int:
+        """How many keys are not wrapped by this keeper yet."""
+        return sum(int(self._rows(f"SELECT count(*) FROM {table} WHERE {_STRANGE}", keeper)[0][0])  # noqa: S608
+                   for table in _WRAPPED)
+
+    def rewrapped(self, keeper: str, rows: Sequence[tuple[str, str, str]], now: int) -> None:
+        """Keys (table, id, wrapped) as this keeper wrapped them. One that was destroyed meanwhile stays so."""
+        if not rows:
+            return
+        with self._writing() as db:
+            for table, id_, wrapped in rows:
+                db.execute(f"UPDATE {table} SET wrapped = ?, keeper = ? WHERE id = ? AND "  # noqa: S608
+                           "wrapped IS NOT NULL", (wrapped, keeper, id_))
+            db.execute("INSERT INTO rewrap VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET done = done + excluded.done",
+                       (keeper, len(rows), now))
+
+    def rewraps(self) -> list[tuple[str, int, int]]:
+        """Changes that nobody was told the end of: keeper, keys done, when it began (microseconds)."""
+        found = self._rows("SELECT keeper, done, began FROM rewrap ORDER BY began")
+        return [(keeper, done, began) for keeper, done, began in found]
+
+    def told(self, keeper: str) -> None:
+        with self._writing() as db:
+            db.execute("DELETE FROM rewrap WHERE keeper = ?", (keeper,))
+        self.scrub()
 
     # ---- the end of keys ----
 

@@ -1,4 +1,4 @@
-"""The verbs of the privacy officer: read again what tokens stand for, destroy keys for good."""
+"""The verbs of the privacy officer: read again what tokens stand for, destroy keys for good, wrap them anew."""
 
 from __future__ import annotations
 
@@ -57,3 +57,16 @@ def shred(subject: str, day: str, reason: str, ticket: str, url: str, officer: s
         return
     click.echo(f"{done['scope']}: {done['keys']} keys destroyed, {done['values']} values gone for good "
                f"(disposal {', '.join(map(str, done['disposals']))})")
+
+
+@click.command()
+@REASON
+@TICKET
+@URL
+@OFFICER
+@AS_JSON
+def rewrap(reason: str, ticket: str, url: str, officer: str, as_json: bool) -> None:
+    """Have the vault's keys wrapped anew, as after a rotation of the master key. It goes on by itself, also after a
+    crash; its end is on the record, and `GET /v1/vault` says how many are left."""
+    done = ask(lambda: Client(url, officer).post("/v1/vault/rewrap", {"reason": reason, "ticket": ticket}))
+    click.echo(json.dumps(done) if as_json else f"{done['to_rewrap']} keys are being wrapped anew")

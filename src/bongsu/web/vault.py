@@ -29,6 +29,8 @@ class Vaults(Protocol):
 
     def shred(self, subject: str, day: str, reason: str, ticket: str) -> Mapping[str, Any]: ...
 
+    def rewrap(self, reason: str, ticket: str) -> Mapping[str, Any]: ...
+
 
 def _text(visit: Visit, name: str, required: bool = False) -> str:
     value = visit.form.get(name, "")
@@ -67,6 +69,11 @@ def vault_ways(desk: Vaults) -> tuple[Way, ...]:
         subject, day = _text(visit, "subject"), _text(visit, "day")
         return await do(lambda: desk.shred(subject, day, reason, ticket))
 
+    async def rewrap(visit: Visit) -> Response:
+        """Have every key of the vault wrapped anew, as after a rotation of the master key; how many are to be."""
+        reason, ticket = reason_of(visit), _text(visit, "ticket", required=True)
+        return await do(lambda: desk.rewrap(reason, ticket))
+
     async def shown(_visit: Visit) -> Response:
         """How many values and keys there are; nothing of what they are."""
         return answer(desk.shown())
@@ -78,4 +85,5 @@ def vault_ways(desk: Vaults) -> tuple[Way, ...]:
             body={"tokens": "array: tokens, 20 at most", **why}),
         Way("POST", "/v1/vault/shred", shred, "officer", token=desk.is_officer, body={
             "subject": "whose keys: an id or its USER_ token; or", "day": "the keys of a day (UTC)", **why}),
+        Way("POST", "/v1/vault/rewrap", rewrap, "officer", token=desk.is_officer, body=why),
     )

@@ -22,6 +22,10 @@ class Local:
 
     master: str = field(metadata={"form": "secret"})
 
+    @property
+    def keeper(self) -> str:
+        return f"local {self.master}"
+
     def wrap(self, key: bytes, about: str, secret: Secrets) -> str:
         nonce = os.urandom(NONCE)
         return FORM + b64encode(nonce + self._cipher(secret).encrypt(nonce, key, about.encode())).decode()
@@ -29,13 +33,13 @@ class Local:
     def unwrap(self, wrapped: str, about: str, secret: Secrets) -> bytes:
         if not wrapped.startswith(FORM):
             raise WrapError(f"a data key: expected one wrapped by a local master key ({FORM}…), came another; "
-                            "settings.vault_key must be what it was when the key was made")
+                            "settings.vault_key or vault_key_before must name what wrapped it", lasting=True)
         raw = b64decode(wrapped.removeprefix(FORM))
         try:
             return self._cipher(secret).decrypt(raw[:NONCE], raw[NONCE:], about.encode())
         except InvalidTag:
             raise WrapError("a data key: expected one wrapped by this master key for this place, came another; was "
-                            "the master key changed, or the vault copied from elsewhere?") from None
+                            "the master key changed, or the vault copied from elsewhere?", lasting=True) from None
 
     def _cipher(self, secret: Secrets) -> AESGCM:
         try:

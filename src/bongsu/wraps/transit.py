@@ -20,7 +20,7 @@ from bongsu.wrapping import Secrets, WrapError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TIMEOUT = 3.0
-"""Seconds. Control waits for it, so it is short; a failure is not repeated for half a minute."""
+"""Seconds. The vault's own thread waits for it; a failure is not repeated for half a minute."""
 MOST = 1 << 20
 
 
@@ -49,6 +49,10 @@ class Transit:
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise ValueError(f"url: expected https, since keys go over it, came http to {parts.hostname}")
 
+    @property
+    def keeper(self) -> str:
+        return f"transit {self.url} {self.namespace} {self.mount}/{self.name}"
+
     def wrap(self, key: bytes, about: str, secret: Secrets) -> str:
         return self._ask("encrypt", {"plaintext": _text(key), "associated_data": _text(about.encode())}, "ciphertext",
                          secret)
@@ -71,7 +75,8 @@ class Transit:
                 said = json.loads(reply.read(MOST))["data"][want]
         except urllib.error.HTTPError as error:
             with error:
-                raise WrapError(f"{where}: expected 200, came {error.code}; {_todo(error.code)}") from None
+                raise WrapError(f"{where}: expected 200, came {error.code}; {_todo(error.code)}",
+                                lasting=error.code == 400) from None
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             raise WrapError(f"{where}: no answer ({type(getattr(error, 'reason', error)).__name__}); is it up, "
                             "unsealed and reachable from here?") from None
