@@ -22,10 +22,10 @@ check: setup     ## ruff, mypy, and the demo policy
 	@$(PY) -m bongsu check --demo
 
 test: setup browser promtool ## fast and complete, without servers (under 6 minutes)
-	@.venv/bin/pytest -m "not real and not flood" $(ARGS)
+	@.venv/bin/pytest -m "not real" $(ARGS)
 
 test-real: setup browser servers ## live servers, kill loops, load (under 15 minutes)
-	@.venv/bin/pytest -m "real and not flood" $(ARGS)
+	@.venv/bin/pytest -m "real" $(ARGS)
 
 bench: setup     ## every benchmark; prints ratios against floor and peer
 	@for b in bench/*.py; do case $$b in bench/_*) ;; *) echo "== $$b"; $(PY) $$b || exit 1;; esac; done

@@ -22,6 +22,7 @@ from bongsu.channels.webhook import Webhook
 from bongsu.engine import EngineState, Plan, tick
 from bongsu.notice import Manners
 from bongsu.quantity import MINUTE, SECOND, Duration
+from bongsu.response import LEASE
 from bongsu.room.worker import WIDTH, Worker, resolve_action
 from bongsu.secret import reveal
 from bongsu.stores.state import State
@@ -29,12 +30,12 @@ from outsiders import Asked, Outsider, served
 from stage import opened
 from worlds import BLOCKS
 
-pytestmark = [pytest.mark.flood, pytest.mark.req("A1", "A3")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.req("A1", "A3")]
 USERS = replace(BLOCKS, labels=("user",))
 HARM = replace(BLOCKS, name="harm", key="harm")
 WHEN = Threshold(USERS, ">", Fraction(10), Duration(5 * MINUTE), "<=", Fraction(2))
 BURST = Rule("burst", WHEN, tier="minor", to=("ops",), by=("user",))
-PATIENCE = 120.0
+PATIENCE = 240.0
 
 
 @dataclass
@@ -70,13 +71,18 @@ class Flood:
 
     async def blocks(self, users: range, harm: bool = False, after: int = 6 * SECOND) -> None:
         """So many more users are over the limit; one tick, committed as control does it."""
+        await self.commit(self.judged(users, harm, after))
+
+    def judged(self, users: range, harm: bool = False, after: int = 6 * SECOND) -> tuple[EngineState, Any]:
         self.now += after
         begin = (self.now - 1) // MINUTE * MINUTE
         self.cells.add([Cell("blocks", (f"u{n:05}",), begin, "n", 20) for n in users])
         self.cells.add([Cell("harm", (), begin, "n", 20)] if harm else [])
-        engine, decisions = tick(self.plan, self.cells, replace(self.engine, watermark=self.now), self.now)
-        await asyncio.to_thread(self.state.commit, engine, decisions, self.plan, "policy-1", self.now)
-        self.engine = engine
+        return tick(self.plan, self.cells, replace(self.engine, watermark=self.now), self.now)
+
+    async def commit(self, judged: tuple[EngineState, Any]) -> None:
+        await asyncio.to_thread(self.state.commit, *judged, self.plan, "policy-1", self.now)
+        self.engine = judged[0]
         self.worker.poke()
 
     async def until(self, probe: Callable[[], bool], what: str) -> None:
@@ -93,8 +99,10 @@ async def flooded(folder: Path, manners: Manners, severe: Rule, asleep: bool = F
     with opened(folder) as state:
         async with served(hooks), Http(reveal, lambda: 0, 60 * SECOND, state) as http:
             send = sender({"ops": Webhook(hooks.url)}, http)
-            flood = Flood(state, hooks, lambda clock: Worker(state, resolve_action, send, clock, "one"), manners,
-                          severe)
+
+            def worker(clock: Callable[[], int]) -> Worker:
+                return Worker(state, resolve_action, send, clock, "one", timeout=LEASE - 1)
+            flood = Flood(state, hooks, worker, manners, severe)
             flood.wake = awake.set
             if not asleep:
                 awake.set()
@@ -116,7 +124,7 @@ async def flooded(folder: Path, manners: Manners, severe: Rule, asleep: bool = F
 SEVERE = Rule("harm", replace(WHEN, signal=HARM), tier="severe", to=("ops",))
 
 
-@pytest.mark.parametrize("many", [300, pytest.param(10_000, marks=[pytest.mark.real, pytest.mark.timeout(300)])])
+@pytest.mark.parametrize("many", [300, pytest.param(10_000, marks=pytest.mark.real)])
 def test_ten_thousand_alerts_in_a_minute_lose_nothing_repeat_nothing_and_starve_no_severe_one(
         many: int, tmp_path: Path) -> None:
     """Ten bursts in a minute. The severe alert comes with the last, when nearly all of the others still wait."""
@@ -125,15 +133,16 @@ def test_ten_thousand_alerts_in_a_minute_lose_nothing_repeat_nothing_and_starve_
             told, share = flood.hooks.told, many // 10
             for burst in range(9):
                 await flood.blocks(range(burst * share, (burst + 1) * share))
+            last = flood.judged(range(9 * share, many), harm=True)
             flood.hooks.shut = True
             flood.wake()
             await flood.until(lambda: len(told) == WIDTH - WIDTH // 4, "as many under way as may be")
-            await flood.blocks(range(9 * share, many), harm=True)
+            await flood.commit(last)
             flood.hooks.shut = False
             waited = len(told)
-            await flood.until(lambda: len(told) == many + 1, "all told that it fires")
+            await flood.until(lambda: len(told) > many, "all told that it fires")
             await flood.blocks(range(0), after=10 * MINUTE)
-            await flood.until(lambda: len(told) == 2 * (many + 1), "all told that it is over")
+            await flood.until(lambda: len(told) >= 2 * (many + 1), "all told that it is over")
             await flood.until(lambda: flood.state.next_due() is None, "every step ended")
             return told, waited
     told, waited = asyncio.run(play())

@@ -176,6 +176,36 @@ def test_a_worker_wakes_by_itself_when_a_retry_is_due(tmp_path: Path) -> None:
         assert 0.9 < tries[1] - tries[0] < 2.5
 
 
+def test_what_a_worker_has_in_hand_is_not_taken_again_when_the_clock_jumps(tmp_path: Path) -> None:
+    """A clock that is set forward, or a machine that slept, ends every lease; what is under way is under way."""
+    clock, begun, release = Clock(), asyncio.Event(), asyncio.Event()
+
+    async def waits(channel: str, notice: Notice) -> None:
+        begun.set()
+        await release.wait()
+
+    async def play(state: State) -> list[tuple[str, Notice]]:
+        outbox = Outbox(waits)
+        worker = Worker(state, resolve, outbox, clock, "one")
+        running = asyncio.create_task(worker.run())
+        await asyncio.wait_for(begun.wait(), 30)
+        clock.now += 20 * LEASE
+        await asyncio.to_thread(fire, state, (Call(),), "INC-2", "later")
+        worker.poke()
+        async with asyncio.timeout(30):
+            while state.steps("INC-2")[0].step.state != "done":  # so it did look again after the jump
+                await asyncio.sleep(0.02)
+        release.set()
+        worker.stop()
+        await running
+        return outbox.sent
+    with opened(tmp_path) as state:
+        fire(state, (Notify("ops"),))
+        assert len(asyncio.run(play(state))) == 1
+        assert story(state) == [("notify", "done", "")]
+        assert "step.stale" not in actions_of(state)
+
+
 def test_two_workers_and_a_killed_one_give_each_step_one_outcome(tmp_path: Path) -> None:
     """The first is cancelled mid-effect; the others take over when the lease runs out, with the same delivery key."""
     clock = Clock()
@@ -200,13 +230,13 @@ def test_two_workers_and_a_killed_one_give_each_step_one_outcome(tmp_path: Path)
 
 def test_an_error_of_the_state_stops_the_worker_loudly(tmp_path: Path) -> None:
     class Full:
-        def claim_due(self, now: int, limit: int, owner: str = "", ordinary: int | None = None) -> list[Any]:
+        def claim_due(self, *asked: Any) -> list[Any]:
             raise OSError("disk full")
 
         def settle(self, ended: Any, now: int) -> list[bool]:
             return []
 
-        def next_due(self, least: int = 0) -> int | None:
+        def next_due(self, *asked: Any) -> int | None:
             return None
     with pytest.raises(ExceptionGroup) as caught:
         asyncio.run(Worker(Full(), resolve, Outbox(), Clock(), "one").run())

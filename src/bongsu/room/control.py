@@ -23,7 +23,7 @@ from bongsu.expression import read
 from bongsu.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
-from bongsu.quantity import HOUR, MINUTE, SECOND, Duration, show_duration
+from bongsu.quantity import HOUR, SECOND, Duration, show_duration
 from bongsu.references import register
 from bongsu.room.advice import ADVICE, FAULTS
 from bongsu.room.aside import Aside
@@ -35,6 +35,7 @@ from bongsu.room.people import People, of_traffic
 from bongsu.room.rollout import Rollout
 from bongsu.room.saving import TOKENS, advised
 from bongsu.room.spending import Spending
+from bongsu.room.upkeep import Upkeep
 from bongsu.room.vaulting import Vaulting
 from bongsu.room.verdicts import judge_now
 from bongsu.runners.duckdb import Counter, CountError, reads_label
@@ -49,12 +50,8 @@ from bongsu.stores.state import State as Store
 REPUBLISH = 2 * SECOND
 COMMIT_EVERY = 5 * SECOND
 MOST_LABELS = 1000
-LAKE_EVERY = 30 * SECOND
-EXPIRE_EVERY = SECOND
-SWEEP_EVERY = HOUR
-CHECKPOINT_EVERY = 10 * SECOND
 SPOOL_BYTES = 16 << 20
-FOLD_BATCHES, LAKE_BATCHES = 64, 500
+FOLD_BATCHES = 64
 CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "outcome"), "any", "bongsu/calls")
 """Always counted: how many calls there were, and where they went."""
 
@@ -97,9 +94,8 @@ class Control:
         self.plan = self._bound()
         self.counter, self.joining = counting(self.plan)
         self.exposed = exposed_by(self.plan)
-        self.cells = Cells(self.plan.base, store.cells(self._oldest_needed()))
-        self._due = {"allow": 0, "versions": 0, "used": 0, "lake": 0, "sweep": self.now + MINUTE, "checkpoint": 0,
-                     "references": self.now + HOUR}
+        self.cells = Cells(self.plan.base, store.cells(self.oldest_needed()))
+        self.upkeep = Upkeep(self)
         self._marks = dict(self.log.marks())
         self.counted = 0
         self._backfill()
@@ -113,7 +109,7 @@ class Control:
     def _bound(self) -> Plan:
         return self._with_creation(bound_plan(self.policy, (CALLS, TOKENS), self.store))
 
-    def _refer(self) -> None:
+    def refer(self) -> None:
         """Look whether references came or changed; signals bound to another version begin again, from the log."""
         register(self.policy, self.store, self.folder.lake, self.now)
         if (plan := self._bound()).signals != self.plan.signals:
@@ -126,7 +122,7 @@ class Control:
 
     def referred(self) -> None:
         """A reference was registered: bind to it soon."""
-        self._due["references"] = 0
+        self.upkeep.soon("references")
 
     def cycle(self) -> int:
         """Read what there is, judge, and publish. Returns how many events were new."""
@@ -141,7 +137,7 @@ class Control:
             self.engine = replace(self.engine, watermark=before)
         if not self.attempt("decisions", self.judge):
             return 0
-        self._housekeeping()
+        self.upkeep.tick()
         if self.vault.vault is not None:
             self.aside.turn(partial(self.vault.settle, self.now))
         self.revision += self.counted > known
@@ -231,7 +227,7 @@ class Control:
         """Time does not go back a little (it waits), and goes back a lot only on the record."""
         clock = self.clock()
         if clock > self.now + HOUR:
-            self._due["sweep"] = clock + SWEEP_EVERY  # a clock that is wrong for a while must not delete everything
+            self.upkeep.put_off_sweep(clock)
         if clock >= self.now - SLACK:
             self.now = max(self.now, clock)
             return
@@ -240,12 +236,12 @@ class Control:
             self.engine, self.now = came_back(self.engine, clock)
         self.plan = born(self.plan, {o.name: min(o.created, clock) for o in self.plan.objectives})
         self._committed = 0
-        self._due = {"allow": 0, "versions": 0, "used": 0, "lake": 0, "sweep": clock + SWEEP_EVERY,
-                     "checkpoint": clock + CHECKPOINT_EVERY, "references": clock + SWEEP_EVERY}
+        self.upkeep.clock_went_back(clock)
         self.attempt("clock", lambda: self._record_the_clock(back))
         self.attempt("live", self.publish)
 
     def _record_the_clock(self, back: int) -> None:
+        self.store.free_leases(self.now)  # a retry that was put off by seconds is not put off by what went back
         self.store.record("clock.back", "bongsu", "clock", f"the clock went back by {show_duration(Duration(back))}",
                           {"by_us": back}, self.now, self.policy.hash)
         self.store.checkpoint(self.now, force=True)
@@ -353,46 +349,5 @@ class Control:
             if self.store.fold(cells, upto + 1, f"signal/{key}"):
                 self.cells.add(cells)
 
-    def _oldest_needed(self) -> int:
+    def oldest_needed(self) -> int:
         return self.now - self.plan.longest_window() - HOUR
-
-    # ---- housekeeping ----
-
-    def _housekeeping(self) -> None:
-        for what, every, work in (("lake", LAKE_EVERY, self._fill_lake), ("sweep", SWEEP_EVERY, self._sweep),
-                                  ("allow", EXPIRE_EVERY, self._expire), ("used", COMMIT_EVERY, self.people.keep),
-                                  ("versions", SECOND, self.rollout.tick), ("references", SWEEP_EVERY, self._refer),
-                                  ("checkpoint", CHECKPOINT_EVERY, lambda: self.store.checkpoint(self.now))):
-            if self.now >= self._due[what]:
-                self._due[what] = self.now + (every if self.attempt(what, work) else SECOND)
-
-    def _expire(self) -> None:
-        self.revision += self.store.expire_allowed(self.now, self.policy.hash) > 0
-        self.revision += self.store.expire_restrictions(self.now, self.policy.hash) > 0
-        self.revision += self.store.expire_attacks(self.now, self.policy.hash) > 0
-        self.revision += self.store.expire_silences(self.now, self.policy.hash) > 0
-
-    def _fill_lake(self) -> None:
-        """Whole batches go to the lake; files are named by position, so doing it again writes the same file."""
-        while batches := list(self.log.read(self.store.position("lake"), LAKE_BATCHES)):
-            last = batches[-1][0]
-            self.lake.write(joined([table for _, table in batches]), batches[0][0], last)
-            self.store.advance("lake", last)
-
-    def _sweep(self) -> None:
-        """Carry out the retention of the policy, and say so."""
-        keep = self.policy.retention
-        self.vault.sweep_soon()
-        self._fill_lake()  # what the log drops must be in the lake
-        dropped = {
-            "batches": self.log.drop_before(self.now - keep.log, self.now - keep.labelled if self.joining
-                                            and keep.labelled > keep.log else None),
-            "files": self.lake.drop_before(self.now - keep.lake),
-            "cells": self.store.forget_cells(self.now - keep.cells), **self.store.forget(self.now, keep.cells),
-            "damaged": self.reader.drop_damaged(self.now - keep.log),
-        }
-        self.spending.forget(self.now)
-        self.cells.drop_before(self._oldest_needed())
-        if any(dropped.values()):
-            self.store.record("retention", "bongsu", "stores", "retention of the policy", dropped, self.now,
-                              self.policy.hash)

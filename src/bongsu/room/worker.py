@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Protocol
 
@@ -31,11 +31,12 @@ LONGEST_SLEEP = 60 * SECOND
 class Steps(Protocol):
     """The part of the state that a worker needs."""
 
-    def claim_due(self, now: int, limit: int, owner: str = "", ordinary: int | None = None) -> list[Claimed]: ...
+    def claim_due(self, now: int, limit: int, owner: str = "", ordinary: int | None = None,
+                  mine: Collection[str] = ()) -> list[Claimed]: ...
 
     def settle(self, ended: Sequence[Ended], now: int) -> list[bool]: ...
 
-    def next_due(self, least: int = LAST) -> int | None: ...
+    def next_due(self, least: int = LAST, mine: Collection[str] = ()) -> int | None: ...
 
     def steps(self, incident: str) -> list[Shown]: ...
 
@@ -62,7 +63,7 @@ class Worker:
         self._language: Language = language
         self._news, self._ended = asyncio.Event(), asyncio.Event()
         self._reports: list[Ended] = []
-        self._running = self._ordinary = 0
+        self._hand: dict[tuple[str, int], Claimed] = {}  # by key and fence: what it claimed, until that is recorded
         self._stopping = self._claimed_last = False
 
     def poke(self) -> None:
@@ -97,23 +98,28 @@ class Worker:
     # ---- the loop ----
 
     async def _claim(self, group: asyncio.TaskGroup) -> bool:
-        free = self._width - self._running
+        free = self._width - len(self._hand)
         if free <= 0:
             return False
-        claimed = await asyncio.to_thread(self._state.claim_due, self._clock(), free, self._owner, self._room())
-        self._running += len(claimed)
-        self._ordinary += sum(one.urgency > 0 for one in claimed)
+        claimed = await asyncio.to_thread(self._state.claim_due, self._clock(), free, self._owner, self._room(),
+                                          self._mine())
         for one in claimed:
+            self._hand[one.step.key, one.step.fence] = one
             group.create_task(self._carry_and_report(one))
         return bool(claimed)
 
+    def _mine(self) -> frozenset[str]:
+        """Steps that are not claimed again: a clock that jumps ends every lease, but not what is under way here."""
+        return frozenset(key for key, _ in self._hand)
+
     def _room(self) -> int:
         """How many steps that are not urgent may be begun now."""
-        return self._width - self._width // KEPT - self._ordinary
+        return self._width - self._width // KEPT - sum(one.urgency > 0 for one in self._hand.values())
 
     async def _sleep(self) -> None:
-        due = await asyncio.to_thread(self._state.next_due, LAST if self._room() > 0 else 0)
-        wait = LONGEST_SLEEP if due is None or self._running >= self._width else min(due - self._clock(), LONGEST_SLEEP)
+        due = await asyncio.to_thread(self._state.next_due, LAST if self._room() > 0 else 0, self._mine())
+        full = len(self._hand) >= self._width
+        wait = LONGEST_SLEEP if due is None or full else min(due - self._clock(), LONGEST_SLEEP)
         try:
             async with asyncio.timeout(max(0, wait) / SECOND):
                 await self._news.wait()
@@ -127,14 +133,14 @@ class Worker:
 
     async def _record(self) -> None:
         """Record outcomes as they come; those that come during one fsync share the next."""
-        while not (self._claimed_last and self._running == 0):
+        while not (self._claimed_last and not self._hand):
             await self._ended.wait()
             self._ended.clear()
             reports, self._reports = self._reports, []
             if reports:
                 await self._settle(reports)
-                self._running -= len(reports)
-                self._ordinary -= sum(report.claimed.urgency > 0 for report in reports)
+                for report in reports:
+                    del self._hand[report.claimed.step.key, report.claimed.step.fence]
                 self._news.set()
 
     async def _settle(self, ended: Sequence[Ended]) -> None:

@@ -26,7 +26,6 @@ from typing import Any, cast
 
 from sqlalchemy import make_url
 
-from bongsu.stores import schema
 from bongsu.stores.allowed import AllowStore
 from bongsu.stores.asked import AskedStore
 from bongsu.stores.attacks import AttackStore
@@ -35,13 +34,12 @@ from bongsu.stores.keyring import KeyStore
 from bongsu.stores.postmortems import PostmortemStore
 from bongsu.stores.references import ReferenceStore
 from bongsu.stores.restricted import RestrictionStore
+from bongsu.stores.retention import MOST_RUNS, forget_moves, forget_notes, forget_runs, forget_verdicts
 from bongsu.stores.spending import SpendingStore
 from bongsu.stores.steps import StepStore
 from bongsu.stores.versions import VersionStore
 
 FILE = "state.db"
-CHANNELS = "channel/"
-"""Notes of channels: which message, issue or thread an alert has outside."""
 
 
 class State(StepStore, SpendingStore, AllowStore, AskedStore, KeyStore, VersionStore, ReferenceStore,
@@ -49,18 +47,21 @@ class State(StepStore, SpendingStore, AllowStore, AskedStore, KeyStore, VersionS
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def forget(self, now: int, keep: int) -> dict[str, int]:
-        """Retention: verdicts, and what channels remember of an alert, ``keep`` microseconds after they were written.
+        """Retention: what was over, or was written down, ``keep`` microseconds ago, but what is still needed.
 
-        What a channel remembered before its time was kept counts from now on.
+        Returns how many of each are gone.
         """
-        verdict, note = schema.verdict, schema.note
-        channels = note.c.key.startswith(CHANNELS, autoescape=True)
+        before = now - keep
         with self.writing() as transaction:
-            transaction.execute(note.update().where(channels, note.c.at == 0).values(at=now))
-            return {
-                "verdicts": transaction.execute(verdict.delete().where(verdict.c.at < now - keep)).rowcount,
-                "notes": transaction.execute(note.delete().where(channels, note.c.at < now - keep)).rowcount,
-            }
+            connection = transaction.connection
+            gone = {"verdicts": forget_verdicts(connection, before), "notes": forget_notes(connection, now, before),
+                    "runs": 0, "moves": forget_moves(connection, before)}
+        some = MOST_RUNS
+        while some == MOST_RUNS:
+            with self.writing() as transaction:
+                some = forget_runs(transaction.connection, before)
+            gone["runs"] += some
+        return gone
 
     def backup(self, folder: Path) -> Path:
         """A consistent copy while others write; the file appears in ``folder`` whole or not at all."""

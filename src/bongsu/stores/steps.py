@@ -6,7 +6,7 @@ never both win, and what a worker says after its lease went to another changes n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, cast
@@ -80,17 +80,20 @@ class StepStore(IncidentStore):
         """Take the step that has been due for longest, if any."""
         return next(iter(self.claim_due(now, 1, owner)), None)
 
-    def claim_due(self, now: int, limit: int, owner: str = "", ordinary: int | None = None) -> list[Claimed]:
+    def claim_due(self, now: int, limit: int, owner: str = "", ordinary: int | None = None,
+                  mine: Collection[str] = ()) -> list[Claimed]:
         """Take up to ``limit`` due steps in one transaction, the most urgent first.
 
         At most ``ordinary`` of them are not urgent: so many may be waited for, and the rest is kept for what is.
+        ``mine`` are the keys of steps that whoever asks has in hand: these are not dead, whatever the clock says of
+        their leases (it may have been set forward, or stood still while the machine slept).
         """
         taken: list[Claimed] = []
         room = limit if ordinary is None else ordinary
         with self.writing() as transaction:
             on = automation(transaction.connection)
             found = [row for due in (_dead, _due)
-                     for row in transaction.execute(due(on), {"now": now, "most": limit}).all()]
+                     for row in transaction.execute(due(on), {"now": now, "most": limit, "mine": [*mine]}).all()]
             for row in sorted(found, key=_urgency)[:limit]:
                 room -= row.urgency > 0
                 if row.urgency > 0 and room < 0:
@@ -136,10 +139,13 @@ class StepStore(IncidentStore):
             transaction.execute(step.update().where(late).values(next_at=now))
         return int(held)
 
-    def next_due(self, least: int = LAST) -> int | None:
-        """When the next step may be claimed (also in the past), of those of at least such urgency; None where none."""
+    def next_due(self, least: int = LAST, mine: Collection[str] = ()) -> int | None:
+        """When the next step may be claimed (also in the past), of those of at least such urgency; None where none.
+
+        ``mine`` as in ``claim_due``.
+        """
         step = schema.step
-        ways = ((schema.WAITS, step.c.next_at), (schema.RUNS, step.c.lease_until))
+        ways = ((schema.WAITS, step.c.next_at), (and_(schema.RUNS, step.c.key.not_in(mine)), step.c.lease_until))
         with self.reading() as connection:
             free = and_(_open(automation(connection)), step.c.urgency <= least)
             found = [connection.scalar(select(func.min(at)).where(which, free)) for which, at in ways]
@@ -197,8 +203,10 @@ def _due(on: bool) -> Select[Any]:
 
 @cache
 def _dead(on: bool) -> Select[Any]:
-    """Steps whose worker's lease ran out."""
-    return _claimable(and_(schema.RUNS, schema.step.c.lease_until <= bindparam("now")), on)
+    """Steps whose worker's lease ran out, but those in ``:mine``."""
+    step = schema.step
+    mine = step.c.key.in_(bindparam("mine", expanding=True))
+    return _claimable(and_(schema.RUNS, step.c.lease_until <= bindparam("now"), ~mine), on)
 
 
 def _claimable(due: Any, on: bool) -> Select[Any]:
