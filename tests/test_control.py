@@ -148,6 +148,18 @@ def test_whatever_the_clock_does_calls_count_once_and_alerts_still_come_and_go(r
     assert ("clock.back" in actions_of(room.store)) == (jump < 0)
 
 
+def test_a_retry_that_waits_seconds_does_not_wait_for_what_the_clock_went_back(room: Room) -> None:
+    room.live(12, 2, "error")
+    claimed = room.store.claim(room.now)
+    assert claimed is not None
+    room.store.retry(claimed, "answered 503", room.now)
+    room.now -= 30 * DAY
+    room.live(1)
+    due = room.store.next_due()
+    assert due is not None
+    assert due <= room.now
+
+
 def test_a_clock_that_comes_back_from_the_future_leaves_nothing_standing_still(room: Room) -> None:
     """An alert that fired in the future clears in the present, and its playbook is taken back."""
     room.now += 30 * DAY

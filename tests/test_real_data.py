@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from bongsu.ports import Evidence
+from bongsu.aggregate import Evidence
 from bongsu.slis.drift import Drift
 from bongsu.slo import proven
 from bongsu.sources.columns import bins_of, counts_of, kind_of, referred

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.alert import Signal
 from bongsu.cell import Cell, Cells
 from bongsu.event import Event
@@ -137,7 +137,7 @@ class Whole:
     kind, unit = "whole", ""
 
     def parts(self):
-        return {"b": ports.Histogram(number("cost"), scale=1)}
+        return {"b": aggregate.Histogram(number("cost"), scale=1)}
 
 
 def test_a_bucket_is_the_same_number_here_and_in_python_around_every_power_of_two():

@@ -10,6 +10,7 @@ The story, in order. Each module may import only the modules above it; a test re
     prompt      a text as one of 32 cells, so that texts drift as categories do
     expression  a question asked of an event's columns: SQL, checked before it runs
     cell        events counted: key x base window -> integers; add, total, vector
+    aggregate   what is counted of events, and what the sums show
     interval    how sure a count is: Wilson, Newcombe, chi-square
     drift       cells compared: this window against a reference
     ports       the shape of every outside part, all on one page

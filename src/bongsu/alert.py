@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from bongsu.aggregate import Evidence
 from bongsu.cell import Cells, Labels
-from bongsu.ports import Evidence, Seasonal, Sli
+from bongsu.ports import Seasonal, Sli
 from bongsu.quantity import DAY, Duration
 from bongsu.slo import (
     MIN_BAD,

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+from bongsu.aggregate import Evidence
 from bongsu.alert import Rule, Signal, Threshold
 from bongsu.cell import Cells, Labels
 from bongsu.engine import Plan
 from bongsu.event import Event
 from bongsu.incident import limit, show
-from bongsu.ports import Evidence
 from bongsu.runners.labelled import LabelledCounter
 from bongsu.slo import evidence, proven
 

@@ -17,9 +17,10 @@ from functools import lru_cache
 from math import comb
 from typing import Literal
 
+from bongsu.aggregate import Evidence
 from bongsu.cell import Cells, Vector
 from bongsu.period import LONGEST, Calendar
-from bongsu.ports import Evidence, Evident, Sli
+from bongsu.ports import Evident, Sli
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
 
 Severity = Literal["page", "ticket"]

@@ -23,8 +23,8 @@ from collections.abc import Iterable
 from decimal import Context, Decimal
 from fractions import Fraction
 
+from bongsu.aggregate import Aggregate, Histogram, Sum
 from bongsu.alert import Signal
-from bongsu.ports import Aggregate, Histogram, Sum
 from bongsu.slis.quantile import SCALE, SUB_BITS
 
 SERVICE = "service"

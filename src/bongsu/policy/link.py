@@ -13,13 +13,13 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, cast
 
-from bongsu.alert import Burn, Rule, Signal, Threshold
+from bongsu.alert import Signal
 from bongsu.engine import Plan
 from bongsu.event import COLUMNS, FEATURES, LABELS
 from bongsu.gate import Terms
 from bongsu.period import Calendar
-from bongsu.policy.condition import read_clear, read_good, read_when, unit_of
-from bongsu.policy.declare import AlertDecl, Document, GateDecl, ObjectiveDecl, PlaybookDecl, SignalDecl
+from bongsu.policy.condition import read_good, unit_of
+from bongsu.policy.declare import Document, GateDecl, ObjectiveDecl, PlaybookDecl, SignalDecl
 from bongsu.policy.extend import Extension
 from bongsu.policy.fault import Misfit, closest, did_you_mean, listed, quoted
 from bongsu.policy.manners import manners
@@ -28,12 +28,13 @@ from bongsu.policy.node import Items, Table, Text
 from bongsu.policy.paths import borders, canaries, version
 from bongsu.policy.pricing import priced
 from bongsu.policy.read import Reader, Reference, Trail
+from bongsu.policy.rules import rules
 from bongsu.policy.setting import settings
 from bongsu.policy.spend import budgets
 from bongsu.ports import Action, Seasonal, Sli
-from bongsu.quantity import Duration, show_duration, show_number, show_share
+from bongsu.quantity import Duration, show_duration
 from bongsu.response import Playbook
-from bongsu.slo import MIN_BAD, Objective, Severity, Slices, fitted, pairs, reachable, reachable_factor
+from bongsu.slo import Objective, Slices
 
 APPROVER = "approver"
 """The role whose members may approve an override of the gate."""
@@ -213,81 +214,6 @@ class Linker:
             return None
         return Slices(signal.sli, every, op, limit, decl.nodata)
 
-    def rule(self, name: str, decl: AlertDecl, signals: Mapping[str, Signal],
-             objectives: Mapping[str, Objective]) -> Rule | None:
-        when = self.threshold(name, decl, signals) if decl.when else self.burn(name, decl, objectives)
-        if when is None:
-            return None
-        return Rule(name, when, decl.hold, decl.clear_hold, decl.tier, decl.to, decl.by, decl.text)
-
-    def both(self, name: str, decl: AlertDecl, signals: Mapping[str, Signal],
-             objectives: Mapping[str, Objective]) -> Iterator[Rule]:
-        """The rule of an alert, and the one that says that it has had no data for too long."""
-        rule = self.rule(name, decl, signals, objectives)
-        if rule is not None:
-            yield rule
-            if decl.nodata is not None:
-                yield replace(rule, name=f"{name}/nodata", hold=decl.nodata, clear_hold=Duration(0), tier="minor",
-                              nodata=True)
-
-    def threshold(self, name: str, decl: AlertDecl, signals: Mapping[str, Signal]) -> Threshold | None:
-        at = ("alerts", name)
-        over = decl.over or self.base
-        self.whole((*at, "over"), over)
-        if "signals" in self.names.broken:
-            return None
-        try:
-            when = read_when(decl.when, signals, dict.fromkeys(self.names["signals"]))
-        except Misfit as error:
-            self.reader.misfit((*at, "when"), error)
-            return None
-        if when is None:
-            return None
-        signal = signals[when.signal]
-        self.limits[name] = when.words
-        for i, label in enumerate(decl.by):
-            if label in self.names["labels"] and label not in signal.labels:
-                self.reader.fault((*at, "by", i), f"one of the labels of signal {signal.name} "
-                                  f"({listed(signal.labels) or 'it has none'})", quoted(label),
-                                  f"add it to signals.{signal.name}.labels")
-        try:
-            leave, limit = read_clear(decl.clear, when, signal)
-        except Misfit as error:
-            self.reader.misfit((*at, "clear"), error)
-            return None
-        return Threshold(signal, when.op, when.limit, over, leave, limit, decl.min_events, decl.volume)
-
-    def burn(self, name: str, decl: AlertDecl, objectives: Mapping[str, Objective]) -> Burn | None:
-        objective, at = objectives.get(decl.burn), ("alerts", name, "burn")
-        if objective is None:
-            return None
-        severity: Severity = "page" if decl.tier in ("severe", "major") else "ticket"
-        every = objective.slices.every if objective.slices else None
-        table = [p for p in pairs(objective.window) if p.severity == severity]
-        mine = tuple(filter(None, (fitted(p, self.base, every) for p in table)))
-        if not mine and table and every:
-            longest = max(p.long for p in table) // (MIN_BAD[severity] + 1)
-            self.reader.fault(at, f"an objective with slices that {severity} burn alerts see enough of "
-                              f"({show_duration(longest)} or less)", f"slices of {show_duration(every)}",
-                              "alert on the signal itself with 'when'")
-            return None
-        if not mine:
-            self.reader.fault(at, f"an objective with a window that {severity} burn alerts fit in",
-                              f"{show_duration(objective.window)}", "they need two days or more, or less than one")
-            return None
-        for pair in table:
-            if every and fitted(pair, self.base, every) is None:
-                self.note(at, f"{name}: slices of {show_duration(every)} are too long for a burn alert over "
-                              f"{show_duration(pair.long)}, which could never fire; it is left out")
-        for pair in mine:
-            factor = pair.factor(objective.window)
-            if not reachable(factor, objective.target):
-                most, used = 1 / (1 - objective.target), reachable_factor(factor, objective.target)
-                self.note(at, f"{name}: at a target of {show_share(objective.target)} the budget burns at most "
-                              f"{show_number(most, 2)}x, so {show_number(factor, 2)}x over {show_duration(pair.long)} "
-                              f"could never fire; {show_number(used, 2)}x is used instead")
-        return Burn(objective, mine)
-
     def note(self, trail: Trail, text: str) -> None:
         place = self.reader.nearest(trail).place
         self.notes.append(Note(place.path or self.reader.path, place.line, place.column, text))
@@ -344,9 +270,9 @@ class Linker:
         canaries(self)
         signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}
         objectives = {o.name: o for o in self.objectives(signals)}
-        rules = [one for name, decl in doc.alerts.items() for one in self.both(name, decl, signals, objectives)]
+        alerts = tuple(rules(self, signals, objectives))
         plan = Plan(doc.service.name, self.base, tuple(signals.values()), tuple(objectives.values()),
-                    tuple(rules), tuple(self.playbooks()), doc.settings.stale_after,
+                    alerts, tuple(self.playbooks()), doc.settings.stale_after,
                     self.gate(), manners(self))
         s = doc.settings
         return Policy(

@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
+from bongsu.aggregate import Evidence
 from bongsu.alert import Rule, Signal, Threshold, read_evidence, read_threshold
 from bongsu.cell import Cells
 from bongsu.incident import show
 from bongsu.policy.explain import explain_rule
 from bongsu.policy.model import Policy
 from bongsu.policy.phrases import UNITS, Language
-from bongsu.ports import Evidence
 from bongsu.quantity import HOUR, Duration, show_duration, show_share
 from bongsu.sentences import say as said
 

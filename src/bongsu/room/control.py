@@ -245,6 +245,7 @@ class Control:
         self.store.record("clock.back", "bongsu", "clock", f"the clock went back by {show_duration(Duration(back))}",
                           {"by_us": back}, self.now, self.policy.hash)
         self.store.checkpoint(self.now, force=True)
+        self.decided()
 
     # ---- the path of an event ----
 

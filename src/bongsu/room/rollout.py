@@ -9,10 +9,10 @@ from dataclasses import asdict
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from bongsu.aggregate import Sum
 from bongsu.alert import Signal
 from bongsu.canary import Arm, Canary, Means, Rates, due, judge
 from bongsu.cell import Labels
-from bongsu.ports import Sum
 from bongsu.quantity import SECOND
 from bongsu.room.board import VersionRow
 from bongsu.slis.mean import Mean

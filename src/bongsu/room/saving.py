@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import ClassVar
 
+from bongsu.aggregate import Aggregate, Count, Sum
 from bongsu.alert import Rule, Signal, Threshold
 from bongsu.cell import Cells, Labels, Vector
 from bongsu.engine import Decision
@@ -18,7 +19,6 @@ from bongsu.expression import read
 from bongsu.incident import show
 from bongsu.notice import Tell
 from bongsu.policy.model import Policy, Price
-from bongsu.ports import Aggregate, Count, Sum
 from bongsu.quantity import HOUR
 from bongsu.room.ceiling import Flow, ceilings
 

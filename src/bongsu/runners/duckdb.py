@@ -21,12 +21,12 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
+from bongsu.aggregate import Aggregate, Count, Histogram, Sum, Tally
 from bongsu.alert import Signal
 from bongsu.cell import Cell
 from bongsu.event import FEATURES, feature_column, feature_of
 from bongsu.expression import Expression
 from bongsu.label import APART
-from bongsu.ports import Aggregate, Count, Histogram, Sum, Tally
 
 BATCH = "batch"
 INT64 = 2**63

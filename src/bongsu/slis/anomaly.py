@@ -9,7 +9,7 @@ from math import sqrt
 from statistics import median
 from typing import ClassVar, Literal
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression
 from bongsu.interval import exact
@@ -47,15 +47,15 @@ class Anomaly:
         if self.of is None and self.statistic == "mean":
             raise ValueError("statistic: expected 'of', the number that the mean is of, came none")
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
         where = (self.where,) if self.where else ()
         if self.of is None:
-            return {"n": ports.Count(where)}
+            return {"n": aggregate.Count(where)}
         of = self.of
         if self.where:
             columns = tuple(dict.fromkeys((*of.columns, *self.where.columns)))
             of = Expression(f"CASE WHEN {self.where.text} THEN {of.text} END", of.kind, columns)
-        return {"n": ports.Count(where, known=(self.of,)), "sum": ports.Sum(of, scale=self._scale)}
+        return {"n": aggregate.Count(where, known=(self.of,)), "sum": aggregate.Sum(of, scale=self._scale)}
 
     @property
     def _scale(self) -> int:
@@ -70,21 +70,21 @@ class Anomaly:
         season = DAY if self.season == "day" else 7 * DAY
         return [k * season + neighbour * over for k in range(1, self.back + 1) for neighbour in (-1, 0, 1)]
 
-    def beside(self, vector: Vector, past: Sequence[Vector]) -> ports.Evidence:
+    def beside(self, vector: Vector, past: Sequence[Vector]) -> aggregate.Evidence:
         """The window against what was."""
         was = [x for one in past if (x := self._x(one)) is not None]
         now = self._x(vector)
         n = vector.get("n", 0)
         if now is None and not (was and self.statistic == "total"):
-            return ports.Evidence(None)
+            return aggregate.Evidence(None)
         if 2 * len(was) < len(past):
-            return ports.Evidence(None, n, insufficient=f"{len(was)} of {len(past)} windows of its past have events, "
-                                  "half of them are needed")
+            return aggregate.Evidence(None, n, insufficient=f"{len(was)} of {len(past)} windows of its past have "
+                                      "events, half of them are needed")
         middle = median(was)
         spread = NORMAL * median([abs(x - middle) for x in was])
         chance = sqrt(max(1.0, middle)) if self.of is None else 0.0
         least = max(spread, chance, LEAST * abs(middle), 1 / MICRO)
-        return ports.Evidence(exact(((now or 0.0) - middle) / least), max(n, 1))
+        return aggregate.Evidence(exact(((now or 0.0) - middle) / least), max(n, 1))
 
     def _x(self, vector: Vector) -> float | None:
         n = vector.get("n", 0)

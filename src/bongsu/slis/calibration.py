@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, Literal
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression, read
 from bongsu.interval import chi_square_tail
@@ -42,22 +42,23 @@ class Calibration:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha: expected a share above 0% and below 100%, came {float(self.alpha) * 100:g}%")
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
         word = "'" + self.positive.replace("'", "''") + "'"
         known = (read("score BETWEEN 0 AND 1 AND label IS NOT NULL"), *((self.of,) if self.of else ()))
         true = read(f"label = {word}")
         given = " AND ".join(f"({one.text})" for one in known)
         columns = tuple(dict.fromkeys(("score", "label", *(c for one in known for c in one.columns))))
-        out: dict[str, ports.Aggregate] = {}
+        out: dict[str, aggregate.Aggregate] = {}
         for i in range(BINS):
             inside = read(f"score < {(i + 1) / BINS}" if i == 0 else f"score >= {i / BINS}" if i == BINS - 1 else
                           f"score >= {i / BINS} AND score < {(i + 1) / BINS}")
-            out[f"n{i}"] = ports.Count((*known, inside))
-            out[f"yes{i}"] = ports.Count((*known, inside, true))
-            out[f"sum{i}"] = ports.Sum(Expression(f"CASE WHEN {given} AND ({inside.text}) THEN score END", "number",
-                                                  columns), scale=MICRO)
+            out[f"n{i}"] = aggregate.Count((*known, inside))
+            out[f"yes{i}"] = aggregate.Count((*known, inside, true))
+            out[f"sum{i}"] = aggregate.Sum(Expression(f"CASE WHEN {given} AND ({inside.text}) THEN score END", "number",
+                                                      columns), scale=MICRO)
         square = f"CASE WHEN {true.text} THEN (1 - score) * (1 - score) ELSE score * score END"
-        out["squares"] = ports.Sum(Expression(f"CASE WHEN {given} THEN {square} END", "number", columns), scale=MICRO)
+        squares = Expression(f"CASE WHEN {given} THEN {square} END", "number", columns)
+        out["squares"] = aggregate.Sum(squares, scale=MICRO)
         return out
 
     def _bins(self, vector: Vector) -> list[tuple[int, int, Fraction]]:
@@ -74,15 +75,15 @@ class Calibration:
             return Fraction(vector.get("squares", 0), MICRO * n)
         return sum((abs(yes - scores) for _, yes, scores in bins), Fraction(0)) / n
 
-    def evidence(self, vector: Vector, looks: int = 1) -> ports.Evidence:
+    def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
         bins = self._bins(vector)
         n = sum(count for count, _, _ in bins)
         if n < self.min_events:
-            return ports.Evidence(None, n, insufficient=f"{self.min_events} labelled events are needed, {n} came"
-                                  if n else "")
+            return aggregate.Evidence(None, n, insufficient=f"{self.min_events} labelled events are needed, {n} came"
+                                      if n else "")
         statistic = sum(_misfit(*one) for one in bins)
         significant = chi_square_tail(statistic, len(bins)) < float(self.alpha) / max(1, looks)
-        return ports.Evidence(self.value(vector), n, significant=significant)
+        return aggregate.Evidence(self.value(vector), n, significant=significant)
 
 
 def _misfit(n: int, yes: int, scores: Fraction) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression
 
@@ -24,8 +24,8 @@ class Count:
     unit: ClassVar[str] = ""
     of: Expression | None = None
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
-        return {"n": ports.Count(() if self.of is None else (self.of,))}
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
+        return {"n": aggregate.Count(() if self.of is None else (self.of,))}
 
     def value(self, vector: Vector) -> Fraction | None:
         return Fraction(vector.get("n", 0))

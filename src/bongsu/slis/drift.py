@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import ClassVar
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.drift import Bins, Distance, Measure, Reference, Smoothing, distance
 from bongsu.event import FEATURES
@@ -56,9 +56,9 @@ class Drift:
                 if reference.get(column) is None]
         return replace(self, bins=sound, bound_to=reference, lacking="; ".join(why))
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
         counted = (self._about(),) if self.of is None else (self.of,)
-        return {f"{b.column}:": ports.Tally(_column(b), b.edges, b.categories, counted) for b in self.bins}
+        return {f"{b.column}:": aggregate.Tally(_column(b), b.edges, b.categories, counted) for b in self.bins}
 
     def _about(self) -> Expression:
         """Predictions, and other events that have any of the columns."""
@@ -76,16 +76,16 @@ class Drift:
     def value(self, vector: Vector) -> Fraction | None:
         return self.evidence(vector).value
 
-    def evidence(self, vector: Vector, looks: int = 1) -> ports.Evidence:
+    def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
         found = list(self.compared(vector))
         most = max((n for _, n, _ in found), default=0)
         judged = [(bins.column, n, d) for bins, n, d in found if d is not None]
         if not judged:
             few = f"{self.min_events} events are needed, {most} came" if most else ""
-            return ports.Evidence(None, most, insufficient=few or (self.lacking if not self.bins else ""))
+            return aggregate.Evidence(None, most, insufficient=few or (self.lacking if not self.bins else ""))
         level = float(self.alpha) / (len(self.bins) * looks)
         column, n, d = max(judged, key=lambda one: (one[2].p < level, one[2].value))
-        return ports.Evidence(exact(d.value), n, significant=d.p < level, about=column)
+        return aggregate.Evidence(exact(d.value), n, significant=d.p < level, about=column)
 
 
 def _column(bins: Bins) -> Expression:

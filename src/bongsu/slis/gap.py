@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import ClassVar, Literal
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import OTHER, Vector
 from bongsu.event import FEATURES
 from bongsu.expression import Expression, feature, read
@@ -62,7 +62,7 @@ class Gap:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha: expected a share above 0% and below 100%, came {float(self.alpha) * 100:g}%")
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
         by = (feature(self.group.removeprefix(FEATURES), "text") if self.group.startswith(FEATURES)
               else Expression(self.group if self.group != "group" else '"group"', "text", (self.group,)))
         word = "'" + self.positive.replace("'", "''") + "'"
@@ -73,7 +73,7 @@ class Gap:
                  "fn": (denied, true)}
         only = () if self.of is None else (self.of,)
         wanted = dict.fromkeys(part for rate in _RATES[self.measure] for part in rate[1])
-        return {part: ports.Count((*cells[part], *only), by=by) for part in wanted}
+        return {part: aggregate.Count((*cells[part], *only), by=by) for part in wanted}
 
     def rates(self, vector: Vector) -> list[dict[str, Rate]]:
         """(above, below) the line of every group that is large enough, for each rate of the measure."""
@@ -101,22 +101,22 @@ class Gap:
             found.append((high - low, f"{second} - {first}"))
         return max(found, key=lambda gap: gap[0])
 
-    def evidence(self, vector: Vector, looks: int = 1) -> ports.Evidence:
+    def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
         rates = self.rates(vector)
         (value, about), n = self._widest(rates), max((sum(k for _, k in one.values()) for one in rates), default=0)
         if value is None:
             seen = sum(vector.values())
             short = f"two groups of {self.min_group} or more are needed, {len(rates[0])} came"
-            return ports.Evidence(None, n or seen, insufficient=short if seen else "")
+            return aggregate.Evidence(None, n or seen, insufficient=short if seen else "")
         pairs = [pair for one in rates for pair in combinations(one.values(), 2)]
         z = quantile(float(self.alpha), len(pairs) * looks)
         if self.measure == "impact_ratio":
             bounds = [ratio_interval(first, second, z) for second, first in map(_ordered, pairs)]
             low, high = min(bounds, key=lambda bound: bound[1])
-            return ports.Evidence(value, n, exact(low), exact(min(high, 10.0)), about=about)
+            return aggregate.Evidence(value, n, exact(low), exact(min(high, 10.0)), about=about)
         both = [newcombe(*_ordered(pair), z) for pair in pairs]
         low, high = max(max(0.0, a) for a, _ in both), max(b for _, b in both)
-        return ports.Evidence(value, n, exact(low), exact(high), about=about)
+        return aggregate.Evidence(value, n, exact(low), exact(high), about=about)
 
 
 def _ordered(pair: tuple[Rate, Rate]) -> tuple[Rate, Rate]:

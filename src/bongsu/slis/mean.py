@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression
 
@@ -31,12 +31,12 @@ class Mean:
     sum: Expression = field(metadata={"want": "number"})
     per: Expression | None = field(default=None, metadata={"want": "number"})
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
         known = (self.sum,) if self.per is None else (self.sum, self.per)
-        per = (ports.Count(known=known) if self.per is None
-               else ports.Sum(self.per, known=known, scale=_scale(self.per)))
-        return {"sum": ports.Sum(self.sum, known=known, scale=_scale(self.sum)), "per": per,
-                "n": ports.Count(known=known)}
+        per = (aggregate.Count(known=known) if self.per is None
+               else aggregate.Sum(self.per, known=known, scale=_scale(self.per)))
+        return {"sum": aggregate.Sum(self.sum, known=known, scale=_scale(self.sum)), "per": per,
+                "n": aggregate.Count(known=known)}
 
     def value(self, vector: Vector) -> Fraction | None:
         per = Fraction(vector.get("per", 0), 1 if self.per is None else _scale(self.per))

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import isqrt, sqrt
 from typing import ClassVar, Literal
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression, read
 from bongsu.interval import exact, quantile, wilson
@@ -55,7 +55,7 @@ class Performance:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha: expected a share above 0% and below 100%, came {float(self.alpha) * 100:g}%")
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
         if self.measure in ("mae", "rmse"):
             return self._errors()
         word = "'" + self.positive.replace("'", "''") + "'"
@@ -63,21 +63,21 @@ class Performance:
         if self.measure == "auc":
             score = self.of.text if self.of else "score"
             both = read(f"CASE WHEN label IS NOT NULL THEN {score} END", "number")
-            return {"pos": _scores(f"CASE WHEN {label} THEN {score} END"), "n": ports.Count(known=(both,)),
+            return {"pos": _scores(f"CASE WHEN {label} THEN {score} END"), "n": aggregate.Count(known=(both,)),
                     "neg": _scores(f"CASE WHEN label <> {word} THEN {score} END")}
-        n = ports.Count((read("prediction IS NOT NULL"), read("label IS NOT NULL")))
+        n = aggregate.Count((read("prediction IS NOT NULL"), read("label IS NOT NULL")))
         if self.measure == "accuracy":
-            return {"right": ports.Count((read("prediction = label"),)), "n": n}
-        return {"tp": ports.Count((read(label), read(said))), "n": n,
-                "said": ports.Count((read(said), read("label IS NOT NULL"))),
-                "true": ports.Count((read(label), read("prediction IS NOT NULL")))}
+            return {"right": aggregate.Count((read("prediction = label"),)), "n": n}
+        return {"tp": aggregate.Count((read(label), read(said))), "n": n,
+                "said": aggregate.Count((read(said), read("label IS NOT NULL"))),
+                "true": aggregate.Count((read(label), read("prediction IS NOT NULL")))}
 
-    def _errors(self) -> Mapping[str, ports.Aggregate]:
+    def _errors(self) -> Mapping[str, aggregate.Aggregate]:
         said = self.of.text if self.of else "COALESCE(score, TRY_CAST(prediction AS DOUBLE))"
         error = f"({said} - TRY_CAST(label AS DOUBLE))"
         size, square = read(f"ABS({error})", "number"), read(f"{error} * {error}", "number")
-        return {"n": ports.Count(known=(size,)), "size": ports.Sum(size, scale=self.scale),
-                "square": ports.Sum(square, scale=self.scale)}
+        return {"n": aggregate.Count(known=(size,)), "size": aggregate.Sum(size, scale=self.scale),
+                "square": aggregate.Sum(square, scale=self.scale)}
 
     # ---- reading ----
 
@@ -98,15 +98,15 @@ class Performance:
                 "f1": (2 * tp, said + true), "mae": (vector.get("size", 0), n),
                 "rmse": (vector.get("square", 0), n)}[self.measure]
 
-    def evidence(self, vector: Vector, looks: int = 1) -> ports.Evidence:
+    def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
         n, value = vector.get("n", 0), self.value(vector)
         if n and n < self.min_labels:
-            return ports.Evidence(None, n, insufficient=f"{self.min_labels} labels are needed, {n} came")
+            return aggregate.Evidence(None, n, insufficient=f"{self.min_labels} labels are needed, {n} came")
         if value is None:
-            return ports.Evidence(None, n, insufficient="no label of a class that is needed came" if n else "")
+            return aggregate.Evidence(None, n, insufficient="no label of a class that is needed came" if n else "")
         bounds = self._interval(vector, float(value), quantile(float(self.alpha), looks))
         low, high = (None, None) if bounds is None else map(exact, bounds)
-        return ports.Evidence(value, n, low, high)
+        return aggregate.Evidence(value, n, low, high)
 
     def _interval(self, vector: Vector, value: float, z: float) -> tuple[float, float] | None:
         if self.measure in ("accuracy", "precision", "recall"):
@@ -121,8 +121,8 @@ class Performance:
         return None
 
 
-def _scores(text: str) -> ports.Histogram:
-    return ports.Histogram(read(text, "number"), scale=STEPS, sub_bits=BITS)
+def _scores(text: str) -> aggregate.Histogram:
+    return aggregate.Histogram(read(text, "number"), scale=STEPS, sub_bits=BITS)
 
 
 def _buckets(vector: Vector, side: str) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar, Literal, NewType
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.event import FEATURE_KINDS, FEATURES, feature_of
 from bongsu.expression import Expression, either, feature
@@ -72,7 +72,7 @@ class Quality:
         if self.measure == "type" and not column.columns[0].startswith(FEATURES):
             raise ValueError(f"columns[{place}]: expected a feature, came {came}; other columns have one type only")
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
         about = self.of or either([_condition("kind = 'prediction'", "kind"),
                                    *(_condition(f"{c.text} IS NOT NULL", *c.columns)
                                      for one in self.columns for c in _forms(one))])
@@ -80,7 +80,7 @@ class Quality:
         if self.measure in ("range", "category", "freshness", "duplicate"):
             where += (either([_condition(f"{c.text} IS NOT NULL", *c.columns) for c in self.columns]),)
         bad = either([self._bad(column) for column in self.columns])
-        return {"bad": ports.Count((bad, *where)), "total": ports.Count(where)}
+        return {"bad": aggregate.Count((bad, *where)), "total": aggregate.Count(where)}
 
     def _bad(self, column: Expression) -> Expression:
         text = column.text
@@ -106,12 +106,12 @@ class Quality:
         total = vector.get("total", 0)
         return Fraction(vector.get("bad", 0), total) if total else None
 
-    def evidence(self, vector: Vector, looks: int = 1) -> ports.Evidence:
+    def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
         bad, total = vector.get("bad", 0), vector.get("total", 0)
         if total <= 0:
-            return ports.Evidence(None)
+            return aggregate.Evidence(None)
         low, high = wilson(bad, total, quantile(float(self.alpha), looks))
-        return ports.Evidence(Fraction(bad, total), total, exact(low), exact(high))
+        return aggregate.Evidence(Fraction(bad, total), total, exact(low), exact(high))
 
 
 def _forms(column: Expression) -> list[Expression]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression
 
@@ -35,8 +35,8 @@ class Quantile:
     of: Expression = field(metadata={"want": "number"})
     q: Fraction
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
-        return {"b": ports.Histogram(self.of, scale=SCALE, sub_bits=SUB_BITS)}
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
+        return {"b": aggregate.Histogram(self.of, scale=SCALE, sub_bits=SUB_BITS)}
 
     def value(self, vector: Vector) -> Fraction | None:
         buckets = sorted((int(part[1:]), n) for part, n in vector.items())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression
 
@@ -28,10 +28,10 @@ class Ratio:
     bad: Expression
     total: Expression | None = None
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
         if self.total is None:
-            return {"bad": ports.Count((self.bad,)), "total": ports.Count()}
-        return {"bad": ports.Count((self.bad, self.total)), "total": ports.Count((self.total,))}
+            return {"bad": aggregate.Count((self.bad,)), "total": aggregate.Count()}
+        return {"bad": aggregate.Count((self.bad, self.total)), "total": aggregate.Count((self.total,))}
 
     def value(self, vector: Vector) -> Fraction | None:
         total = vector.get("total", 0)

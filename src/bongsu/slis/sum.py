@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
-from bongsu import ports
+from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression
 from bongsu.slis.mean import MICRO
@@ -28,8 +28,9 @@ class Sum:
     unit: ClassVar[str] = ""
     of: Expression = field(metadata={"want": "number"})
 
-    def parts(self) -> Mapping[str, ports.Aggregate]:
-        return {"sum": ports.Sum(self.of, known=(self.of,), scale=self._scale), "n": ports.Count(known=(self.of,))}
+    def parts(self) -> Mapping[str, aggregate.Aggregate]:
+        return {"sum": aggregate.Sum(self.of, known=(self.of,), scale=self._scale),
+                "n": aggregate.Count(known=(self.of,))}
 
     def value(self, vector: Vector) -> Fraction | None:
         return Fraction(vector.get("sum", 0), self._scale)
