@@ -25,7 +25,7 @@ from pathlib import Path
 import aiohttp
 
 from bongsu.alert import Threshold
-from bongsu.app import DEMO_ENVIRON
+from bongsu.checkup import DEMO_ENVIRON
 from bongsu.demo.run import policy_path, stage
 from bongsu.demo.story import World
 from bongsu.demo.traffic import QUESTIONS, SYSTEM

@@ -20,7 +20,8 @@ from click.testing import CliRunner, Result
 from boards import CALM, NOW
 from bongsu import keys
 from bongsu.allow import canonical
-from bongsu.app import DEMO_ENVIRON, demo_policy, open_store
+from bongsu.app import open_store
+from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.cli import cli
 from bongsu.demo.model import DemoModel
 from bongsu.folder import Folder

@@ -20,11 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bongsu import keys
-from bongsu.app import DEMO_ENVIRON, demo_policy, open_store
+from bongsu.app import open_store
 from bongsu.attack import Attack, AttackFault, key_of, remembered
 from bongsu.checks.memory import FEWEST, HELD, Index, KnownAttack, traces_of
 from bongsu.checks.memory_anchors import anchors, letters, place
 from bongsu.checks.pii import Pii
+from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.cli import cli
 from bongsu.demo.model import DemoModel
 from bongsu.folder import Folder

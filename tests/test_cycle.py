@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bongsu.app import DEMO_ENVIRON, clock, demo_policy, open_store
+from bongsu.app import clock, open_store
+from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.event import Event
 from bongsu.folder import Folder
 from bongsu.policy import load

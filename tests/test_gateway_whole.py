@@ -17,7 +17,7 @@ from typing import Any
 import openai
 import pytest
 
-from bongsu.app import demo_policy
+from bongsu.checkup import demo_policy
 from bongsu.demo.model import DemoModel
 from bongsu.ids import ulids
 from bongsu.live import Live, Publisher
@@ -114,7 +114,7 @@ def test_many_callers_at_once_each_get_their_own_words_back(whole: Whole) -> Non
 PROCESS = textwrap.dedent("""
     import socket, sys, time, uvicorn
     from pathlib import Path
-    from bongsu.app import demo_policy
+    from bongsu.checkup import demo_policy
     from bongsu.live import Live
     from bongsu.policy import load
     from bongsu.secret import resolve

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bongsu.app import DEMO_ENVIRON, demo_policy
+from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.engine import Opened, Plan, Undo
 from bongsu.event import Event
 from bongsu.policy import load

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from boards import COST, INCIDENT, NOW, PAST
-from bongsu.app import DEMO_ENVIRON, demo_policy, open_store
+from bongsu.app import open_store
+from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.cli import cli
 from bongsu.event import Event
 from bongsu.folder import Folder

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu.alert import Signal, Threshold, filled, looks
-from bongsu.app import count_events
 from bongsu.cell import Cell, Cells
+from bongsu.checkup import count_events
 from bongsu.cli import cli
 from bongsu.drift import Bins, Reference
 from bongsu.packs import PACKS

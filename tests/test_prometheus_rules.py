@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bongsu.app import DEMO_ENVIRON, demo_policy
+from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.exports.names import ExportError
 from bongsu.exports.prometheus import left_out, rules
 from bongsu.exports.promql import staircase

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bongsu import keys
-from bongsu.app import check_policy
+from bongsu.checkup import check_policy
 from bongsu.drift import Reference
 from bongsu.event import Event
 from bongsu.folder import Folder

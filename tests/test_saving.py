@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from boards import NOW
-from bongsu.app import DEMO_ENVIRON, demo_policy, open_store
+from bongsu.app import open_store
 from bongsu.cell import Cell, Cells
+from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.event import Event
 from bongsu.folder import Folder
 from bongsu.message import describe

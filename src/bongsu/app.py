@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bongsu import keys, logs
-from bongsu.demo import packaged
+from bongsu.checkup import check_policy
 from bongsu.folder import Folder
-from bongsu.policy import Policy, PolicyError, load
+from bongsu.policy import Policy, load
 from bongsu.process import Leaving, Manners, run, serve
 from bongsu.quantity import SECOND
 from bongsu.secret import resolve, reveal
@@ -74,48 +74,6 @@ def renew_token(data: Path, name: str, actor: str, reason: str) -> str:
         return keys.new_token(store, name, actor, reason, clock())
     finally:
         store.dispose()
-
-
-# ---- policy ----
-
-
-def demo_policy() -> Path:
-    return packaged("bongsu.yaml")
-
-
-DEMO_ENVIRON = {"BONGSU_DEMO_URL": "http://127.0.0.1:9100", "BONGSU_DEMO_WEBHOOK": "http://127.0.0.1:9101/webhook"}
-
-
-def check_policy(path: Path, language: str | None) -> dict[str, Any]:
-    """Everything `bongsu check` says, as plain values."""
-    from bongsu.policy.explain import explain
-    from bongsu.policy.rehearse import rehearse
-    from bongsu.references import ColumnsError, compared
-
-    empty: dict[str, Any] = {"file": str(path), "faults": [], "notices": [], "words": [], "failures": [], "tests": 0}
-    environ = DEMO_ENVIRON | os.environ if path == demo_policy() else os.environ
-    try:
-        policy = compared(load(path, environ))
-    except PolicyError as error:
-        return empty | {"faults": [str(fault) for fault in error.faults]}
-    except ColumnsError as error:
-        return empty | {"faults": [f"references: {error}"]}
-    chosen: Any = language or policy.service.language
-    return empty | {
-        "words": explain(policy, chosen), "notices": [str(note) for note in policy.notices],
-        "failures": [str(failure) for failure in rehearse(policy, count_events)], "tests": len(policy.tests),
-    }
-
-
-def count_events(events: Any, plan: Any) -> Any:
-    """How a rehearsal counts: as the engine does."""
-    from bongsu.runners.labelled import LabelledCounter
-
-    counter = LabelledCounter(plan.signals, plan.base)
-    try:
-        return counter.count(list(events))
-    finally:
-        counter.close()
 
 
 # ---- processes ----

@@ -82,7 +82,7 @@ cli.add_command(rewrap)
 @AS_JSON
 def check(file: Path | None, demo: bool, lang: str | None, as_json: bool) -> None:
     """Read a policy, show every error in it, run its own tests, and say in words what will happen. Exit 0, 1 or 2."""
-    from bongsu.app import check_policy, demo_policy
+    from bongsu.checkup import check_policy, demo_policy
 
     if demo == (file is not None):
         fail(WRONG, "expected a policy file, or --demo; came " + ("both" if demo else "neither"))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from bongsu.app import DEMO_ENVIRON, demo_policy
+from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.event import Event
 from bongsu.policy import Policy, load
 
