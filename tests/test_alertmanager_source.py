@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from bongsu import keys
 from bongsu.event import Event
 from bongsu.folder import Folder
-from bongsu.message import veiled
+from bongsu.personal import veiled
 from bongsu.policy import PolicyError, parse
 from bongsu.ports import Notice, Receipt
 from bongsu.quantity import SECOND

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from hashlib import sha256
 from typing import Literal
 
 from bongsu.alert import TIERS
-from bongsu.checks.pii import Pii
 from bongsu.incident import Incident, dedup_key
 from bongsu.notice import Known, Tell
+from bongsu.personal import veiled
 from bongsu.policy.phrases import TIERS as TIER_WORDS
 from bongsu.ports import Notice
 from bongsu.quantity import Duration, show_duration
@@ -123,22 +122,3 @@ def _text(one: Incident, labels: tuple[str, ...], state: str, language: Language
         return TEXTS[language]["by hand"].format(cause=cause)
     lasted = show_duration(Duration(max(one.cleared - one.opened, 0) // 10**6 * 10**6))
     return TEXTS[language]["over"].format(span=span(lasted, language), cause=cause)
-
-
-def veiled(label: str) -> str:
-    """A label as it may be told.
-
-    >>> veiled("demo-large"), veiled("gildong@example.com")
-    ('demo-large', '[email]')
-    """
-    shown, begin = "", 0
-    for finding in sorted(_pii().look(label), key=lambda found: found.start):
-        if finding.start >= begin:
-            shown += f"{label[begin:finding.start]}[{finding.kind}]"
-        begin = max(begin, finding.end)
-    return shown + label[begin:]
-
-
-@cache
-def _pii() -> Pii:
-    return Pii()

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from bongsu.refusals import REFUSALS
+
 _RUNGS = {"warn": "경고", "slow": "응답 지연", "light": "경량 모델로 전환", "review": "검토 대기", "suspended": "이용 정지",
           "reauthenticate": "재인증 요구"}
 _WHOM = {"user": "사용자", "key": "키"}
@@ -29,15 +31,7 @@ _SAID: tuple[tuple[str, str], ...] = (
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) burns its error budget (?P<b>\S+) faster than its (?P<target>\S+) target allows",
      "{a}{where} 목표({target})의 오류 예산이 허용 속도보다 {b} 빠르게 줄고 있습니다."),
     (r"(?P<a>\S+) is told", "{a} 채널에 알림"),
-    (r"'name' says whose key it is.*", "누구의 키인지 이름을 1~100자로 적으세요"),
-    (r"'(?P<a>\w+)': expected a duration such as .+, came '(?P<b>[^']*)'.*",
-     "'{a}': 500ms, 5m, 1h30m, 30d 같은 기간을 적어야 하는데 '{b}'입니다"),
-    (r"'(?P<a>\w+)' is at most (?P<b>\d+)d, came (?P<c>.+)", "'{a}': 최대 {b}일인데 {c}입니다"),
-    (r"'(?P<a>\w+)' is a whole number a minute, came '(?P<b>.*)'", "'{a}': 분당 횟수를 정수로 적어야 하는데 '{b}'입니다"),
-    (r"expected routes of the policy \((?P<a>.+)\), came '(?P<b>.*)'", "정책에 있는 경로({a})를 적어야 하는데 '{b}'입니다"),
-    (r"expected user/NAME or key/ID \(8 digits and letters a to f\)", "대상을 user/이름 또는 key/ID(숫자와 a~f 8자리)로 적으세요"),
-    (r"no key has this id; `bongsu key list` shows them", "이 ID의 키가 없습니다. `bongsu key list`로 확인하세요."),
-    (r"say why in 'reason': the sentence goes into the audit log", "사유를 적어 주세요. 감사 로그에 남습니다."),
+    *REFUSALS,
     (r"guard (?P<a>\S+) is enforced", "가드 {a} 강제 적용"),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) has no data", "{a}{where} 데이터가 없습니다."),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) has data again", "{a}{where} 데이터가 다시 들어옵니다."),

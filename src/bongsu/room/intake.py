@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bongsu.event import Event
-from bongsu.message import veiled
+from bongsu.personal import veiled
 from bongsu.policy.model import Policy
 from bongsu.secret import reveal
 from bongsu.sources.alertmanager import Taken, read_webhook

@@ -12,6 +12,7 @@ import msgspec
 
 from bongsu import keys
 from bongsu.apikey import INVOKE, LONGEST_GRACE, ApiKey, KeyRefused, checked, lasting
+from bongsu.personal import veiled
 from bongsu.quantity import DAY
 from bongsu.room.control import Control
 from bongsu.tokens import Tokeniser
@@ -33,6 +34,8 @@ class KeyDesk:
         secret = keys.mint(self._environment(), id_)
         expires = now + lasting(asked["expires"], "expires", LONGEST) if asked.get("expires") else 0
         user = self.user_token(asked["user"]) if asked.get("user") else ""
+        if isinstance(name := asked.get("name"), str):
+            asked = {**asked, "name": veiled(name)}
         fields = {name: value for name, value in asked.items() if name not in ("expires", "user", "reason") and value}
         whole = {"scopes": (INVOKE,), **fields, "id": id_, "created": now, "by": actor, "user": user,
                  "expires": expires, "secrets": [{"digest": keys.digest(secret)}]}

@@ -9,7 +9,7 @@ from typing import Any
 
 from bongsu import keys
 from bongsu.bucket import level, shown, wait
-from bongsu.message import veiled
+from bongsu.personal import veiled
 from bongsu.quantity import MINUTE
 from bongsu.room.control import Control
 from bongsu.room.vaulting import subject_scope

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, desc, event, ma
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bongsu.audit import Record, canonical, leaf_hash
+from bongsu.personal import recorded
 from bongsu.stores import schema
 
 BUSY_MS = 10_000
@@ -142,10 +143,11 @@ class Transaction:
 
     def audit(self, actor: str, action: str, target: str, reason: str, detail: Mapping[str, Any], now: int,
               policy: str = "") -> int:
-        """Add a record to the audit log; returns its place."""
+        """Add a record to the audit log; returns its place. Personal data that people wrote into it is not recorded."""
         if self._seq < 0:
             last = self.execute(select(schema.audit.c.seq, schema.audit.c.leaf).order_by(desc("seq")).limit(1)).first()
             self._seq, self._prev = (last.seq + 1, last.leaf.hex()) if last else (0, "")
+        actor, target, reason, detail = map(recorded, (actor, target, reason, detail))
         body = canonical(Record(self._seq, now, actor, action, target, reason, detail, policy, self._prev))
         leaf = leaf_hash(body)
         self._leaves.append({"seq": self._seq, "body": body, "leaf": leaf})

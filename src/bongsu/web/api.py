@@ -7,6 +7,7 @@ import re
 from starlette.responses import PlainTextResponse, Response
 
 from bongsu.allow import AllowFault
+from bongsu.personal import veiled
 from bongsu.web.access import Visit, Way, Wrong, answer
 
 MOST_RECORDS = 1000
@@ -65,14 +66,16 @@ async def checkpoint(visit: Visit) -> Response:
     return PlainTextResponse(visit.site.desk.checkpoint())
 
 
-def reason_of(visit: Visit) -> str:
-    """Why a person does this; it is asked for, because the record of a switch without a reason helps nobody."""
+def reason_of(visit: Visit, *, as_it_is: bool = False) -> str:
+    """Why a person does this; it is asked for, because the record of a switch without a reason helps nobody. Personal
+    data in it is kept nowhere, so it is told by its kind; ``as_it_is`` for who refuses such a reason."""
     reason = visit.form.get("reason")
     if not isinstance(reason, str) or not reason.strip():
         raise Wrong(400, "no_reason", "say why in 'reason': the sentence goes into the audit log")
     if len(reason) > MOST_REASON:
         raise Wrong(400, "long_reason", f"'reason' has {len(reason)} characters, {MOST_REASON} at most")
-    return " ".join(reason.split())
+    said = " ".join(reason.split())
+    return said if as_it_is else veiled(said)
 
 
 async def automation(visit: Visit) -> Response:

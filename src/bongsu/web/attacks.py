@@ -49,7 +49,7 @@ def attack_ways(desk: Attacks) -> tuple[Way, ...]:
             raise Wrong(400, "bad_sensitive", "'sensitive' is true or false; true keeps hashes and no text")
         try:
             made = desk.add(_text(visit, "text"), _text(visit, "note"), _text(visit, "for"), sensitive,
-                            reason_of(visit), visit.actor)
+                            reason_of(visit, as_it_is=True), visit.actor)
         except AttackFault as fault:
             raise Wrong(409 if fault.code in ("known_already", "full") else 400, fault.code, str(fault)) from None
         return answer(made, 201)
