@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bongsu.apikey import ApiKey
 from bongsu.bucket import level, wait
 from bongsu.quantity import MINUTE, SECOND
-from bongsu.shared import Full, Shared
+from bongsu.shared import Shared
 from bongsu.web.rates import Rates
 from peoplekit import T0, Place, place
 
@@ -54,20 +54,12 @@ def test_a_clock_set_back_gives_nothing_and_a_torn_row_no_more_than_a_full_bucke
     rates, one = Rates(tmp_path), key(2)
     assert [rates.take(one, 0, T0).after > 0 for _ in range(3)] == [False, False, True]
     assert rates.take(one, 0, T0 - 10 * MINUTE).after > 0
-    table = Shared(tmp_path / "rates.table", 3)
+    table = Shared(tmp_path / "rates.map", 3)
     ((_, at),) = table.names().items()
     table.put(at, 2**63 - 1, -(2**63), T0)
     assert [rates.take(one, 0, T0).after > 0 for _ in range(3)] == [False, False, True]
     table.close()
     rates.close()
-
-
-def test_a_table_that_is_full_says_so(tmp_path: Path) -> None:
-    table = Shared(tmp_path / "t", 1, capacity=2)
-    assert [table.place(bytes([n]) * 16) for n in (1, 2, 1)] == [0, 1, 0]
-    with pytest.raises(Full, match="delete this file"):
-        table.place(b"3" * 16)
-    table.close()
 
 
 _WORKER = """

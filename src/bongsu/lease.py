@@ -15,9 +15,10 @@ from pathlib import Path
 
 from bongsu.shared import CAPACITY, Shared
 
-TABLE = "budgets.table"
+TABLE = "budgets.map"
 _CELL = struct.Struct("<q")
 _STRIDE = 16
+_ZERO = bytes(_STRIDE)
 _NAME = re.compile(r"([\w.-]+)\.lease")
 
 
@@ -66,8 +67,10 @@ class Lease:
         at = place * _STRIDE
         return int(_CELL.unpack_from(self._map, at)[0] + _CELL.unpack_from(self._map, at + 8)[0])
 
-    def settled(self, place: int) -> int:
-        return int(_CELL.unpack_from(self._map, place * _STRIDE)[0])
+    def untouched(self, place: int) -> bool:
+        """Whether it has taken nothing of a counter, and nothing is under way."""
+        at = place * _STRIDE
+        return self._map[at : at + _STRIDE] == _ZERO
 
     def reserve(self, place: int, amount: int) -> None:
         at = place * _STRIDE + 8
@@ -100,6 +103,11 @@ class Leases:
                     self._known[new] = found
             self._changes = changes
         return self._known
+
+    def idle(self, place: int) -> bool:
+        """Whether a counter says nothing: nothing was spent that still counts, and no lease has drawn on it. Only
+        under the table's lock."""
+        return self.table.row(place) == (0,) and all(lease.untouched(place) for lease in self.all().values())
 
     def close(self) -> None:
         for lease in self._known.values():

@@ -86,6 +86,8 @@ _SAID: tuple[tuple[str, str], ...] = (
      "지출을 집계하지 못해 남은 예산이 실제보다 적게 보입니다({a}). 디스크 공간을 확보하세요."),
     (r"budget (?P<a>\S+): (?P<b>\S+) spent \((?P<c>\d+) over its soft limit\)",
      "예산 {a}: {b} 사용(주의 한도를 넘은 대상 {c}건)"),
+    (r"more users and keys spend of budgets than can be counted at once, so nobody new is let in",
+     "예산을 쓰는 사용자와 키가 한 번에 집계할 수 있는 수를 넘어 새로운 사용자를 받지 않습니다"),
     (r"when keys were last used cannot be written down; free disk space \((?P<a>.+)\)",
      "키의 마지막 사용 시각을 기록하지 못했습니다({a}). 디스크 공간을 확보하세요."),
     (r"allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space \((?P<a>.+)\)",

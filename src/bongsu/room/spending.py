@@ -10,7 +10,7 @@ finished is free again; what it had spent is in S.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,12 +21,13 @@ import pyarrow.compute as pc
 from bongsu.budget import Budget, grain, longest, mark
 from bongsu.lease import TABLE, Leases
 from bongsu.quantity import DAY, show_share
-from bongsu.shared import Shared
+from bongsu.shared import CAPACITY, Full, Shared
 from bongsu.stores.log import EventLog
 from bongsu.stores.state import State
 
 BATCHES = 64
 COLUMNS = ("time", "cost", "lease")
+FULL = "more users and keys spend of budgets than can be counted at once, so nobody new is let in"
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ class Account:
 class Spending:
     """Control's side of the budgets of one policy. Belongs to control's thread."""
 
-    def __init__(self, folder: Path, budgets: Sequence[Budget], store: State, now: int) -> None:
+    def __init__(self, folder: Path, budgets: Sequence[Budget], store: State, now: int,
+                 capacity: int = CAPACITY) -> None:
         self.budgets, self.store, self._grain = tuple(budgets), store, grain(budgets)
         self._kinds = tuple(dict.fromkeys(b.per for b in budgets))
-        self._table = Shared(folder / TABLE, 1)
+        self._table = Shared(folder / TABLE, 1, capacity)
         self._leases = Leases(folder, self._table)
         self._rows: dict[str, dict[int, int]] = {}
         for subject, start, n in store.spent(now - longest(budgets) - DAY):
@@ -59,6 +61,7 @@ class Spending:
         self._counted = 0
         self.standing: tuple[Account, ...] = ()  # for other threads: replaced, never changed
         self._seen: tuple[int, int, frozenset[str]] | None = None
+        self._told: dict[bytes, int] | None = None
 
     def close(self) -> None:
         self._leases.close()
@@ -123,19 +126,36 @@ class Spending:
         for (lease, subject), n in self._drawn.items():
             if lease in living:
                 held[subject] = held.get(subject, 0) + n
-        wanted = {budget.counter(subject): spent - held.get(subject, 0)
-                  for budget, subject, spent in self._standing(now, held)}
+        wanted = {budget.counter(subject): n for budget, subject, spent in self._standing(now, held)
+                  if (n := spent - held.get(subject, 0))}
         about = mark(self.budgets)
         with self._table.locked():
-            first = dict.fromkeys(self._table.names(), 0) if self._seen is None else {}
-            places = {self._table.place(name): n for name, n in (first | wanted).items()}
-        for place, n in places.items():
-            if self._table.row(place) != (n,):
-                self._table.put(place, n)
-        if self._table.mark != about:
-            self._table.mark = about
-        self._seen = seen
+            whole = self._write(wanted)
+            if self._table.mark != about:
+                self._table.mark = about
+        self._seen = seen if whole else None
         self.standing = tuple(self.accounts(now))
+
+    def _write(self, wanted: Mapping[bytes, int]) -> bool:
+        """Put what has changed since it was last told; whether all of it has room. What is not in the table is
+        nothing, so while something is missing nobody new is let in: it could be one of those."""
+        told, table, missing = self._told, self._table, False
+        if told is None:
+            told = self._told = dict.fromkeys(table.names(), 1 << 62)  # whatever it says: it is written anew
+        for name in told.keys() - wanted.keys():
+            if (place := table.find(name)) is not None:
+                table.put(place, 0)
+            del told[name]
+        for name, n in wanted.items():
+            if told.get(name) == n:
+                continue
+            try:
+                table.put(table.place(name, self._leases.idle), n)
+                told[name] = n
+            except Full:
+                missing = True
+        table.shut = missing
+        return not missing
 
     def _end(self, over: set[str]) -> None:
         """After telling: for a moment too much is counted, never too little."""
@@ -165,7 +185,7 @@ class Spending:
 
     def remarks(self) -> tuple[str, ...]:
         """Budgets that are nearly spent, or spent: one line each, however many people it is about."""
-        out = []
+        out = [FULL] if self._table.shut else []
         for budget in self.budgets:
             mine = [a.spent for a in self.standing if a.budget is budget and budget.is_soft(a.spent)]
             if mine:

@@ -42,6 +42,12 @@ def budgets_unavailable() -> ApiError:
                     "is; try again", retry=True, after_s=1)
 
 
+def too_many() -> ApiError:
+    return ApiError(503, "too_many_accounts", "more users and keys have spent of their budgets than can be counted at "
+                    "once, and nobody spends uncounted; try again later, or call as a user who has called before",
+                    retry=True, after_s=60)
+
+
 def budget_exceeded(name: str, end: int) -> ApiError:
     when = f"it begins anew at {instant(end)}" if end else "it frees what is older than its window"
     return ApiError(429, "budget_exceeded", f"budget {name!r} has less left than this call can cost; {when}, or ask "

@@ -12,7 +12,7 @@ from bongsu.quantity import MINUTE
 from bongsu.shared import Shared
 from bongsu.web.errors import Header
 
-FILE = "rates.table"
+FILE = "rates.map"
 _WIDTH = 3
 """The level of requests, that of tokens, and when they were so."""
 
@@ -38,13 +38,14 @@ class Rates:
         """One request and about ``tokens``, both or neither. A call larger than a whole minute's tokens needs a full
         bucket and leaves a debt."""
         with self._table.locked():
-            place = self._table.place(_name(key.id))
+            place = self._place(key.id, now)
             asked, spoken, at = self._table.row(place)
             asked, spoken = level(asked, at, now, key.requests), level(spoken, at, now, key.tokens)
             short = wait(asked, MINUTE, key.requests) if key.requests else 0
             late = wait(spoken, min(tokens, key.tokens) * MINUTE, key.tokens) if key.tokens else 0
             if not short and not late:
-                asked, spoken = asked - MINUTE * bool(key.requests), max(LOWEST, spoken - tokens * MINUTE)
+                asked = asked - MINUTE * bool(key.requests)
+                spoken = max(LOWEST, spoken - tokens * MINUTE) if key.tokens else 0
             self._table.put(place, asked, spoken, max(at, now))
         headers = [*_told(b"requests", asked, key.requests), *_told(b"tokens", spoken, key.tokens)]
         return Taken(max(short, late), "requests" if short >= late else "tokens", headers)
@@ -54,11 +55,19 @@ class Rates:
         if not key.tokens or reckoned == used:
             return
         with self._table.locked():
-            place = self._table.place(_name(key.id))
+            place = self._place(key.id, now)
             asked, spoken, at = self._table.row(place)
             asked, spoken = level(asked, at, now, key.requests), level(spoken, at, now, key.tokens)
             spoken = max(LOWEST, min(key.tokens * MINUTE, spoken + (reckoned - used) * MINUTE))
             self._table.put(place, asked, spoken, max(at, now))
+
+    def _place(self, id_: str, now: int) -> int:
+        """A bucket that owes nothing is full a minute later, whatever its limit is: its row says no more than none."""
+        def full(place: int) -> bool:
+            asked, spoken, at = self._table.row(place)
+            return asked >= 0 and spoken >= 0 and at + MINUTE <= now
+
+        return self._table.place(_name(id_), full)
 
 
 def _name(id_: str) -> bytes:

@@ -26,7 +26,7 @@ def spend(purse: Purse, call: Call, request: Asked, plan: RoutePlan, policy: Pol
     if not wanted:
         return plan
     try:
-        lease = purse.lease(policy.budgets)
+        lease = purse.lease(policy.budgets, call.at)
         got = purse.reserve(wanted, bound(request, plan), lease)
         if isinstance(got, Spent):
             spent = got
@@ -43,7 +43,9 @@ def spend(purse: Purse, call: Call, request: Asked, plan: RoutePlan, policy: Pol
             if low:
                 draw, gone = max(low, key=lambda one: one[1] / one[0].budget.limit)
                 _say(call, "soft", Spent(draw, draw.budget.limit - gone), lightened(plan, call), policy.currency)
-    except (NotReady, Full, OSError):
+    except Full:
+        raise denials.too_many() from None
+    except (NotReady, OSError):
         raise denials.budgets_unavailable() from None
     call.facts["lease"] = lease.name
     reserved: Reserved = got
