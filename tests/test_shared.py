@@ -237,7 +237,8 @@ root, worker, room = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 module.LASTS = SECOND // 4
 now = lambda: time.time_ns() // 1000
 budget = Budget("each", 1000, Duration(SECOND), per="user")
-dice, spool, purse = random.Random(int(worker)), SpoolWriter(root / "spool", worker), module.Purse(root / "live", worker, room)
+dice, spool = random.Random(int(worker)), SpoolWriter(root / "spool", worker)
+purse = module.Purse(root / "live", worker, room)
 end, open_, n, full, refused = now() + 4 * SECOND, [], 0, 0, 0
 while now() < end or open_:
     lease = purse.lease((budget,), now())
