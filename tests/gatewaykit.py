@@ -27,7 +27,7 @@ from bongsu.ports import Finding, Secret
 from bongsu.quantity import Duration, parse_rate
 from bongsu.tokens import Tokeniser
 from bongsu.web.gateway import Gateway
-from bongsu.web.upstream import AiohttpTransport
+from bongsu.web.transport import HttpTransport
 from servers import Server, serving
 
 TOKENS = Tokeniser(bytes(32))
@@ -248,7 +248,7 @@ def standing(folder: Path, guards: Sequence[Guard] = (), *, change: Callable[[Po
         spool = spool or Memory()
         policy = change(policy_for(upstream.url, guards))
         gateway = Gateway(policy, live, spool, tokens or TOKENS, lambda _: Secret(KEY),
-                          AiohttpTransport(), clock=clock, ids=lambda: f"C{next(numbers):05d}",
+                          HttpTransport(), clock=clock, ids=lambda: f"C{next(numbers):05d}",
                           reload=reload, max_body=max_body, **settings)
         with serving(gateway) as server:
             stand = Stand(gateway, server, model, upstream, spool, publisher)

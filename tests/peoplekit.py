@@ -37,7 +37,7 @@ from bongsu.web.gateway import Gateway
 from bongsu.web.purse import Purse
 from bongsu.web.rates import Rates
 from bongsu.web.site import control_app
-from bongsu.web.upstream import AiohttpTransport
+from bongsu.web.transport import HttpTransport
 from servers import serving
 
 TOKEN = "bsu_test_admin"
@@ -162,7 +162,7 @@ def place(root: Path, policy: str = POLICY, *, gateways: int = 1, model: Any = N
             live = Live(folder.live)
             stack.callback(live.close)
             gateway = Gateway(one.policy, live, spool, Tokeniser(keys.token_key(folder.keys)),
-                              lambda _: Secret("sk-x"), AiohttpTransport(), door=made, clock=lambda: one.now,
+                              lambda _: Secret("sk-x"), HttpTransport(), door=made, clock=lambda: one.now,
                               ids=lambda: f"C{next(numbers):05d}",
                               sealer=Sealer(Live(folder.live, LIVE), one.policy.service.name))
             one.gateways.append(stack.enter_context(serving(gateway)).url)

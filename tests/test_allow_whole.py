@@ -37,7 +37,7 @@ from bongsu.tokens import Tokeniser
 from bongsu.verbs.client import Client, RefusedError
 from bongsu.web.gateway import Gateway
 from bongsu.web.site import control_app
-from bongsu.web.upstream import AiohttpTransport
+from bongsu.web.transport import HttpTransport
 from machine import PATIENCE, machine, until
 from servers import serving
 from test_api import FORM, House
@@ -109,7 +109,7 @@ def asking(inside: Inside) -> Iterator[Callable[[str], str]]:
     with serving(DemoModel()) as model:
         policy = load(demo_policy(), {**DEMO_ENVIRON, "BONGSU_DEMO_URL": model.url})
         tokens = Tokeniser(keys.token_key(inside.folder.keys))
-        gateway = Gateway(policy, live, spool, tokens, lambda _: Secret("sk-x"), AiohttpTransport(),
+        gateway = Gateway(policy, live, spool, tokens, lambda _: Secret("sk-x"), HttpTransport(),
                           clock=lambda: inside.now, ids=lambda: f"C{next(numbers):05d}")
         with serving(gateway) as server, openai.OpenAI(base_url=f"{server.url}/v1", api_key="x") as client:
             yield lambda text: ended(client, "support-bot", text)

@@ -43,7 +43,7 @@ from bongsu.web.attacks import attack_ways
 from bongsu.web.gateway import Gateway
 from bongsu.web.screen import Gate, Stopped, Track
 from bongsu.web.site import control_app
-from bongsu.web.upstream import AiohttpTransport
+from bongsu.web.transport import HttpTransport
 from servers import serving
 
 KEY = b"k" * 16
@@ -232,7 +232,7 @@ def house(root: Path) -> Iterator[tuple[House, openai.OpenAI]]:
             inside.url = site.url
             policy = replace(load(demo_policy(), {**DEMO_ENVIRON, "BONGSU_DEMO_URL": model.url}), guards=inside.guards)
             tokens = Tokeniser(keys.token_key(inside.folder.keys))
-            gateway = Gateway(policy, live, spool, tokens, lambda _: Secret("sk-x"), AiohttpTransport(),
+            gateway = Gateway(policy, live, spool, tokens, lambda _: Secret("sk-x"), HttpTransport(),
                               clock=lambda: inside.now, ids=lambda: f"C{next(numbers):05d}",
                               attacks=known)
             with serving(gateway) as server, openai.OpenAI(base_url=f"{server.url}/v1", api_key="x") as client:

@@ -26,7 +26,7 @@ from bongsu.secret import resolve
 from bongsu.sources.spool import SpoolReader, SpoolWriter
 from bongsu.tokens import Tokeniser
 from bongsu.web.gateway import Gateway
-from bongsu.web.upstream import AiohttpTransport
+from bongsu.web.transport import HttpTransport
 from gatewaykit import text_of
 from servers import Server, serving
 
@@ -58,7 +58,7 @@ def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Whole]:
         policy = load(demo_policy(), {"BONGSU_DEMO_URL": upstream.url, "BONGSU_DEMO_WEBHOOK": upstream.url})
         publisher, live = Publisher(tmp_path / "live"), Live(tmp_path / "live")
         spool = SpoolWriter(tmp_path / "spool", "gateway-0")
-        gateway = Gateway(policy, live, spool, Tokeniser(bytes(range(32))), resolve, AiohttpTransport(), clock=clock,
+        gateway = Gateway(policy, live, spool, Tokeniser(bytes(range(32))), resolve, HttpTransport(), clock=clock,
                           ids=ulids(clock))
         with serving(gateway) as server:
             made = Whole(tmp_path, server, publisher, model, policy.hash)
@@ -122,13 +122,13 @@ PROCESS = textwrap.dedent("""
     from bongsu.tokens import Tokeniser
     from bongsu.web.gateway import Gateway
     from bongsu.ids import ulids
-    from bongsu.web.upstream import AiohttpTransport
+    from bongsu.web.transport import HttpTransport
 
     folder, url, fd, life = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
     clock = lambda: time.time_ns() // 1000
     policy = load(demo_policy(), {"BONGSU_DEMO_URL": url, "BONGSU_DEMO_WEBHOOK": url})
     app = Gateway(policy, Live(folder), SpoolWriter(folder / "spool", f"gateway-{life}"), Tokeniser(bytes(32)),
-                  resolve, AiohttpTransport(), clock=clock, ids=ulids(clock))
+                  resolve, HttpTransport(), clock=clock, ids=ulids(clock))
     uvicorn.Server(uvicorn.Config(app, log_config=None)).run(sockets=[socket.socket(fileno=fd)])
 """)
 

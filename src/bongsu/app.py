@@ -136,7 +136,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     from bongsu.web.purse import Purse
     from bongsu.web.rates import Rates
     from bongsu.web.scrape import EVERY, Shelf, admission
-    from bongsu.web.upstream import AiohttpTransport
+    from bongsu.web.transport import HttpTransport
 
     manners = manners or Manners()
     logs.configure(manners.logs, f"gateway-{worker}")
@@ -151,7 +151,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     async def main() -> None:
         spool = SpoolWriter(folder.spool, f"gateway-{worker}", strict=policy.durability == "strict")
         app = Gateway(policy, Live(folder.live), spool, Tokeniser(keys.token_key(folder.keys)), resolve,
-                      AiohttpTransport(), door=Door(Live(folder.live, "people"), Rates(folder.live),
+                      HttpTransport(), door=Door(Live(folder.live, "people"), Rates(folder.live),
                                                  Purse(folder.live, f"gateway-{worker}")),
                       clock=clock, ids=ulids(clock), reload=reload, ops=ops,
                       sealer=Sealer(Live(folder.live, LIVE), policy.service.name), attacks=Live(folder.live, "attacks"))

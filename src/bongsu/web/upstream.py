@@ -1,4 +1,4 @@
-"""The way to the models: two calls, ``send`` and ``stream``, over one pool of connections.
+"""What a way to the models is: two calls, ``send`` and ``stream``. The one in use is in ``transport``.
 
 Bodies are bytes both ways; what they mean is not known here. Faults come as ``Unreachable`` or ``TimedOut``, whose
 texts name no address.
@@ -6,14 +6,9 @@ texts name no address.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Protocol
-
-import aiohttp
-from yarl import URL
 
 from bongsu.policy.patience import Timeouts
 from bongsu.quantity import Duration
@@ -76,7 +71,7 @@ class Endpoint:
 
     def at(self, path: str) -> Endpoint:
         """A place under this one."""
-        return replace(self, url=self.url + path) if path else self
+        return Endpoint(self.url + path, self.limits, self.headers) if path else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +104,6 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
 
-@lru_cache(maxsize=256)
-def _timeouts(limits: Limits) -> tuple[aiohttp.ClientTimeout, aiohttp.ClientTimeout]:
-    """Of a whole reply, and of a stream. One clock watches the silences before and after the first byte: the longer."""
-    silence = max(limits.first, limits.between)
-    return (aiohttp.ClientTimeout(total=limits.total, connect=limits.connect, sock_read=silence),
-            aiohttp.ClientTimeout(total=None, connect=limits.connect, sock_read=silence))
-
-
 async def whole(piece: Callable[[], Awaitable[bytes]]) -> bytes:
     """All pieces of a reply, unless they are too much."""
     pieces, size = [], 0
@@ -126,86 +113,3 @@ async def whole(piece: Callable[[], Awaitable[bytes]]) -> bytes:
             raise Overlarge("its reply is too large")
         pieces.append(data)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-class _AiohttpFlow:
-    """``until`` is when all of it must be here, on the loop's clock; 0 for never."""
-
-    def __init__(self, response: aiohttp.ClientResponse, limits: Limits, first_until: float, until: float) -> None:
-        self._response, self._limits, self._until = response, limits, until
-        self._first_until = first_until
-        self.status = response.status
-        self.headers: Sequence[Header] = response.raw_headers
-
-    async def piece(self) -> bytes:
-        try:
-            if not (at := self._deadline()):
-                return await self._response.content.readany()
-            async with asyncio.timeout_at(at):
-                return await self._response.content.readany()
-        except TimeoutError as error:
-            raise TimedOut("it fell silent, or took too long") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable("it broke off") from error
-
-    def _deadline(self) -> float:
-        """When the next piece must be here, where the client's own clock does not see to it; 0 where it does."""
-        first, self._first_until = self._first_until, 0.0
-        limits = self._limits
-        wanted = first or (asyncio.get_running_loop().time() + limits.between if limits.between < limits.first else 0.0)
-        return min(wanted, self._until) if wanted and self._until else wanted or self._until
-
-    def close(self) -> None:
-        """A reply read to its end gives its connection back; any other closes it, which tells the model to stop."""
-        if self._response.content.at_eof():
-            self._response.release()
-        else:
-            self._response.close()
-
-
-class AiohttpTransport:
-    """The transport in use. The session belongs to the loop of the first call."""
-
-    def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60), auto_decompress=False, trust_env=False,
-                cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("User-Agent", "Accept"),
-                headers={"accept-encoding": "identity", "content-type": "application/json"})
-        return self._session
-
-    async def _open_flow(self, to: Endpoint, body: bytes, extra: Mapping[str, str], *, stream: bool) -> _AiohttpFlow:
-        """Raises ``NotConnected`` where nothing can have arrived. The first byte is that of the body, of a stream."""
-        limits, now = to.limits, asyncio.get_running_loop().time()
-        first = now + limits.first
-        total = limits.stream if stream else 0.0
-        headers, timeout = {**to.headers, **extra}, _timeouts(limits)[stream]
-        try:
-            async with asyncio.timeout_at(first):
-                response = await self._open().post(URL(to.url), data=body, headers=headers, timeout=timeout,
-                                                   allow_redirects=False)
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-            raise (NotConnectedInTime if isinstance(error, TimeoutError) else NotConnected)("no connection") from error
-        except TimeoutError as error:
-            raise TimedOut("it did not answer in time") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable("it cannot be reached") from error
-        return _AiohttpFlow(response, limits, first if stream else 0.0, now + total if total else 0.0)
-
-    async def send(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Reply:
-        flow = await self._open_flow(to, body, extra, stream=False)
-        try:
-            return Reply(flow.status, flow.headers, await whole(flow.piece))
-        finally:
-            flow.close()
-
-    async def stream(self, to: Endpoint, body: bytes, extra: Mapping[str, str]) -> Flow:
-        return await self._open_flow(to, body, extra, stream=True)
-
-    async def close(self) -> None:
-        if self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
