@@ -1,6 +1,6 @@
 #!/bin/sh
 # The peers of the benchmarks, each in its own environment below bench/.peers, and the load generator.
-# They are never dependencies of bongsu.
+# They are never dependencies of bongsu. What cannot be had is said, and its rows are left out.
 set -eu
 cd "$(dirname "$0")"
 uv=$(command -v uv || echo ../.venv/bin/uv)
@@ -12,6 +12,21 @@ fi
 if [ ! -x .peers/leaks/bin/pii-leak-benchmark ]; then
   "$uv" venv -q --python 3.11 .peers/leaks
   "$uv" pip install -q --python .peers/leaks/bin/python 'pii-leak-benchmark==0.6.0'
+fi
+if [ ! -x .peers/shield/bin/llm-shield-proxy ]; then
+  "$uv" venv -q --python 3.11 .peers/shield
+  "$uv" pip install -q --python .peers/shield/bin/python 'llm-shield-proxy==1.7.0' || echo "no LLM-Shield-Proxy"
+fi
+if [ ! -d .peers/portkey/node_modules/@portkey-ai/gateway ] && command -v npm >/dev/null 2>&1; then
+  mkdir -p .peers/portkey
+  # with a newer server below it than 1.13.8 its release cannot stream (Portkey-AI/gateway#1389)
+  echo '{"private": true, "dependencies": {"@portkey-ai/gateway": "1.15.2", "@hono/node-server": "1.13.8"},
+         "overrides": {"@hono/node-server": "1.13.8"}}' > .peers/portkey/package.json
+  npm install --silent --no-audit --no-fund --prefix .peers/portkey >/dev/null 2>&1 || echo "no Portkey"
+fi
+if [ ! -x .peers/nginx/usr/sbin/nginx ] && command -v apt-get >/dev/null 2>&1; then
+  mkdir -p .peers/nginx  # unpacked, not installed: nothing is started
+  (cd .peers/nginx && apt-get download -qq nginx && dpkg -x nginx_*.deb .) >/dev/null 2>&1 || echo "no nginx"
 fi
 command -v wrk >/dev/null 2>&1 || {
   [ "$(id -u)" = 0 ] && (apt-get install -y -q wrk || (apt-get update -q && apt-get install -y -q wrk)) >/dev/null 2>&1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _ODD = re.compile(r"[^\x00-\x7f가-힣ㄱ-ㅣ一-鿿぀-ヿ“”‘’…·、。]+")
 """Runs that may need rewriting; all else is its own normal form."""
@@ -27,6 +28,10 @@ def _fold(piece: str) -> str:
     if "\ud800" <= piece <= "\udfff":
         return "?"
     return unicodedata.normalize("NFKC", piece)
+
+
+SHORT = 8192
+"""Characters up to which the last few texts are kept as they were rewritten: several checks look at each."""
 
 
 class Flat:
@@ -84,3 +89,12 @@ class Flat:
             return n
         return self._starts[n] if n < len(self._starts) else (self._ends[-1] if self._ends else 0)
 
+
+def spelled(text: str) -> Flat:
+    """A text in its one spelling, made once for all checks that look at it in a row."""
+    return _short(text) if len(text) <= SHORT else Flat(text)
+
+
+@lru_cache(maxsize=8)
+def _short(text: str) -> Flat:
+    return Flat(text)

@@ -16,7 +16,7 @@ from itertools import pairwise
 from urllib.parse import unquote
 from zlib import crc32
 
-from bongsu.checks.flat import Flat
+from bongsu.checks.flat import spelled
 from bongsu.checks.injection_ideas import IDEAS
 
 BITS = 17
@@ -67,7 +67,7 @@ def korean(tokens: list[bytes]) -> bool:
 
 def fold(text: str) -> str:
     """One spelling, one case, no stacked marks; letters of other alphabets become the Latin ones they look like."""
-    folded = Flat(text).text.casefold()
+    folded = spelled(text).text.casefold()
     if folded.isascii() or not _ALIEN.search(folded):
         return folded
     folded = _MARKS.sub("", folded)

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import re2
 
 from bongsu.checks import injection_forms
-from bongsu.checks.flat import Flat
+from bongsu.checks.flat import Flat, spelled
 from bongsu.ports import Finding
 
 LONGEST = 300
@@ -65,7 +65,7 @@ class Pattern:
 
     def look(self, text: str) -> Sequence[Finding]:
         """Findings in order of place; matches of one kind that overlap are one finding."""
-        flat = Flat(text)
+        flat = spelled(text)
         spans = {kind: list(_merged(engine.hits(flat.data))) for kind, engine in self._engines()}
         if not any(spans.values()):
             return ()
@@ -78,10 +78,10 @@ class Pattern:
     def hold(self, text: str) -> int:
         """How many trailing characters may still become, or be part of, a match."""
         cut = max(0, len(text) - _TAIL)
-        flat = Flat(text[cut:])
+        flat = spelled(text[cut:])
         data = flat.data
         near = max(0, len(flat.text) - self.window)
-        window = len(flat.text[:near].encode())
+        window = near if flat.text.isascii() else len(flat.text[:near].encode())
         place = window if self.patterns and data else len(data)
         if self.phrases:
             found = _open_phrases(self.phrases).search(data)

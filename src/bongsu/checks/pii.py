@@ -20,7 +20,7 @@ from typing import ClassVar
 
 import re2
 
-from bongsu.checks.flat import Flat
+from bongsu.checks.flat import spelled
 from bongsu.checks.pii_forms import ENTITIES, FORMS, PEM_BODY, PEM_HEAD, Form, compiled
 from bongsu.checks.pii_rules import Candidate
 from bongsu.ports import Finding
@@ -43,6 +43,8 @@ _OPEN_NUMBER = compiled("(?:" + "|".join((
     r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]*(?: [A-Za-z0-9]+){0,8} ?",  # IBAN in groups
     r"[0-9]{2,6}(?:-[0-9]{1,8}){1,3}[\s\S]{0,12}",               # an account that a bank may follow
 )) + r")\z")
+_NUMERIC = re.compile(rb"[0-9(+*]")
+"""What every open number has in it; most ends of texts have not."""
 _OPEN_KEY = compiled(rf"(?:-----BEGIN [A-Z0-9 ]{{0,60}}-{{0,5}}|{PEM_HEAD}{PEM_BODY}(?:-[A-Z0-9 -]{{0,70}})?)\z")
 
 
@@ -65,7 +67,7 @@ class Pii:
 
     def look(self, text: str) -> Sequence[Finding]:
         """Non-overlapping findings in order of place: the surer wins, then the longer."""
-        flat = Flat(text)
+        flat = spelled(text)
         engine = _engine(self.entities)
         found: list[tuple[str, float, int, int]] = []
         for row in engine.present(flat.data):
@@ -81,14 +83,13 @@ class Pii:
     def hold(self, text: str) -> int:
         """How many trailing characters may still become, or change, a finding: the open word, number or key."""
         cut = max(0, len(text) - BOUND)
-        flat = Flat(text[cut:])
+        flat = spelled(text[cut:])
         data = flat.data
         place = len(data.rstrip(_RUN))
         near = max(0, len(data) - _NEAR)
         while near and data[near] & 0xC0 == 0x80:
             near -= 1
-        found = _OPEN_NUMBER.search(data[near:])
-        if found:
+        if _NUMERIC.search(data, near) and (found := _OPEN_NUMBER.search(data[near:])):
             place = min(place, near + found.start())
         if b"-----BEGIN" in data:
             found = _OPEN_KEY.search(data)

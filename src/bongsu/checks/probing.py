@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import re2
 
-from bongsu.checks.flat import Flat
+from bongsu.checks.flat import spelled
 from bongsu.checks.probing_forms import FORMS
 from bongsu.ports import Finding
 
@@ -48,7 +48,7 @@ class Probing:
 
     def look(self, text: str) -> Sequence[Finding]:
         """The first finding of each kind, in order of place."""
-        flat = Flat(text)
+        flat = spelled(text)
         hits = []
         for kind, patterns in _which(flat.data):
             found = [m.span() for pattern in patterns if (m := pattern.search(flat.data))] if kind in self.kinds else []

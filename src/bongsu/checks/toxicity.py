@@ -18,7 +18,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any, ClassVar
 
-from bongsu.checks.flat import Flat
+from bongsu.checks.flat import spelled
 from bongsu.checks.toxicity_map import BITS, BLOCK, SIZE, abuse, blocks, enough, features, korean
 from bongsu.ports import Finding
 
@@ -111,7 +111,7 @@ class Toxicity:
         return len(tail) - end - 1
 
     def _seen(self, text: str) -> tuple[float, tuple[Finding, ...]]:
-        flat = Flat(text)
+        flat = spelled(text)
         words = abuse(flat)
         places = flat.spans([(a.start, a.end) for a in words])
         found = tuple(Finding(a.kind, *place, a.score) for a, place in zip(words, places, strict=True))

@@ -69,8 +69,8 @@ class Circuit:
                 self._open(now)
         elif well is not None:
             self._count(well, now)
-            calls, failed = self.counts(now)
-            if calls >= self.rule.min_calls and failed >= calls * self.rule.share:
+            (calls, failed), share = self.counts(now), self.rule.share
+            if calls >= self.rule.min_calls and failed * share.denominator >= calls * share.numerator:
                 self._open(now)
 
     def broke(self, now: int) -> None:

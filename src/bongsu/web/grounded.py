@@ -14,7 +14,7 @@ from typing import Any
 from bongsu.allow import Allowing
 from bongsu.guard import Guard, Outcome
 from bongsu.ports import Finding
-from bongsu.web.screen import MOST, Timer, Track, decide, fail_all, processor
+from bongsu.web.screen import MOST, Track, decide, fail_all
 from bongsu.web.slots import Slot, content_slots
 
 ASIDE = 2000
@@ -96,8 +96,8 @@ class _GroundTrack(Track):
         return 1 + (len(text) + self.size) // usual
 
 
-def judged(guards: Sequence[Guard], texts: Sequence[str], fields: Mapping[str, Any], allowing: Allowing | None = None,
-           timer: Timer = processor) -> Grounded:
+def judged(guards: Sequence[Guard], texts: Sequence[str], fields: Mapping[str, Any],
+           allowing: Allowing | None = None) -> Grounded:
     """Hold every text against the context that each guard's roles give."""
     tracks = []
     for guard in guards:
@@ -105,7 +105,7 @@ def judged(guards: Sequence[Guard], texts: Sequence[str], fields: Mapping[str, A
         if sum(map(len, texts)) + track.size > MOST:
             fail_all([track])
         for text in texts:
-            found, passed = track.sift(text, track.look(text, timer))
+            found, passed = track.sift(text, track.look(text))
             track.found += found
             track.passed += passed
         tracks.append(track)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from bongsu.guard import Guard
 from bongsu.meter import NOTHING
 from bongsu.web import errors
@@ -27,7 +25,7 @@ class Judging(Streamed):
             raise errors.text_too_long(MOST, came, "characters")
         results = []
         for group in groups:
-            seen = [(t, t.sift(slot.text, t.look(slot.text, time.thread_time_ns))[0]) for t in tracks for slot in group]
+            seen = [(t, t.sift(slot.text, t.look(slot.text))[0]) for t in tracks for slot in group]
             for track, found in seen:
                 track.found += found
             results.append(result((t.guard.name, f) for t, found in seen for f in found))

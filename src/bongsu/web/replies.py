@@ -7,7 +7,6 @@ nobody has to change pass as they are, comments and unknown fields included.
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from bongsu.web.asked import UNREADABLE, decode
 from bongsu.web.errors import ApiError
 from bongsu.web.grounded import NOT_SAID
 from bongsu.web.masking import KEPT, Masking, Text, Unwritable
-from bongsu.web.screen import MOST, REPLACES, Gate, Stopped, Timer, Track, counts, decide, fail_all, keepable
+from bongsu.web.screen import MOST, REPLACES, Gate, Stopped, Track, counts, decide, fail_all, keepable
 from bongsu.web.sse import data_of
 
 END = b"\n\n"
@@ -48,15 +47,15 @@ class Replies(ABC):
     closing: ClassVar[bytes] = b""
     """What follows the last event of every stream."""
 
-    def __init__(self, guards: Sequence[Guard], masking: Masking, *, call: str, allowing: Allowing | None = None,
-                 timer: Timer = time.thread_time_ns) -> None:
+    def __init__(self, guards: Sequence[Guard], masking: Masking, *, call: str,
+                 allowing: Allowing | None = None) -> None:
         self.tracks = [Track(guard, "output", allowing) for guard in guards]
         self.changes = bool(guards) or masking.active
         self.usage: Usage | None = None
         self.model = self.response_id = self.finish_reason = ""
         self.chars = 0
         self.done = False
-        self._masking, self._timer, self._call = masking, timer, call
+        self._masking, self._call = masking, call
         self._texts: dict[Channel, Text] = {}
         self._spoke = False
         self._stuck = ""
@@ -100,8 +99,7 @@ class Replies(ABC):
         """What of a text may go out now; ``last`` lets all go that is not blocked."""
         found = self._texts.get(channel)
         if found is None:
-            gate = Gate(self.tracks, self._timer)
-            found = self._texts[channel] = Text(gate, self._masking, json=json, fixed=fixed, signed=signed)
+            found = self._texts[channel] = Text(Gate(self.tracks), self._masking, json=json, fixed=fixed, signed=signed)
         self.chars += len(text)
         if self._heard is not None and not json and not fixed and self.chars <= MOST and NOT_SAID.isdisjoint(channel):
             self._heard.setdefault(channel, []).append(text)
