@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
+from _lag import Clocked
 
 TICK = os.sysconf("SC_CLK_TCK")
 LUA = """
@@ -50,6 +52,27 @@ def cpu_s(root: int) -> float:
         total += spent.get(pid, 0)
         tree += below.get(pid, [])
     return total / TICK
+
+
+def tree(root: int) -> list[int]:
+    """A process and all below it."""
+    found, at = [root], 0
+    while at < len(found):
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{found[at]}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+        at += 1
+    return found
+
+
+def rss_mb(root: int) -> float:
+    """Resident memory of a process and of all below it; what they share is counted in each."""
+    kb = 0
+    for pid in tree(root):
+        with contextlib.suppress(OSError):
+            found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+            kb += int(found[1]) if found else 0
+    return kb / 1024
 
 
 @dataclass(frozen=True)
@@ -100,12 +123,21 @@ class Load:
         return Measured(seen.events / took, statistics.median(first) * 1e6, first[int(len(first) * 0.99)] * 1e6,
                         spent / seen.events * 1e6)
 
+    def lag(self, body: bytes, clients: int, seconds: float) -> tuple[float, float]:
+        """Microseconds from checkable to released, p50 and p99 (``_lag``); ``body`` asks what time it is."""
+        seen = uvloop.run(_streams(self.url, self.headers, body, clients, seconds, clocked=True))
+        if seen.broken or not seen.lags:
+            raise RuntimeError(f"{self.url}: {seen.broken} streams broke, {len(seen.lags)} words came")
+        lags = sorted(seen.lags)
+        return statistics.median(lags), lags[int(len(lags) * 0.99)]
+
 
 @dataclass
 class _Seen:
     events: int = 0
     broken: int = 0
     first: list[float] = field(default_factory=list)
+    lags: list[int] = field(default_factory=list)
 
 
 _TEXT = re.compile(rb'"content": ?"[^"]')
@@ -114,8 +146,9 @@ _TEXT = re.compile(rb'"content": ?"[^"]')
 class _Client(asyncio.Protocol):
     """One stream after the other on one connection."""
 
-    def __init__(self, request: bytes, seen: _Seen, until: float) -> None:
+    def __init__(self, request: bytes, seen: _Seen, until: float, *, clocked: bool) -> None:
         self.request, self.seen, self.until = request, seen, until
+        self.clock = Clocked() if clocked else None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -128,11 +161,16 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.seen.events += data.count(b"data: ")
+        if self.clock is not None:
+            self.clock.feed(data)
         if self.waiting and _TEXT.search(data):
             self.waiting = False
             self.seen.first.append(time.perf_counter() - self.asked)
         self.tail = (self.tail + data)[-64:]
         if self.tail.endswith(b"0\r\n\r\n") and b"[DONE]" in self.tail:
+            if self.clock is not None:
+                self.seen.lags += self.clock.lags()
+                self.clock = Clocked()
             if time.perf_counter() < self.until:
                 self.ask()
             else:
@@ -144,7 +182,8 @@ class _Client(asyncio.Protocol):
         self.done.set_result(None)
 
 
-async def _streams(url: str, headers: Mapping[str, str], body: bytes, clients: int, seconds: float) -> _Seen:
+async def _streams(url: str, headers: Mapping[str, str], body: bytes, clients: int, seconds: float, *,
+                   clocked: bool = False) -> _Seen:
     at = urlsplit(url)
     lines = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
     request = (f"POST {at.path} HTTP/1.1\r\nhost: {at.netloc}\r\n{lines}content-length: {len(body)}\r\n\r\n"
@@ -153,13 +192,9 @@ async def _streams(url: str, headers: Mapping[str, str], body: bytes, clients: i
     until = time.perf_counter() + seconds
     made = []
     for _ in range(clients):
-        _, client = await loop.create_connection(lambda: _Client(request, seen, until), at.hostname, at.port)
+        _, client = await loop.create_connection(lambda: _Client(request, seen, until, clocked=clocked), at.hostname,
+                                                 at.port)
         made.append(client.done)
         await asyncio.sleep(0.2 / clients)  # not all at the same moment
     await asyncio.gather(*made)
     return seen
-
-
-def middle(runs: list[Measured]) -> Measured:
-    """The run in the middle, by CPU time."""
-    return sorted(runs, key=lambda run: run.cpu)[len(runs) // 2]

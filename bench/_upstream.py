@@ -1,6 +1,7 @@
 """A model that costs next to nothing: ``python bench/_upstream.py FD``. A hand-written HTTP/1.1 server on asyncio.
 
-A JSON request gets the same reply of some 650 bytes; one with ``"stream":true`` gets 50 events, 4 ms apart.
+A JSON request gets the same reply of some 650 bytes; one with ``"stream":true`` gets 50 events, 4 ms apart. Who asks
+what time it is gets a stream whose words say when they were sent.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from typing import cast
 
 import uvloop
+from _lag import TELLS, now_us, word
 
 EVENTS, APART = 50, 0.004
 TEXT = ("Thank you for asking. The committee met on Tuesday to discuss the budget for 2026 and the 14 open positions; "
@@ -44,19 +46,34 @@ def events() -> list[bytes]:
     """``EVENTS`` chunks of text, the last of them with all that ends a stream."""
     words = (TEXT.split(" ") * 2)[:EVENTS]
     out = []
-    for i, word in enumerate(words):
-        delta = {"role": "assistant", "content": word} if i == 0 else {"content": f" {word}"}
+    for i, text in enumerate(words):
+        delta = {"role": "assistant", "content": text} if i == 0 else {"content": f" {text}"}
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
         out.append(_chunked(_compact({**_HEAD, "object": "chat.completion.chunk", "choices": [choice]})))
-    stop = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}
-    out[-1] += _chunked(_compact({**_HEAD, "object": "chat.completion.chunk", "choices": [stop]}))
-    out[-1] += _chunked(_compact({**_HEAD, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE}))
-    out[-1] += _chunked(b"[DONE]") + b"0\r\n\r\n"
+    out[-1] += END
     return out
 
 
+def end() -> bytes:
+    """All that ends a stream."""
+    stop = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}
+    return (_chunked(_compact({**_HEAD, "object": "chat.completion.chunk", "choices": [stop]}))
+            + _chunked(_compact({**_HEAD, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE}))
+            + _chunked(b"[DONE]") + b"0\r\n\r\n")
+
+
+END = end()
 REPLY, STREAM = reply(), events()
 BEGIN = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def telling(i: int) -> bytes:
+    """One event of a stream that tells the time."""
+    said = word(now_us())
+    delta = {"role": "assistant", "content": said} if i == 0 else {"content": f" {said}"}
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
+    event = _chunked(_compact({**_HEAD, "object": "chat.completion.chunk", "choices": [choice]}))
+    return event if i + 1 < EVENTS else event + END
 
 
 class Model(asyncio.Protocol):
@@ -75,6 +92,7 @@ class Model(asyncio.Protocol):
                 return
             body, self.data = self.data[at + 4 : end], self.data[end:]
             if _STREAMED.search(body):
+                self.tells = TELLS.encode() in body
                 self.transport.write(BEGIN)
                 self.next(0, self.loop.time() + APART)
             else:
@@ -86,7 +104,7 @@ class Model(asyncio.Protocol):
     def send(self, i: int, at: float) -> None:
         if self.transport.is_closing():
             return
-        self.transport.write(STREAM[i])
+        self.transport.write(telling(i) if self.tells else STREAM[i])
         if i + 1 < EVENTS:
             self.next(i + 1, at + APART)
 
