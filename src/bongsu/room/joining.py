@@ -7,23 +7,23 @@ the log and two positions alone, so it moves in one transaction with them, and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bongsu.alert import Signal
 from bongsu.cell import Cell
-from bongsu.label import APART, Label, newest
+from bongsu.label import APART
 from bongsu.runners.duckdb import Counter
 from bongsu.stores.arrow import joined
-from bongsu.stores.labels import Known
 from bongsu.stores.log import EventLog
 
 Count = Callable[[Counter, pa.Table], list[Cell]]
 """How control counts a table: leaving out, on the record, what cannot be counted."""
 NEEDED = ("id", "time", "kind", "label")
+MOST_ROWS = 1 << 18
+"""Of corrected events that are counted at once."""
 
 
 class Joining:
@@ -52,83 +52,95 @@ class Joining:
         """What the log's batches after ``after`` to ``upto`` (``tables``) add and take away."""
         if not self:
             return []
-        moves = _moves(log.labels_between(after, upto), after, lambda one: one.position <= after)
-        return [cell for name, counter in self._counters.items()
-                for cell in self._count(log, counter, name, tables, moves.get(name, {}), count)]
+        moves = _moves(log.labels_between(after, upto))
+        past = moves.filter(pc.less_equal(moves["place"], after))
+        out = self._corrected(log, past, count)
+        if tables:
+            came, new = joined(tables), moves.filter(pc.greater(moves["place"], after))
+            for name, counter in self._counters.items():
+                out += count(counter, _labelled(came, name, _of(new, name), "new"))
+        return out
 
     def as_of(self, log: EventLog, moment: int, upto: int, count: Count) -> list[Cell]:
         """What to add to the cells at position ``upto`` to take away what was learnt after ``moment``."""
         if not self:
             return []
-        found = log.labels_since(moment, upto)
-        moves = _moves(found, upto, lambda one: one.known <= moment)
-        cells = [cell for name, counter in self._counters.items()
-                 for cell in self._count(log, counter, name, (), moves.get(name, {}), count)]
-        return _negative(cells)
+        return _negative(self._corrected(log, _moves(log.labels_since(moment, upto)), count))
 
-    def _count(self, log: EventLog, counter: Counter, name: str, tables: Sequence[pa.Table],
-               moves: Mapping[int, list[_Move]], count: Count) -> list[Cell]:
+    def _corrected(self, log: EventLog, moves: pa.Table, count: Count) -> list[Cell]:
+        """What events of earlier batches counted for is taken away, what they count for now is added."""
         out: list[Cell] = []
-        if tables:
-            new = {one.call: one.new for one in moves.get(NEW, ()) if one.new is not None}
-            out += count(counter, _labelled(joined(tables), name, new))
-        for place, mine in moves.items():
-            if place == NEW:
-                continue
-            rows = log.rows(place, [one.call for one in mine], self.columns)
-            old = _labelled(rows, name, {one.call: one.old for one in mine if one.old is not None})
-            new_ = _labelled(rows, name, {one.call: one.new for one in mine if one.new is not None})
-            differs = pc.not_equal(old["label"].fill_null(""), new_["label"].fill_null(""))
-            out += _negative(count(counter, old.filter(differs)))
-            out += count(counter, new_.filter(differs))
+        for name, counter in self._counters.items():
+            mine = _of(moves, name)
+            for rows in _gathered(log, mine, self.columns):
+                old, new = _labelled(rows, name, mine, "old"), _labelled(rows, name, mine, "new")
+                differs = pc.not_equal(old["label"].fill_null(""), new["label"].fill_null(""))
+                out += _negative(count(counter, old.filter(differs)))
+                out += count(counter, new.filter(differs))
         return out
 
 
-class _Move(NamedTuple):
-    """An event's label before and now."""
-
-    call: str
-    old: Label | None
-    new: Label | None
+MOVES = pa.schema([("call", pa.string()), ("name", pa.string()), ("place", pa.int64()), ("old_at", pa.int64()),
+                   ("old", pa.string()), ("new_at", pa.int64()), ("new", pa.string())])
+"""An event's label of a name before and now; ``old_at`` is NULL where it had none."""
 
 
-NEW = 0
-"""The place of events that are counted for the first time; positions begin at 1."""
+def _moves(found: pa.Table) -> pa.Table:
+    """The newest label of each event and name, and the newest of those that were known before."""
+    now, before = _last(found), _last(found.filter(found["before"]))
+    then = pc.index_in(_pairs(now), _pairs(before))
+    return pa.Table.from_arrays([now["call"], now["name"], now["place"], before["at"].take(then),
+                                 before["label"].take(then), now["at"], now["label"]], schema=MOVES)
 
 
-def _moves(found: Iterable[Known], after: int, was_known: Callable[[Known], bool]) -> dict[str, dict[int, list[_Move]]]:
-    """Name of the label -> place of the event -> what changed; events beyond ``after`` are at ``NEW``."""
-    histories: dict[tuple[str, str], list[Known]] = {}
-    for one in found:
-        histories.setdefault((one.label.call, one.label.name), []).append(one)
-    moves: dict[str, dict[int, list[_Move]]] = {}
-    for (call, name), history in histories.items():
-        place = history[0].place or NEW
-        new = history[0].label if len(history) == 1 else newest(one.label for one in history)
-        if place > after:
-            move, place = _Move(call, None, new), NEW
-        elif len(history) == 1:
-            move = _Move(call, new if was_known(history[0]) else None, new)
-        else:
-            move = _Move(call, newest(one.label for one in history if was_known(one)), new)
-        moves.setdefault(name, {}).setdefault(place, []).append(move)
-    return moves
+def _last(found: pa.Table) -> pa.Table:
+    """Of each event and name the last row, which is the newest label: the rows are in that order (``HISTORY``)."""
+    if found.num_rows < 2:
+        return found
+    head, tail = found.slice(0, found.num_rows - 1), found.slice(1)
+    differs = pc.or_(pc.not_equal(head["call"], tail["call"]), pc.not_equal(head["name"], tail["name"]))
+    return found.filter(pa.chunked_array([*differs.chunks, pa.array([True])]))
 
 
-def _labelled(table: pa.Table, name: str, given: Mapping[str, Label]) -> pa.Table:
-    """The table with the label that each event has: the one given, unless its own is younger."""
+def _pairs(found: pa.Table) -> pa.Array:
+    """Event and name as one text; the length keeps ("a", "bc") and ("ab", "c") apart."""
+    lengths = pc.utf8_length(found["call"]).cast(pa.string())
+    return pc.binary_join_element_wise(lengths, found["call"], found["name"], ":")
+
+
+def _of(moves: pa.Table, name: str) -> pa.Table:
+    return moves.filter(pc.equal(moves["name"], name)).combine_chunks()
+
+
+def _gathered(log: EventLog, moves: pa.Table, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """The events of these moves, of many batches together: a query costs more than its rows."""
+    moves = moves.sort_by("place")
+    rows: list[pa.Table] = []
+    begin = 0
+    for pair in pc.value_counts(moves["place"]).to_pylist():
+        mine = moves["call"].slice(begin, pair["counts"])
+        begin += pair["counts"]
+        rows.append(log.rows(pair["values"], mine.combine_chunks(), columns))
+        if sum(table.num_rows for table in rows) >= MOST_ROWS:
+            yield joined(rows)
+            rows = []
+    if rows:
+        yield joined(rows)
+
+
+def _labelled(table: pa.Table, name: str, moves: pa.Table, which: str) -> pa.Table:
+    """The table with the label that each event had (``old``) or has (``new``): the one given, unless its own is
+    younger."""
     own = table["label"].combine_chunks()
     apart = pc.is_in(table["kind"], pa.array(APART)).combine_chunks()
     if name:
         own = pc.if_else(apart, own, pa.scalar(None, pa.string()))
-    if given:
-        calls = pa.array(list(given), pa.string())
-        values = pa.array([one.label or None for one in given.values()], pa.string())
-        at = pa.array([one.at for one in given.values()], pa.int64())
-        where = pc.index_in(table["id"].combine_chunks(), calls)
-        later = pc.or_(pc.is_null(own), pc.greater_equal(at.take(where), table["time"].combine_chunks()))
-        takes = pc.and_(pc.and_(pc.is_valid(where), pc.invert(apart)), later.fill_null(False))
-        own = pc.if_else(takes, values.take(where), own)
+    if moves.num_rows:
+        where = pc.index_in(table["id"].combine_chunks(), moves["call"].combine_chunks())
+        at, given = moves[f"{which}_at"].take(where).combine_chunks(), moves[which].take(where).combine_chunks()
+        given = pc.if_else(pc.equal(given, ""), pa.scalar(None, pa.string()), given)
+        later = pc.or_(pc.is_null(own), pc.greater_equal(at, table["time"].combine_chunks())).fill_null(False)
+        own = pc.if_else(pc.and_(pc.and_(pc.is_valid(at), pc.invert(apart)), later), given, own)
     return table.set_column(table.column_names.index("label"), "label", own)
 
 

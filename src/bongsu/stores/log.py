@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -154,13 +155,13 @@ class EventLog:
         data = self._data(row[0]) if row else None
         return None if data is None else next(iter(self._pick(row[0], data, "id", event_id)), None)
 
-    def rows(self, position: int, ids: Sequence[str], columns: Sequence[str] = arrow.NAMES) -> pa.Table:
+    def rows(self, position: int, ids: pa.Array, columns: Sequence[str] = arrow.NAMES) -> pa.Table:
         """Those events of one batch, of kinds that can have a label; also of a batch kept for its labels."""
         data = self._data(position)
         if data is None:
             return arrow.conform(arrow.table([]), columns)
         table = self._unpack(position, data, columns)
-        return table.filter(pc.and_(pc.is_in(table["id"], pa.array(ids, pa.string())), _labelable(table)))
+        return table.filter(pc.and_(pc.is_in(table["id"], ids), _labelable(table)))
 
     def kept(self, upto: int, columns: Sequence[str] = arrow.NAMES) -> Iterator[tuple[int, pa.Table]]:
         """Everything that may have a label still, oldest first, to position ``upto``: batches, and what is kept of
@@ -171,11 +172,14 @@ class EventLog:
             if (data := self._data(position)) is not None:
                 yield position, self._unpack(position, data, columns)
 
-    def labels_between(self, after: int, upto: int) -> list[index.Known]:
-        """Every label, come up to position ``upto``, of the events that are new since ``after`` or whose labels are."""
+    def labels_between(self, after: int, upto: int) -> pa.Table:
+        """Every label, come up to position ``upto``, of the events that are new since ``after`` or whose labels are.
+
+        The columns are ``labels.HISTORY``.
+        """
         return index.touched(self._db, after, upto)
 
-    def labels_since(self, moment: int, upto: int) -> list[index.Known]:
+    def labels_since(self, moment: int, upto: int) -> pa.Table:
         """The same for events that got a label after a time."""
         return index.known_since(self._db, moment, upto)
 
@@ -309,24 +313,25 @@ class EventLog:
 
     def _remember(self, ids: Sequence[str], position: int) -> Sequence[int]:
         """Note the ids; the places of those that were new."""
-        insert = "INSERT OR IGNORE INTO seen VALUES (?, ?)"
         self._db.execute("SAVEPOINT ids")
         # In order of id: neighbours share a page of the index.
-        added = self._db.executemany(insert, sorted((i, position) for i in ids)).rowcount
+        added = self._db.execute("INSERT OR IGNORE INTO seen SELECT value, ? FROM json_each(?)",
+                                 (position, msgspec.json.encode(sorted(ids)).decode())).rowcount
         if added == len(ids) or not ids:
             self._db.execute("RELEASE ids")
             return range(len(ids))
         # Some came before. Do it again one by one to learn which; this is rare and costs only itself.
         self._db.execute("ROLLBACK TO ids")
         self._db.execute("RELEASE ids")
+        insert = "INSERT OR IGNORE INTO seen VALUES (?, ?)"
         return [place for place, i in enumerate(ids) if self._db.execute(insert, (i, position)).rowcount]
 
     def _insert(self, position: int, table: pa.Table) -> None:
         times = pc.min_max(table["time"]).as_py()
         self._db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?)",
                          (position, table.num_rows, times["min"], times["max"], arrow.pack(table)))
-        calls = pc.unique(table["call"]).drop_null().to_pylist()
-        self._db.executemany("INSERT INTO related VALUES (?, ?)", ((call, position) for call in calls))
+        calls = pc.unique(table["call"]).drop_null()
+        self._db.execute("INSERT INTO related SELECT value, ? FROM json_each(?)", (position, index.listed(calls)))
 
     def _unpack(self, position: int, data: bytes, columns: Sequence[str] = arrow.NAMES) -> pa.Table:
         try:
