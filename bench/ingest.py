@@ -27,11 +27,11 @@ from bongsu.folder import Folder
 from bongsu.policy import parse
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
-from bongsu.sources.submitted import read_arrow
+from bongsu.sources.submitted import Span, read_arrow
 from bongsu.stores.state import State
 from bongsu.tokens import Tokeniser
+from bongsu.web.cloak import Cloak
 from bongsu.web.events import Inlet
-from bongsu.web.masking import Masking
 from bongsu.web.site import control_app
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -112,11 +112,11 @@ def ours(parts: list[tuple[int, bytes]], folder: Path) -> tuple[float, float, in
     now = T0 + 10**12
     control = pool.submit(lambda: Control(read, room, store, lambda: now)).result()
 
-    async def take(table: pa.Table) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(pool, control.take, table)
+    async def take(table: pa.Table, boxes: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(pool, control.take, table, boxes)
 
-    inlet = Inlet(take, Masking(Tokeniser(bytes(32))), "bench", read.hash, lambda: now, lambda given: given == "t",
-                  lambda actor, reason: "")
+    cloak = Cloak(Tokeniser(bytes(32)), "bench", read.hash, lambda: "id")
+    inlet = Inlet(take, cloak, "bench", lambda: Span(0, now), lambda given: given == "t", lambda actor, reason: "")
     app = control_app(ControlDesk(control), hashlib.sha256(b"x").hexdigest(), ways=inlet.ways())
     with serving(app) as server:
         wall, cpu, sent = time.perf_counter(), time.process_time(), 0
@@ -145,7 +145,7 @@ def cells_alone(parts: list[tuple[int, bytes]], folder: Path) -> tuple[float, fl
     room, now = Folder(folder).create(), T0 + 10**12
     store = State(f"sqlite:///{room.state}")
     control = Control(policy(), room, store, lambda: now)
-    tables = [read_arrow(body, "bench", now).table for _, body in parts]
+    tables = [read_arrow(body, "bench", Span(0, now)).table for _, body in parts]
     log = cells = 0.0
     for i, table in enumerate(tables):
         begin = time.process_time()

@@ -16,15 +16,16 @@ import pyarrow as pa
 import pytest
 
 from bongsu.event import COLUMNS, Event
+from bongsu.ids import ulids
 from bongsu.policy import parse
 from bongsu.quantity import SECOND
 from bongsu.room.desk import ControlDesk
-from bongsu.sources.submitted import Fault, read_arrow, read_json, read_ndjson
+from bongsu.sources.submitted import Fault, Span, read_arrow, read_json, read_ndjson
 from bongsu.stores import arrow
 from bongsu.stores.log import DiskFull
 from bongsu.tokens import Tokeniser
+from bongsu.web.cloak import Cloak
 from bongsu.web.events import Inlet
-from bongsu.web.masking import Masking
 from bongsu.web.site import control_app
 from servers import serving
 from test_control import T0, Room
@@ -58,18 +59,20 @@ class Door:
     def app(self) -> Any:
         import asyncio
 
-        async def take(table: pa.Table) -> Any:
+        async def take(table: pa.Table, boxes: Any) -> Any:
             if self.full.is_set():
                 raise DiskFull("event log: 3 events not taken")
-            return await asyncio.get_running_loop().run_in_executor(self.pool, self.control.take, table)
+            return await asyncio.get_running_loop().run_in_executor(self.pool, self.control.take, table, boxes)
 
         def token(actor: str, reason: str) -> str:
             self.made += 1
             return f"token-{self.made}"
 
-        inlet = Inlet(take, Masking(Tokeniser(bytes(32))), "shop", "hash", lambda: self.room.now,
-                      lambda given: given == SENDER, token)
-        return control_app(ControlDesk(self.control), sha(ADMIN), ways=inlet.ways())
+        policy = self.room.policy
+        cloak = Cloak(Tokeniser(bytes(32)), "shop", "hash", ulids(lambda: self.room.now))
+        self.inlet = Inlet(take, cloak, "shop", lambda: Span(*policy.ingest.span(self.room.now, policy.retention)),
+                           lambda given: given == SENDER, token)
+        return control_app(ControlDesk(self.control), sha(ADMIN), ways=self.inlet.ways())
 
     def cycle(self) -> None:
         self.room.now += SECOND
@@ -228,12 +231,12 @@ def test_every_field_that_a_caller_may_set_comes_back_from_json_and_arrow():
     event = Event(id="x", time=5, kind="call", origin="evaluation", service="shop", status=200, blocked=True,
                   latency_ms=1.5, model="m", call="y", name="n", features={"a": 1.0})
     read = read_json(json.dumps({name: getattr(event, name) for name in event.__struct_fields__
-                                 if getattr(event, name) not in ("", None, ())}).encode(), "shop", 10)
+                                 if getattr(event, name) not in ("", None, ())}).encode(), "shop", Span(0, 10))
     assert arrow.events(read.table) == [event]
     columns = arrow.table([event])
     again = read_arrow(stream(columns.select([n for n in columns.column_names if n not in ("policy", "verdicts")])),
-                       "shop", 10)
+                       "shop", Span(0, 10))
     assert arrow.events(again.table) == [event]
     assert set(again.table.column_names) == {*COLUMNS, "features.a"}
-    assert read_ndjson(b"", "shop", 10).table.num_rows == 0
-    assert read_json(b"[{}]", "shop", 10).faults == (Fault(0, "id", "a value", "nothing"),)
+    assert read_ndjson(b"", "shop", Span(0, 10)).table.num_rows == 0
+    assert read_json(b"[{}]", "shop", Span(0, 10)).faults == (Fault(0, "id", "a value", "nothing"),)

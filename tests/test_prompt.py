@@ -24,11 +24,10 @@ from bongsu.policy import load, parse
 from bongsu.prompt import CELLS, LONGEST, cell
 from bongsu.slis.drift import Drift
 from bongsu.sources.columns import bins_of, cells, counts_of
-from bongsu.sources.submitted import read_json
+from bongsu.sources.submitted import Span, read_json
 from bongsu.tokens import Tokeniser
+from bongsu.web.cloak import Cloak
 from bongsu.web.clusters import clustered
-from bongsu.web.events import Inlet
-from bongsu.web.masking import Masking
 from gatewaykit import PII, standing
 
 DATA = os.environ.get("BONGSU_EVAL_DATA")
@@ -80,13 +79,10 @@ def test_a_call_has_the_cell_of_what_was_asked_last_where_a_signal_reads_it(tmp_
 
 
 def test_events_that_are_sent_get_the_cells_of_their_prompts_and_no_text_stays_with_them() -> None:
-    async def take(table: pa.Table) -> None:
-        raise AssertionError(table)
-
-    inlet = Inlet(take, Masking(Tokeniser(bytes(32))), "s", "h", lambda: 1, lambda _: True, lambda a, b: "", True)
+    cloak = Cloak(Tokeniser(bytes(32)), "s", "h", lambda: "id", clusters=True)
     rows = [{"id": "a", "time": 1, "prompt": BANK[0]}, {"id": "b", "time": 1},
             {"id": "c", "time": 1, "prompt": BANK[0], "prompt_cluster": "1.31"}]
-    table, texts = inlet.masked(read_json(json.dumps(rows).encode(), "s", 1).table)
+    table, texts, _ = cloak.masked(read_json(json.dumps(rows).encode(), "s", Span(0, 1)).table)
     assert table["prompt_cluster"].to_pylist() == [cell(BANK[0]), None, "1.31"]
     assert table["prompt"].null_count == 3
     assert [event.prompt for event in texts] == [BANK[0], BANK[0]]

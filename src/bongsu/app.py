@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from bongsu.room.worker import Worker
     from bongsu.stores.state import State
     from bongsu.web.access import Way
-    from bongsu.web.events import Inlet
 
 CYCLE = 0.1
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -208,6 +207,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
     from bongsu.room.tracing import Exporter, LogSource
     from bongsu.room.worker import Worker, resolve_action
     from bongsu.web.channels import channel_ways
+    from bongsu.web.ingest import inlet_of
     from bongsu.web.numbers import number_ways
     from bongsu.web.scrape import admission
     from bongsu.web.signals import signal_ways
@@ -236,10 +236,14 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 
         control = await loop.run_in_executor(engine_room, lambda: Control(policy, folder, store, clock, decided))
         store.record("control.start", "bongsu", policy.service.name, "", {"vkey": store.vkey()}, clock(), policy.hash)
-        intake = Intake(policy, folder.spool, clock)
+
+        def take(table: Any, boxes: Any) -> Any:
+            return loop.run_in_executor(engine_room, control.take, table, boxes)
+
+        inlet = inlet_of(policy, folder, store, clock, take)
         ways = (*channel_ways(Outlets(policy, send, store, clock, site_url)), *ways_of(control),
-                *signal_ways(SignalDesk(control)), *source_ways(intake), *number_ways(control, admission(fd)),
-                *_events(store, control, folder, engine_room).ways())
+                *signal_ways(SignalDesk(control)), *source_ways(Intake(policy, clock, take)), *inlet.ways(),
+                *number_ways(control, admission(fd), inlet.refused))
         site = control_app(ControlDesk(control), lambda: str(store.note(keys.ADMIN)), ways=ways)
         stop = asyncio.Event()
         jobs = [
@@ -259,7 +263,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
             for worker in crew:
                 worker.stop()
             await asyncio.gather(*jobs, return_exceptions=True)
-            intake.close()
+            await inlet.close()
             await loop.run_in_executor(engine_room, control.close)
             engine_room.shutdown()
             store.close(clock())
@@ -286,23 +290,6 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     return (*key_ways(desk), *spending_ways(desk), *restriction_ways(ladder), *key_pages(desk, ladder),
             *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)),
             *vault_ways(VaultDesk(control)), *attack_ways(MemoryDesk(control)))
-
-
-def _events(store: State, control: Control, folder: Folder, engine_room: ThreadPoolExecutor) -> Inlet:
-    """The way in for events that are sent: masked here, stored by the thread that owns the event log."""
-    from bongsu.tokens import Tokeniser
-    from bongsu.web.clusters import clustered
-    from bongsu.web.events import Inlet
-    from bongsu.web.masking import Masking
-
-    loop, policy = asyncio.get_running_loop(), control.policy
-
-    def token(actor: str, reason: str) -> str:
-        return keys.new_token(store, keys.INGEST, actor, reason, clock())
-
-    return Inlet(lambda table: loop.run_in_executor(engine_room, control.take, table),
-                 Masking(Tokeniser(keys.token_key(folder.keys))), policy.service.name, policy.hash, clock,
-                 lambda given: keys.is_kept(store, keys.INGEST, given), token, clustered(policy.plan))
 
 
 def _admin(store: State) -> None:

@@ -15,7 +15,7 @@ from bongsu.event import COLUMNS, FEATURE_NAME, FeatureKind, Origin
 from bongsu.guard import Guard
 from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.manners import TIER_NAMES, NotifyDecl
-from bongsu.policy.model import Exports, Heartbeat, ReferenceDecl, Retention, Route, Service, Sources, Upstream
+from bongsu.policy.model import Exports, Heartbeat, Ingest, ReferenceDecl, Retention, Route, Service, Sources, Upstream
 from bongsu.policy.pricing import Exchange
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
 from bongsu.policy.spend import BudgetDecl
@@ -54,8 +54,13 @@ class Settings:
     vault: Literal["off", "on"] = "off"
     vault_key: Wrap | None = None
     vault_key_before: Wrap | None = None
+    ingest: Ingest = field(default_factory=Ingest)
 
     def __post_init__(self) -> None:
+        if (behind := self.ingest.behind) is not None and behind > self.retention.cells:
+            raise Misfit(f"a duration no longer than retention.cells ({show_duration(self.retention.cells)})",
+                         quoted(show_duration(behind)), "what is older would be counted and forgotten at once",
+                         "ingest")
         if self.retention.vault < DAY:
             raise Misfit("a day or more", quoted(show_duration(self.retention.vault)), "a key is made for a day, so no "
                          "value could be kept; vault: off keeps none", "retention")

@@ -285,7 +285,7 @@ class Linker:
             keys=s.keys, appeal=s.appeal, slow_by=s.slow_by, budgets=money,
             sources=doc.sources, export=doc.export,
             references=doc.references,
-            vault=s.vault, vault_key=s.vault_key, vault_key_before=s.vault_key_before)
+            vault=s.vault, vault_key=s.vault_key, vault_key_before=s.vault_key_before, ingest=s.ingest)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:

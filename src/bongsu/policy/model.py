@@ -17,7 +17,7 @@ from bongsu.policy.predict import Predicted
 from bongsu.policy.routing import Borders, Version, check_canary, check_split
 from bongsu.policy.scalar import ALWAYS, Day
 from bongsu.ports import Channel
-from bongsu.quantity import DAY, SECOND, Duration, Rate
+from bongsu.quantity import DAY, MINUTE, SECOND, Duration, Rate
 from bongsu.wrapping import Wrap
 
 if TYPE_CHECKING:
@@ -132,6 +132,20 @@ class Retention:
     def labelled(self) -> Duration:
         """How late a label may come and still be counted."""
         return min(self.labels, self.cells)
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """Which times are believed of those who send events themselves: none older than ``behind`` (as long as cells are
+    kept, if left out: what is older would be forgotten at once), none further ``ahead`` of our clock."""
+
+    behind: Duration | None = None
+    ahead: Duration = Duration(5 * MINUTE)
+
+    def span(self, now: int, retention: Retention) -> tuple[int, int]:
+        """The first and the last time (microseconds since 1970) that is taken now."""
+        behind = retention.cells if self.behind is None else self.behind
+        return max(0, now - behind), now + self.ahead
 
 
 @dataclass(frozen=True)
@@ -272,3 +286,4 @@ class Policy:
     vault: Literal["off", "on"] = "off"
     vault_key: Wrap | None = None
     vault_key_before: Wrap | None = None
+    ingest: Ingest = Ingest()

@@ -8,7 +8,7 @@ repeats nothing and skips nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
@@ -19,6 +19,7 @@ from bongsu import gate
 from bongsu.alert import Rule, Signal, State
 from bongsu.cell import MOST_GROUPS, OTHER, Cell, Cells, Labels, capped
 from bongsu.engine import Plan, born, standings, tick
+from bongsu.event import Event
 from bongsu.expression import read
 from bongsu.folder import Folder
 from bongsu.live import Publisher
@@ -270,8 +271,10 @@ class Control:
             if not batch.events or left <= 0:
                 return
 
-    def take(self, table: pa.Table) -> Appended:
-        """Events that were submitted, as columns: durable when this returns, counted in the next cycle."""
+    def take(self, table: pa.Table, boxes: Sequence[Event] = ()) -> Appended:
+        """Events that were submitted, as columns, and boxes for the vault: durable when this returns, counted in the
+        next cycle."""
+        self.vault.take(boxes)
         taken = self.log.append_table(table, now=self.clock())
         self.counted += taken.n
         self.revision += taken.n > 0

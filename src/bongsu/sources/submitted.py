@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -27,8 +29,7 @@ ORIGINS = ("live", "evaluation", "replay")
 OURS = ("policy", "verdicts")
 """Columns that are bongsu's own word."""
 LONGEST_LABEL, LONGEST_TEXT = 256, 256 << 10
-AHEAD = 300 * 10**6
-"""How far a sender's clock may be ahead (microseconds)."""
+NOT_KNOWN = pa.scalar(None, pa.bool_())
 _IDS = ("call", "trace", "parent", "response_id")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`(?: - at `\$\.?(?P<at>.*)`)?")
@@ -43,6 +44,20 @@ class Fault:
     field: str
     expected: str
     came: str
+
+
+class Span(NamedTuple):
+    """The times (microseconds since 1970) that are believed of those who send events, first and last.
+
+    >>> str(Span(0, 10**15))
+    'microseconds since 1970, from 1970-01-01T00:00:00Z to 2001-09-09T01:46:40Z (settings.ingest)'
+    """
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"microseconds since 1970, from {_instant(self.first)} to {_instant(self.last)} (settings.ingest)"
 
 
 class UnreadableError(ValueError):
@@ -65,31 +80,31 @@ _event = msgspec.json.Decoder(Submitted).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def read_json(body: bytes, service: str, now: int) -> Submission:
+def read_json(body: bytes, service: str, span: Span) -> Submission:
     """One event or a list of them."""
     try:
         raw: Sequence[Any] = _list(body) if body.lstrip()[:1] == b"[" else [body]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableError(f"expected JSON: an event or a list of events ({error})") from None
-    return _read(raw, service, now)
+    return _read(raw, service, span)
 
 
-def read_ndjson(body: bytes, service: str, now: int) -> Submission:
+def read_ndjson(body: bytes, service: str, span: Span) -> Submission:
     """One event a line; empty lines are passed over, but count as places."""
-    return _read(body.splitlines(), service, now)
+    return _read(body.splitlines(), service, span)
 
 
-def read_arrow(body: bytes, service: str, now: int) -> Submission:
+def read_arrow(body: bytes, service: str, span: Span) -> Submission:
     """An Arrow IPC stream with a column for each field; ``features.NAME`` for each feature, of its own type."""
     try:
         with pa.ipc.open_stream(body) as reader:
             table = reader.read_all()
     except (pa.ArrowException, OSError) as error:
         raise UnreadableError(f"expected an Arrow IPC stream ({error})") from None
-    return checked(_columns(table), range(table.num_rows), service, now, ())
+    return checked(_columns(table), range(table.num_rows), service, span, ())
 
 
-READERS: dict[str, Callable[[bytes, str, int], Submission]] = {
+READERS: dict[str, Callable[[bytes, str, Span], Submission]] = {
     "application/json": read_json,
     "application/x-ndjson": read_ndjson,
     "application/vnd.apache.arrow.stream": read_arrow,
@@ -97,15 +112,15 @@ READERS: dict[str, Callable[[bytes, str, int], Submission]] = {
 """Content type -> how it is read."""
 
 
-def of_events(events: Sequence[Event], service: str, now: int) -> Submission:
+def of_events(events: Sequence[Event], service: str, span: Span) -> Submission:
     """Events that another reader made."""
-    return _table(list(enumerate(events)), [], service, now)
+    return _table(list(enumerate(events)), [], service, span)
 
 
 # ---- JSON ----
 
 
-def _read(raw: Iterable[Any], service: str, now: int) -> Submission:
+def _read(raw: Iterable[Any], service: str, span: Span) -> Submission:
     events: list[tuple[int, Event]] = []
     faults: list[Fault] = []
     for index, one in enumerate(raw):
@@ -115,7 +130,7 @@ def _read(raw: Iterable[Any], service: str, now: int) -> Submission:
             events.append((index, _event(one)))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             faults.append(_fault(index, str(error)))
-    return _table(events, faults, service, now)
+    return _table(events, faults, service, span)
 
 
 def _fault(index: int, message: str) -> Fault:
@@ -130,7 +145,7 @@ def _fault(index: int, message: str) -> Fault:
     return Fault(index, match["field"] or "", expected, (match["came"] or "another value").replace("`", ""))
 
 
-def _table(events: list[tuple[int, Event]], faults: list[Fault], service: str, now: int) -> Submission:
+def _table(events: list[tuple[int, Event]], faults: list[Fault], service: str, span: Span) -> Submission:
     try:
         table = arrow.table([event for _, event in events])
     except arrow.Unstorable:
@@ -142,7 +157,7 @@ def _table(events: list[tuple[int, Event]], faults: list[Fault], service: str, n
             except arrow.Unstorable as error:
                 faults.append(Fault(index, *_parts(str(error))))
         events, table = good, arrow.table([event for _, event in good])
-    return checked(table, [index for index, _ in events], service, now, faults)
+    return checked(table, [index for index, _ in events], service, span, faults)
 
 
 def _parts(message: str) -> tuple[str, str, str]:
@@ -215,12 +230,14 @@ _DEFAULTS = {name: default for name, default in _FIELDS.items()
 # ---- what holds of every event ----
 
 
-def checked(table: pa.Table, places: Sequence[int], service: str, now: int, faults: Iterable[Fault]) -> Submission:
+def checked(table: pa.Table, places: Sequence[int], service: str, span: Span, faults: Iterable[Fault]) -> Submission:
     """The events that are as they must be; ``places`` are their indexes in what was sent."""
     found = {fault.index: fault for fault in faults}
     good = pa.array([True] * table.num_rows, pa.bool_())
-    for field, expected, holds in _rules(table, service, now):
+    for field, expected, holds in _rules(table, service, span):
         holds = _whole(holds)
+        if pc.all(holds).as_py():
+            continue
         for row in pc.indices_nonzero(pc.and_(good, pc.invert(holds))).to_pylist():
             came = table[field][row].as_py()
             found.setdefault(places[row], Fault(places[row], field, expected, _shown(field, came)))
@@ -234,7 +251,20 @@ def _shown(field: str, came: Any) -> str:
     """What came, unless it may be somebody's words."""
     if came is None:
         return "nothing"
+    if field == "time":
+        return f"{came} ({_instant(came)})"
     return f"{len(came)} characters" if field in ("prompt", "reply", "label", "prediction") else repr(came)[:60]
+
+
+def _short(most: int, values: Any) -> Any:
+    return pc.less_equal(pc.utf8_length(values), most)
+
+
+def _instant(at: int) -> str:
+    """A time as people read it; one that no calendar has, in words."""
+    if not 0 <= at < arrow.YEAR_10000:
+        return "before 1970" if at < 0 else "after the year 9999"
+    return f"{datetime.fromtimestamp(at // 10**6, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _whole(holds: Any) -> Any:
@@ -243,28 +273,29 @@ def _whole(holds: Any) -> Any:
     return array.fill_null(False)
 
 
-def _rules(table: pa.Table, service: str, now: int) -> Iterable[tuple[str, str, Any]]:
+def _rules(table: pa.Table, service: str, span: Span) -> Iterable[tuple[str, str, Any]]:
     """Field, what is expected of it, where that holds."""
     def fits(name: str, pattern: str) -> Any:
         return pc.match_substring_regex(table[name], pattern)
 
-    def empty_or(name: str, holds: Any) -> Any:
-        return pc.or_kleene(pc.is_null(table[name]), holds)
+    def empty_or(name: str, holds: Callable[[Any], Any]) -> Any:
+        values = table[name]
+        return pc.or_kleene(pc.is_null(values), holds(values) if values.null_count < len(values) else NOT_KNOWN)
 
     letters = "1 to 128 letters, digits or ._:#/=+~-"
     yield "id", letters, fits("id", ID)
-    yield ("time", "microseconds since 1970, not in the future",
-           pc.and_(pc.greater_equal(table["time"], 0), pc.less_equal(table["time"], now + AHEAD)))
+    yield "time", str(span), pc.and_(pc.greater_equal(table["time"], span.first),
+                                     pc.less_equal(table["time"], span.last))
     yield ("kind", f"a short name in small letters, none of {', '.join(RESERVED)}",
            pc.and_(fits("kind", KIND), pc.invert(pc.is_in(table["kind"], pa.array(RESERVED)))))
     yield "origin", f"one of {', '.join(ORIGINS)}", pc.is_in(table["origin"], pa.array(ORIGINS))
-    yield "service", f"{service!r}, or nothing", empty_or("service", pc.equal(table["service"], service))
+    yield "service", f"{service!r}, or nothing", empty_or("service", lambda values: pc.equal(values, service))
     for name in OURS:
         yield name, "nothing: only bongsu says this", pc.is_null(table[name])
     yield ("call", "the id of what the label is about",
            pc.or_(pc.not_equal(table["kind"], "label"), pc.is_valid(table["call"])))
     for name in _IDS:
-        yield name, letters, empty_or(name, fits(name, ID))
+        yield name, letters, empty_or(name, lambda values: pc.match_substring_regex(values, ID))
     for name, most in (("label", LONGEST_LABEL), ("prediction", LONGEST_LABEL), ("prompt", LONGEST_TEXT),
                        ("reply", LONGEST_TEXT)):
-        yield name, f"at most {most} characters", empty_or(name, pc.less_equal(pc.utf8_length(table[name]), most))
+        yield name, f"at most {most} characters", empty_or(name, partial(_short, most))

@@ -8,51 +8,50 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bongsu.event import COLUMNS, FEATURES, Event, feature_of
-from bongsu.prompt import COLUMN
+from bongsu.event import Event
 from bongsu.sources import otlp
-from bongsu.sources.columns import cells
-from bongsu.sources.submitted import READERS, Submission, UnreadableError, of_events
+from bongsu.sources.submitted import READERS, Span, Submission, UnreadableError, of_events
 from bongsu.stores import arrow
 from bongsu.stores.log import Appended, DiskFull
 from bongsu.web.access import Visit, Way, Wrong, answer
 from bongsu.web.api import reason_of
-from bongsu.web.masking import KEPT, TAG, Masking
+from bongsu.web.cloak import Cloak, Cloaked
+from bongsu.web.later import Later
 
 MOST_BYTES = 64 << 20
 MOST_AT_ONCE = 8
 MOST_FAULTS = 1000
 RETRY_SOON, RETRY_LATER = {"retry-after": "1"}, {"retry-after": "30"}
-PEOPLE = {"user": "USER", "annotator": "USER", "conversation": "CONVERSATION"}
-"""Columns that name somebody: a token always stands for them."""
-_AS_THEY_ARE = frozenset(("id", "call", "trace", "parent", "response_id", "kind", "origin", "service", "policy",
-                          "verdicts", "prompt", "reply", *PEOPLE))
-_TEXTS = tuple(name for name, kind in COLUMNS.items() if kind == "text" and name not in _AS_THEY_ARE)
-
-Take = Callable[[pa.Table], Awaitable[Appended]]
-"""Makes events durable, in the one thread that may."""
+Take = Callable[[pa.Table, Sequence[Event]], Awaitable[Appended]]
+"""Makes events durable, and boxes for the vault before them, in the one thread that may."""
 
 
 class Inlet:
-    """What comes in by HTTP. ``knows`` a token that may send events; ``token`` makes a new one in place of the one
-    before, on the record. With ``clusters``, prompts get their cell."""
+    """What comes in by HTTP. ``span`` says which times are believed now; ``knows`` a token that may send events;
+    ``token`` makes a new one in place of the one before, on the record. ``refused`` counts, by field, what was not
+    taken since the start; ``texts`` are those that no guard could read."""
 
-    def __init__(self, take: Take, masking: Masking, service: str, policy: str, clock: Callable[[], int],
-                 knows: Callable[[str], bool], token: Callable[[str, str], str], clusters: bool = False) -> None:
-        self._take, self._masking, self._service, self._policy = take, masking, service, policy
-        self._clock, self._knows, self._token = clock, knows, token
-        self._tag = lru_cache(1 << 16)(lambda text: masking.tag(text)[:TAG])
-        self._busy, self._clusters = 0, clusters
+    def __init__(self, take: Take, cloak: Cloak, service: str, span: Callable[[], Span],
+                 knows: Callable[[str], bool], token: Callable[[str, str], str]) -> None:
+        self._take, self._cloak, self._service = take, cloak, service
+        self._span, self._knows, self._token = span, knows, token
+        self._busy = 0
+        self.refused: Counter[str] = Counter()
+        self._later = Later(cloak, lambda texts, boxes: take(arrow.table(texts), boxes),
+                            lambda n: self.refused.update(texts=n))
+
+    async def close(self) -> None:
+        """Wait for texts that are being masked."""
+        await self._later.close()
 
     def ways(self) -> tuple[Way, ...]:
         return (
@@ -74,7 +73,7 @@ class Inlet:
 
         def read(_request: Request, body: bytes) -> Submission:
             spans = otlp.read_protobuf(body) if protobuf else otlp.read_json(body)
-            return of_events(spans, self._service, self._clock())
+            return of_events(spans, self._service, self._span())
 
         def say(given: Submission, _taken: Appended) -> Response:
             why = "; ".join(f"{f.field}: expected {f.expected}, came {f.came}" for f in given.faults[:3])
@@ -86,26 +85,32 @@ class Inlet:
     async def serve(self, visit: Visit, read: Callable[[Request, bytes], Submission],
                     say: Callable[[Submission, Appended], Response] | None = None) -> Response:
         """Read a body, keep what is good of it, and answer; turned away where too much waits already."""
-        if self._busy >= MOST_AT_ONCE:
-            raise Wrong(503, "busy", f"{MOST_AT_ONCE} batches are being stored already; send it again in a second",
+        if self._busy >= MOST_AT_ONCE or self._later.full:
+            raise Wrong(503, "busy", "enough batches are being stored already; send it again in a second",
                         RETRY_SOON)
         self._busy += 1
         try:
             body = await _body(visit.request)
-            given, table, texts = await asyncio.to_thread(self._prepare, visit.request, body, read)
-            taken = await self.keep(table)
-            if texts:
-                await self.keep(arrow.table(texts))
+            given, cloaked = await asyncio.to_thread(self._prepare, visit.request, body, read)
+            taken = await self.keep(cloaked)
         finally:
             self._busy -= 1
+        self.refused.update(fault.field for fault in given.faults)
         return (say or _said)(given, taken)
 
-    async def keep(self, table: pa.Table) -> Appended:
-        """Store masked events; where there is no room, the sender is to wait."""
+    async def keep(self, cloaked: Cloaked) -> Appended:
+        """Store masked events, and then their texts; where there is no room, the sender is to wait."""
+        table, texts, boxes = cloaked
         try:
-            return await self._take(table) if table.num_rows else Appended(None, 0, 0)
+            taken = await self._take(table, boxes) if table.num_rows else Appended(None, 0, 0)
+            if texts and not self._cloak.guards:
+                await self._take(arrow.table(texts), ())
         except DiskFull as error:
             raise Wrong(503, "disk_full", f"nothing of this was stored: {error}", RETRY_LATER) from None
+        if texts and self._cloak.guards:
+            users = dict(zip(table["id"].to_pylist(), table["user"].fill_null("").to_pylist(), strict=True))
+            self._later.take(texts, {text.call: users[text.call] for text in texts})
+        return taken
 
     async def mint(self, visit: Visit) -> Response:
         """A new token for those who send events; the one before is worth nothing from now on. Shown once."""
@@ -116,64 +121,15 @@ class Inlet:
         reader = READERS.get(kind)
         if reader is None:
             raise Wrong(415, "bad_content_type", f"expected {', '.join(READERS)}, came {kind[:80]!r}")
-        return reader(body, self._service, self._clock())
+        return reader(body, self._service, self._span())
 
     def _prepare(self, request: Request, body: bytes,
-                 read: Callable[[Request, bytes], Submission]) -> tuple[Submission, pa.Table, list[Event]]:
+                 read: Callable[[Request, bytes], Submission]) -> tuple[Submission, Cloaked]:
         try:
             given = read(request, body)
         except UnreadableError as error:
             raise Wrong(400, "bad_body", str(error)) from None
-        return given, *self.masked(given.table)
-
-    # ---- what may be stored ----
-
-    def masked(self, table: pa.Table) -> tuple[pa.Table, list[Event]]:
-        """The events without what is personal; their texts, masked, as events of their own, as the gateway does it."""
-        if self._clusters:
-            table = _placed(table)
-        texts = self._texts(table)
-        for name in table.column_names:
-            made = self._column(name, table[name])
-            if made is not None:
-                table = table.set_column(table.column_names.index(name), name, made)
-        policy = pa.repeat(pa.scalar(self._policy, pa.string()), table.num_rows)
-        return table.set_column(table.column_names.index("policy"), "policy", policy), texts
-
-    def _column(self, name: str, values: Any) -> Any:
-        """A column as it may be stored, None where it may be as it is. Each value is looked at once."""
-        if name in ("prompt", "reply"):
-            return pa.nulls(len(values), pa.string())
-        if name in PEOPLE:
-            return _mapped(values, lambda text: self._masking.token(PEOPLE[name], text))
-        if name in _TEXTS or (name.startswith(FEATURES) and feature_of(name)[1] == "text"):
-            return _mapped(values, self._tag)
-        return None
-
-    def _texts(self, table: pa.Table) -> list[Event]:
-        said = table.filter(pc.or_(pc.is_valid(table["prompt"]), pc.is_valid(table["reply"])))
-        rows = said.select(["id", "time", "route", "prompt", "reply"]).to_pylist()
-        return [Event(id=f"{row['id']}-content", kind="content", call=row["id"], time=row["time"],
-                      service=self._service, route=row["route"] or "", policy=self._policy,
-                      prompt=self._text(row["prompt"]), reply=self._text(row["reply"])) for row in rows]
-
-    def _text(self, text: str | None) -> str | None:
-        return None if text is None else self._masking.tag(text)[:KEPT]
-
-
-def _placed(table: pa.Table) -> pa.Table:
-    """Events with the cells of their prompts; one that came with its cell keeps it."""
-    where = table.column_names.index(COLUMN)
-    return table.set_column(where, COLUMN, pc.coalesce(table[COLUMN], cells(table["prompt"])))
-
-
-def _mapped(values: Any, make: Callable[[str], str]) -> Any:
-    """Every text of a column through a function, once for each that differs."""
-    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    coded = array.dictionary_encode()
-    if not len(coded.dictionary):
-        return None
-    return pa.array([make(text) for text in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)
+        return given, self._cloak.masked(given.table)
 
 
 def _kind(request: Request) -> str:

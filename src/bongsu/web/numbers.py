@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, get_args
 
 from starlette.responses import Response
@@ -26,6 +26,8 @@ _BURN = Family("bongsu_burn_rate", "gauge", "How fast an error budget burns over
                ("service", "objective", "window_seconds"))
 _ALERTS = Family("bongsu_alerts", "gauge", "Alerts (label combinations) in a phase.",
                  ("service", "alert", "tier", "phase"))
+_REFUSED = Family("bongsu_events_refused_total", "counter", "Sent events that were not taken, by the field that was "
+                  "wrong; 'texts' are texts that no guard could read.", ("service", "field"))
 
 
 class Counts(Protocol):
@@ -40,8 +42,8 @@ class Counts(Protocol):
     def unread(self) -> int: ...
 
 
-def number_ways(control: Counts, admission: Admission) -> tuple[Way, ...]:
-    """The row of the table for scrapes. The admin token opens it too."""
+def number_ways(control: Counts, admission: Admission, refused: Mapping[str, int] | None = None) -> tuple[Way, ...]:
+    """The row of the table for scrapes. The admin token opens it too. ``refused`` counts sent events by field."""
 
     async def metrics(visit: Visit) -> Response:
         """Numbers for Prometheus."""
@@ -51,15 +53,16 @@ def number_ways(control: Counts, admission: Admission) -> tuple[Way, ...]:
             raise Wrong(401, "no_token", "send 'Authorization: Bearer <BONGSU_METRICS_TOKEN>' or the admin token; "
                         "without one the numbers are shown to direct callers of a loopback address only",
                         {"WWW-Authenticate": "Bearer"})
-        return Response(await asyncio.to_thread(written, control), 200, media_type=CONTENT_TYPE)
+        return Response(await asyncio.to_thread(written, control, dict(refused or {})), 200, media_type=CONTENT_TYPE)
 
     return (Way("GET", "/metrics", metrics, "public"),)
 
 
-def written(control: Counts) -> str:
+def written(control: Counts, refused: Mapping[str, int] | None = None) -> str:
     """The page."""
     view, service = control.view(), control.policy.service.name
-    return page(control.exposed.lines(), _judged(view, service), _own(control, view, service), of_process())
+    return page(control.exposed.lines(), _judged(view, service), _own(control, view, service),
+                shown(_REFUSED, {(service, field): n for field, n in sorted((refused or {}).items())}), of_process())
 
 
 def _judged(view: View, service: str) -> Lines:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from starlette.responses import Response
 
 from bongsu.ports import SecretError
 from bongsu.sources.alertmanager import Taken, WebhookError
+from bongsu.stores.log import DiskFull
 from bongsu.web.access import Visit, Way, Wrong, answer
 
 MOST_BODY = 4 << 20
@@ -20,7 +20,7 @@ MOST_BODY = 4 << 20
 class Intake(Protocol):
     """Where it goes."""
 
-    def alertmanager(self, body: Mapping[str, Any]) -> Taken: ...
+    async def alertmanager(self, body: Mapping[str, Any]) -> Taken: ...
 
     def alertmanager_token(self) -> str: ...
 
@@ -31,10 +31,10 @@ def source_ways(intake: Intake) -> tuple[Way, ...]:
     async def alertmanager(visit: Visit) -> Response:
         """Take the alerts of an Alertmanager as events of kind 'alert'."""
         try:
-            taken = await asyncio.to_thread(intake.alertmanager, visit.form)
+            taken = await intake.alertmanager(visit.form)
         except WebhookError as error:
             raise Wrong(400, "bad_webhook", str(error)) from None
-        except OSError:  # Alertmanager tries again after any 5xx
+        except DiskFull:  # Alertmanager tries again after any 5xx
             raise Wrong(503, "not_stored", "the alerts cannot be stored; free disk space and send them again",
                         {"Retry-After": "10"}) from None
         if taken.refused and not taken.events:

@@ -1,0 +1,30 @@
+"""The way in for sent events, as a policy wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bongsu import keys
+from bongsu.folder import Folder
+from bongsu.ids import ulids
+from bongsu.live import Live
+from bongsu.policy.model import Policy
+from bongsu.sealing import LIVE, Sealer
+from bongsu.sources.submitted import Span
+from bongsu.stores.state import State
+from bongsu.tokens import Tokeniser
+from bongsu.web.cloak import Cloak
+from bongsu.web.clusters import clustered
+from bongsu.web.events import Inlet, Take
+
+
+def inlet_of(policy: Policy, folder: Folder, store: State, clock: Callable[[], int], take: Take) -> Inlet:
+    """Masked as the policy says, of times it believes, for whoever has the token of ``bongsu token ingest``."""
+    def token(actor: str, reason: str) -> str:
+        return keys.new_token(store, keys.INGEST, actor, reason, clock())
+
+    cloak = Cloak(Tokeniser(keys.token_key(folder.keys)), policy.service.name, policy.hash, ulids(clock),
+                  guards=policy.guards, sealer=Sealer(Live(folder.live, LIVE), policy.service.name),
+                  clusters=clustered(policy.plan))
+    return Inlet(take, cloak, policy.service.name, lambda: Span(*policy.ingest.span(clock(), policy.retention)),
+                 lambda given: keys.is_kept(store, keys.INGEST, given), token)
