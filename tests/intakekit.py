@@ -60,6 +60,7 @@ class Site:
     def cycle(self) -> None:
         self.now += SECOND
         self.pool.submit(self.control.cycle).result()
+        self.control.aside.wait(30)
 
     def post(self, body: Any, kind: str = "application/json", path: str = "/v1/events") -> tuple[int, Any]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
