@@ -1,11 +1,17 @@
 """A policy in words: what will happen, in English and in Korean, without a word of YAML."""
 
+import re
 from importlib import resources
 from pathlib import Path
 
+import pytest
+
+from bongsu.checkup import check_policy, summed
 from bongsu.policy import Policy, load, parse
 from bongsu.policy.explain import explain
 from bongsu.policy.phrases import PHRASES, TIERS, UNITS
+from bongsu.room.advice import ADVICE
+from bongsu.sentences import say
 
 HERE = Path(__file__).parent
 DEMO = Path(str(resources.files("bongsu") / "demo/bongsu.yaml"))
@@ -93,3 +99,31 @@ def test_a_budget_of_slices_and_a_calendar_are_said_in_words() -> None:
     assert ("objective quick: 95% of the 1 hour slices of 30 days must have latency below 2000 ms: 36 bad slices are "
             "allowed, and one without data is bad") in explain(policy)
     assert any("허용되는 불량 구간 36개, 데이터 없는 구간은 불량" in line for line in explain(policy, "ko"))
+
+
+def test_a_check_in_korean_is_korean_to_its_last_line(tmp_path: Path) -> None:
+    """Notes and failed expectations too: what can be wrong with nothing but the meaning of a policy."""
+    path = tmp_path / "bot.yaml"
+    text = SMALL.replace("target: 99%", "target: 90%").replace("model: big,", "model: big, region: kr,", 1)
+    path.write_text(text + """  - name: broken
+    events: [{at: "00:00..05:00", every: 10s, outcome: error}]
+    expect:
+      - {between: "01:00..02:00", alert: available, state: firing}
+      - {at: "04:00", alert: available, state: ok, never: true}
+extends: [default]
+borders: {kr: [kr]}
+gate: {}
+""", encoding="utf-8")
+    report = check_policy(path, "ko")
+    lines = [*report["words"], *report["notices"], *report["failures"], summed(report)]
+    assert (len(report["failures"]), report["faults"]) == (2, [])
+    assert len(report["notices"]) >= 6
+    assert [line for line in lines if not re.search("[가-힣]", re.sub(r"^\S+: 참고: ", "", line))] == []
+    assert any("14.4x 조건은 절대 발생할 수 없어 9x 조건을 대신 씁니다." in line for line in report["notices"])
+    assert report["failures"][0].endswith("기대는 01:00~02:00 사이 available 항목이 firing 상태, 실제는 01:00부터 ok")
+    assert summed(report).endswith("시험 2건, 기대 2건 어긋남")
+
+
+@pytest.mark.parametrize("what", ADVICE)
+def test_every_trouble_that_the_cockpit_shows_has_a_korean_form(what: str) -> None:
+    assert re.search("[가-힣]", say(f"{ADVICE[what]} (it broke)", "ko"))

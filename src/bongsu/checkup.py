@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bongsu.demo import packaged
 from bongsu.policy import PolicyError, load
+from bongsu.policy.model import Note
+from bongsu.sentences import say
 
 
 def demo_policy() -> Path:
@@ -23,7 +26,8 @@ def check_policy(path: Path, language: str | None) -> dict[str, Any]:
     from bongsu.policy.rehearse import rehearse
     from bongsu.references import ColumnsError, compared
 
-    empty: dict[str, Any] = {"file": str(path), "faults": [], "notices": [], "words": [], "failures": [], "tests": 0}
+    empty: dict[str, Any] = {"file": str(path), "language": language or "en", "faults": [], "notices": [], "words": [],
+                             "failures": [], "tests": 0}
     environ = DEMO_ENVIRON | os.environ if path == demo_policy() else os.environ
     try:
         policy = compared(load(path, environ))
@@ -32,10 +36,26 @@ def check_policy(path: Path, language: str | None) -> dict[str, Any]:
     except ColumnsError as error:
         return empty | {"faults": [f"references: {error}"]}
     chosen: Any = language or policy.service.language
+    failures = [replace(one, text=say(one.text, chosen)) for one in rehearse(policy, count_events)]
     return empty | {
-        "words": explain(policy, chosen), "notices": [str(note) for note in policy.notices],
-        "failures": [str(failure) for failure in rehearse(policy, count_events)], "tests": len(policy.tests),
+        "language": chosen, "words": explain(policy, chosen), "tests": len(policy.tests),
+        "notices": [said(note, chosen) for note in policy.notices], "failures": [str(one) for one in failures],
     }
+
+
+def said(note: Note, language: str) -> str:
+    """A note with its place, in the reader's language."""
+    if language != "ko":
+        return str(note)
+    return f"{note.path}:{note.line}:{note.column}: 참고: {say(note.text, language)}"
+
+
+def summed(report: dict[str, Any]) -> str:
+    """The last line of a check without faults."""
+    file, tests, failed = report["file"], report["tests"], len(report["failures"])
+    if report["language"] == "ko":
+        return f"{file}: 문법 이상 없음. 시험 {tests}건, " + (f"기대 {failed}건 어긋남" if failed else "모두 통과")
+    return f"{file}: valid; {tests} tests, " + (f"{failed} expectations not met" if failed else "0 failed")
 
 
 def count_events(events: Any, plan: Any) -> Any:

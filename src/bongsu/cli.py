@@ -82,7 +82,7 @@ cli.add_command(rewrap)
 @AS_JSON
 def check(file: Path | None, demo: bool, lang: str | None, as_json: bool) -> None:
     """Read a policy, show every error in it, run its own tests, and say in words what will happen. Exit 0, 1 or 2."""
-    from bongsu.checkup import check_policy, demo_policy
+    from bongsu.checkup import check_policy, demo_policy, summed
 
     if demo == (file is not None):
         fail(WRONG, "expected a policy file, or --demo; came " + ("both" if demo else "neither"))
@@ -96,7 +96,7 @@ def check(file: Path | None, demo: bool, lang: str | None, as_json: bool) -> Non
             for line in report[kind]:
                 click.echo(line, err=kind == "failures")
         if not report["faults"]:
-            click.echo(f"{report['file']}: valid; {report['tests']} tests, {len(report['failures'])} failed")
+            click.echo(summed(report))
     sys.exit(WRONG if report["faults"] else NO if report["failures"] else 0)
 
 
