@@ -176,6 +176,15 @@ def test_who_does_not_acknowledge_in_time_has_the_next_ones_told() -> None:
     assert books[3.0]["ops", "bongsu//bot/a"].next_at == span(6)
 
 
+def test_whoever_is_among_an_alerts_own_is_not_told_that_nobody_was_there() -> None:
+    """A channel may be the first to be told of some alerts and the next one for others."""
+    manners = Manners(escalate=Escalate(span(5), ("boss",)))
+    own, late = alarm("own", 1, tier="severe", to=("ops", "boss")), alarm("late", 2, tier="major")
+    told, _ = play(manners, [(own, 40), (late, 40)], 30)
+    assert [(at, t.firing[0].alert, t.escalated) for at, t in told if t.channel == "boss"] == [
+        (1, "own", False), (7, "late", True)]
+
+
 def test_a_ticket_does_not_wake_the_next_ones() -> None:
     told, _ = play(Manners(escalate=Escalate(span(5), ("boss",))), [(alarm("a"), 20)], 30)
     assert {t.channel for _, t in told} == {"ops"}

@@ -166,7 +166,7 @@ def test_a_gauges_burn_is_shown_over_windows_in_which_slices_fit() -> None:
     found = standing(held, made.plan.objectives[0], length * MINUTE, length * MINUTE)
     assert set(found.burn) == {2 * HOUR, 6 * HOUR, 24 * HOUR, 72 * HOUR}
     assert found.burn[Duration(6 * HOUR)] == 20, "all of six hours are bad, and one of twenty may be"
-    assert [row.window for row in objective_row(found).burns] == ["6h", "1d", "3d"]
+    assert [row.window for row in objective_row(found, MINUTE).burns] == ["6h", "1d", "3d"]
 
 
 def test_kinds_of_signals_that_prometheus_cannot_count_are_left_out_by_name() -> None:

@@ -261,7 +261,9 @@ class _Tick:
         lead = min(firing or ended, key=lambda one: (TIERS[one.tier], one.told, one.instance))
         state: Literal["firing", "acknowledged", "resolved"] = (
             "resolved" if not firing else "acknowledged" if after.acknowledged else "firing")
-        escalated = bool(self.manners.escalate and told.channel in self.manners.escalate.to and why in ("first", "new"))
+        # whoever is among an alert's own is told of it at once: nobody was late then
+        escalated = why in ("first", "new") and any(told.channel not in a.to for a in open_
+                                                    if self.untold(a, known.get(a.instance)))
         return after, Tell(told.channel, told.key, f"{told.key}/{after.episode}/{after.sent}", why, state, lead.tier,
                            lead.incident, firing, ended, self.now, escalated, self.who(firing))
 

@@ -200,10 +200,15 @@ def fitted(pair: Pair, base: Duration, every: Duration | None = None) -> Pair | 
     return replace(pair, long=long, short=short)
 
 
-def shown_pairs(objective: Objective) -> tuple[Pair, ...]:
-    """The default table of an objective, without the rows that its time slices are too long for."""
+def shown_pairs(objective: Objective, base: Duration) -> tuple[Pair, ...]:
+    """The default table of an objective in whole base windows, without the rows that its slices are too long for.
+
+    >>> hour = Objective("available", "failures", Fraction(99, 100), HOUR)
+    >>> [(p.long // 10**6, p.short // 10**6) for p in shown_pairs(hour, Duration(10**6))]
+    [(5, 1), (30, 3), (120, 10), (360, 30)]
+    """
     every = objective.slices.every if objective.slices else None
-    return tuple(filter(None, (fitted(p, Duration(1), every) for p in pairs(objective.window))))
+    return tuple(filter(None, (fitted(p, base, every) for p in pairs(objective.window))))
 
 
 def significant(bad: int, total: int, target: Fraction, min_bad: int) -> bool:
@@ -327,7 +332,7 @@ def standing(cells: Cells, objective: Objective, now: int, watermark: int) -> St
     """Judge one objective."""
     spent, seen = budget(cells, objective, now)
     burns: dict[Duration, Fraction | None] = {}
-    for pair in shown_pairs(objective):
+    for pair in shown_pairs(objective, Duration(cells.base)):
         for window in (pair.long, pair.short):
             if window not in burns:
                 burns[window] = burn(*counts(cells, objective, now, window), objective.target)

@@ -16,7 +16,7 @@ from bongsu.gate import Verdict
 from bongsu.incident import Incident, limit, residual, show
 from bongsu.noticedesk import NoticeDesk
 from bongsu.postmortem import sentence
-from bongsu.quantity import HOUR, SECOND, show_duration, show_share
+from bongsu.quantity import HOUR, SECOND, Duration, show_duration, show_share
 from bongsu.room.advice import ADVICE
 from bongsu.room.board import (
     ActionRow,
@@ -71,7 +71,7 @@ class ControlDesk:
             now=view.now, service=control.plan.service, environment=control.policy.service.environment,
             policy=control.policy.hash, watermark=view.watermark, automation=view.automation, gate=verdict.decision,
             gate_reasons=gate_reasons(verdict), routes=routes, troubles=view.troubles,
-            objectives=tuple(map(objective_row, view.standings)),
+            objectives=tuple(objective_row(one, control.plan.base) for one in view.standings),
             alerts=tuple(alert_row(*alert) for alert in view.alerts), incidents=incidents,
             audit_size=self._audit_size(), calls_total=self._calls(0), allowed=self.allowed(),
             versions=control.rollout.rows(), composite=composite_row(view.standings),
@@ -253,10 +253,10 @@ def alert_row(rule: Rule, labels: tuple[str, ...], state: State) -> AlertRow:
                     against, state.data)
 
 
-def objective_row(standing: Standing) -> ObjectiveRow:
+def objective_row(standing: Standing, base: Duration) -> ObjectiveRow:
     objective, budget = standing.objective, standing.budget
     burns = []
-    for pair in shown_pairs(objective):
+    for pair in shown_pairs(objective, base):
         burn = standing.burn.get(pair.long)
         factor = reachable_factor(pair.factor(objective.window), objective.target)
         shown = None if burn is None else float(burn)
