@@ -9,15 +9,16 @@ from itertools import pairwise
 import pytest
 
 from bongsu.actions.block import Block
-from bongsu.alert import Rule, Signal, Threshold
+from bongsu.alert import Burn, Rule, Signal, Threshold
 from bongsu.cell import Cell, Cells
 from bongsu.engine import Changed, Decision, EngineState, Moved, Opened, Plan, Undo, paging, tick
 from bongsu.expression import read
 from bongsu.incident import cause, residual
-from bongsu.quantity import MINUTE, Duration
+from bongsu.quantity import DAY, MINUTE, Duration
 from bongsu.response import Playbook
 from bongsu.slis.quantile import SCALE, Quantile, bucket
 from bongsu.slis.ratio import Ratio
+from bongsu.slo import PAIRS_30D, Objective
 from worlds import BLOCKS
 
 RULE = Rule("burst", Threshold(BLOCKS, ">", Fraction(10), Duration(5 * MINUTE), "<=", Fraction(2)), tier="severe")
@@ -111,6 +112,14 @@ def test_only_a_severe_threshold_alert_stops_a_deploy(tier: str, stops: bool) ->
 ])
 def test_residual_risk_tells_contained_from_exposed(value: int, in_force: tuple[str, ...], exposure: str) -> None:
     assert residual(RULE, Fraction(value), in_force, []).exposure == exposure
+
+
+def test_a_burn_that_fires_by_a_factor_within_reach_is_exposed() -> None:
+    """At a target of 80 % nothing burns faster than 5x: 14.4x and 6x are out of reach, and 4.5x is used."""
+    objective = Objective("available", "failures", Fraction(80, 100), Duration(30 * DAY))
+    rule = Rule("burning", Burn(objective, tuple(p for p in PAIRS_30D if p.severity == "page")), tier="major")
+    left = residual(rule, Fraction(5), (), [])
+    assert (left.exposure, left.against) == ("exposed", "> 4.5x")
 
 
 def rule_with(undo_after: int | None) -> Plan:

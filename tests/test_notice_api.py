@@ -104,6 +104,18 @@ def test_the_cockpit_shows_who_took_charge_what_mutes_and_when_the_next_notice_c
     assert f'id="ack-{COST.id}"' not in page, "it is acknowledged already"
 
 
+def test_the_verb_status_says_who_took_charge_what_mutes_and_when_the_next_notice_comes(house: House) -> None:
+    story = replace(COST, acknowledged_by="anna", muted_by=("mute night",), next_notice=NOW + HOUR)
+    house.desk.show(replace(INCIDENT, incidents=(story, PAST), gate="deny", gate_reasons=("alert cost is firing",)))
+    done = CliRunner().invoke(cli, ["status", "--url", house.url, "--token", TOKEN])
+    assert done.exit_code == 1
+    assert done.output.splitlines()[0] == "gate: deny; alert cost is firing"
+    assert done.output.splitlines()[-1] == (
+        f"incident {COST.id} open: {COST.cause}; residual: contained; acknowledged by anna; kept back by mute night; "
+        "next notice at 2026-09-21T15:13:20Z")
+    assert PAST.id not in done.output, "what is over is in the cockpit"
+
+
 def test_the_cockpit_s_button_takes_charge_with_a_reason(house: House) -> None:
     cookie = house.cookie()
     house.desk.show(INCIDENT)

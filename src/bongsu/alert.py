@@ -81,6 +81,13 @@ class Burn:
     objective: Objective
     pairs: tuple[Pair, ...]
 
+    @property
+    def lowest(self) -> Fraction:
+        """The smallest factor that is used: no burn below it fires."""
+        objective = self.objective
+        factors = (reachable_factor(p.factor(objective.window), objective.target) for p in self.pairs)
+        return min(factors, default=Fraction(0))
+
 
 @dataclass(frozen=True)
 class Rule:

@@ -32,6 +32,7 @@ from bongsu.verbs.restrict import restrict, restrictions, unrestrict
 from bongsu.verbs.route import route
 from bongsu.verbs.shadow import shadow
 from bongsu.verbs.signal import reference, signal
+from bongsu.verbs.status import status
 from bongsu.verbs.token import token
 from bongsu.verbs.vault import reveal, rewrap, shred
 
@@ -65,6 +66,7 @@ cli.add_command(drift)
 cli.add_command(signal)
 cli.add_command(reference)
 cli.add_command(export)
+cli.add_command(status)
 cli.add_command(import_)
 cli.add_command(pack)
 cli.add_command(reveal)
@@ -211,30 +213,6 @@ def replay(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constan
 
 
 # ---- asking a running bongsu ----
-
-
-@cli.command()
-@URL
-@TOKEN
-@AS_JSON
-def status(url: str, token: str, as_json: bool) -> None:
-    """Objectives, alerts and open incidents, now. Exit 1 while an incident is open."""
-    board = ask(lambda: Client(url, token).get("/v1/board"))
-    if as_json:
-        click.echo(json.dumps(board, ensure_ascii=False, indent=2))
-    else:
-        for o in board["objectives"]:
-            left = "no data" if o["remaining"] is None else f"{o['remaining']:.1%} of the error budget left"
-            click.echo(f"objective {o['name']}: {o['current']} against {o['target']} over {o['window']}, {left}")
-        if (whole := board["composite"]) and whole["known"]:
-            click.echo(f"together: {whole['within']} of {whole['known']} objectives within budget, "
-                       f"{whole['remaining']:.1%} of the error budgets left (weighted), "
-                       f"least of {whole['worst']}: {whole['worst_remaining']:.1%}")
-        for a in board["alerts"]:
-            click.echo(f"alert {a['name']} ({a['priority']}): {a['phase']}, {a['value']} (alert at {a['against']})")
-        for i in board["incidents"]:
-            click.echo(f"incident {i['id']} {i['phase']}: {i['cause']}; residual: {i['residual']['exposure']}")
-    sys.exit(NO if any(i["phase"] == "open" for i in board["incidents"]) else 0)
 
 
 @cli.command()

@@ -12,7 +12,7 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Literal
 
-from bongsu.alert import Burn, Rule, Threshold, Tier
+from bongsu.alert import Rule, Threshold, Tier
 from bongsu.quantity import NANO, show_duration, show_number, show_share
 from bongsu.slo import OPERATORS, Standing
 
@@ -108,17 +108,13 @@ def residual(rule: Rule, value: Fraction | None, in_force: tuple[str, ...], stan
         bad = value is not None and OPERATORS[rule.when.op](value, rule.when.enter)
         related: list[Standing] = [s for s in standings if s.objective.signal == rule.when.signal.key]
     else:
-        unit, against = "", f"> {show_number(_lowest_factor(rule.when), 2)}x"
-        bad = value is not None and value > _lowest_factor(rule.when)
+        unit, against = "", f"> {show_number(rule.when.lowest, 2)}x"
+        bad = value is not None and value > rule.when.lowest
         related = [s for s in standings if s.objective.name == rule.when.objective.name]
     shown = show(value, unit) if isinstance(rule.when, Threshold) or value is None else f"{show_number(value, 1)}x"
     left = {s.objective.name: s.budget.remaining for s in related}
     budget = ", ".join(f"{name}: {'no data' if share is None else show_share(share)}" for name, share in left.items())
     exposure: Exposure = "contained" if in_force else "exposed" if bad else "none"
     return Residual(exposure, shown, against, budget, in_force)
-
-
-def _lowest_factor(burn: Burn) -> Fraction:
-    return min((p.factor(burn.objective.window) for p in burn.pairs), default=Fraction(0))
 
 

@@ -215,7 +215,9 @@ class ControlDesk:
         states = {(r.name, labels): state for r, labels, state in view.alerts}
         value = states.get((incident.alert, incident.labels), State()).value
         left = residual(rule, value, in_force, list(view.standings))
-        return ResidualRow(left.exposure, left.value, left.against, left.budget, left.in_force, calls)
+        # what fires now is another incident's
+        exposure = "none" if incident.phase == "closed" and left.exposure == "exposed" else left.exposure
+        return ResidualRow(exposure, left.value, left.against, left.budget, left.in_force, calls)
 
     def _calls(self, since: int, until: int | None = None) -> int:
         end = self.control.now + 2 * self.control.plan.base if until is None else until
@@ -243,8 +245,8 @@ def alert_row(rule: Rule, labels: tuple[str, ...], state: State) -> AlertRow:
     if rule.nodata:
         value, against = "no data" if state.value else "data", "no data"
     elif isinstance(rule.when, Burn):
-        factors = [float(p.factor(rule.when.objective.window)) for p in rule.when.pairs]
-        value, against = "no data" if state.value is None else f"{float(state.value):.1f}x", f"> {min(factors):g}x"
+        value = "no data" if state.value is None else f"{float(state.value):.1f}x"
+        against = f"> {float(rule.when.lowest):g}x"
     else:
         value, against = show(state.value, rule.when.signal.unit), limit(rule.when)
     if state.data == "insufficient":
