@@ -270,6 +270,7 @@ def test_the_policy_says_in_words_how_channels_are_told() -> None:
     ("mute: {n: {channels: legl, days: 1}}", "did you mean 'legal'?"),
     ("mute: {n: {channels: ops}}", "expected when to be silent: times, weekdays, days, months or years, came none of them"),
     ("escalate: {after: 0s, to: ops}", "expected a duration above zero"),
+    ("mute: {n: {channels: [ops, legal], days: 1}}", "expected a channel that may be muted, came 'legal'"),
     ("group_interval: 5m\n  repeat: 1m", "expected a duration no shorter than group_interval (5m), came '1m'"),
     ("inhibit: objectives", "did you mean 'objective'?"), ("repeats: 1h", "did you mean 'repeat'?")])
 def test_a_mistake_in_notify_is_one_error_with_its_place(notify: str, said: str) -> None:
@@ -287,6 +288,14 @@ def test_a_channel_that_cannot_be_muted_says_so_and_no_other_setting_is_lost() -
         "ops": "https://a.example.com", "legal": "https://b.example.com"}
 
 
+
+
+@pytest.mark.parametrize("name", ["legal", "ciso", "ciso-pager", "legal_mail"])
+def test_legal_and_ciso_cannot_be_muted_though_nobody_says_so(name: str) -> None:
+    said = f"channels:\n  {name}: {{webhook: 'https://a.example.com'%s}}\n  legality: {{webhook: 'https://b.example.com'}}\n"
+    assert parse(SMALL + said % "", "small.yaml", {}).plan.notices.immutable == (name,)
+    with pytest.raises(PolicyError, match="to be told whatever is muted, as all called legal or ciso, came mutable: true"):
+        parse(SMALL + said % ", mutable: true", "small.yaml", {})
 
 
 # ---- silence is not health ----

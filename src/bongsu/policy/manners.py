@@ -112,6 +112,12 @@ def manners(linker: Linker) -> Manners:
                                 f"({', '.join(sorted(labels)) or 'there is none'})", quoted(name),
                                 did_you_mean(name, known))
     mutes = tuple(Mute(name, one.when(), one.tiers, one.alerts, one.channels) for name, one in decl.mute.items())
+    for name, one in decl.mute.items():
+        for i, channel in enumerate(one.channels):
+            if channel in linker.reader.immutable:
+                at = ("notify", "mute", name, "channels", i)
+                linker.reader.fault(at, "a channel that may be muted", quoted(channel),
+                                    "what is severe, and channels with mutable: false, are always told")
     late = decl.escalate
     escalate = None if late is None else Escalate(late.after, late.to, late.tiers)
     return Manners(document.service.environment, decl.group_by, decl.group_wait, decl.group_interval,

@@ -18,6 +18,8 @@ from bongsu.policy.scalar import SCALARS
 from bongsu.policy.setting import INLINE, KEYED, Setting, place_of, settings, shared
 
 _ABOUT = re.compile(r"(\w+)(?:\[(\d+)\])?: (.*)", re.DOTALL)
+LAWFUL = re.compile(r"(legal|ciso)([-_.].*)?")
+"""Channels to those who have to hear of it by law, or answer for it: no window and no silence keeps them back."""
 _EXPECTED = re.compile(r"expected (.*?), came (.*?)(?:; (.*))?", re.DOTALL)
 
 Trail = tuple[str | int, ...]
@@ -274,9 +276,19 @@ class Reader:
         first, *others = declared
         own = (Setting(chosen.text, first.attribute, first.type, True, first.meta), *others)
         values = self.settings(node, (*own, *(s for s in shared(family) if s.key not in {o.key for o in own})), trail)
-        if values is not BROKEN and family == "channels" and not values.pop("mutable", True):
-            self.immutable.append(str(trail[-1]))
+        if values is not BROKEN and family == "channels":
+            self.mutable(node, str(trail[-1]), values.pop("mutable", None))
         return BROKEN if values is BROKEN else self.build(cls, values, node, trail)
+
+    def mutable(self, node: Table, name: str, said: bool | None) -> None:
+        """A channel that is told whatever is muted or silenced, by its setting or because of whom it leads to."""
+        lawful = bool(LAWFUL.fullmatch(name))
+        if lawful and said:
+            where = node.get("mutable") or node
+            self.fault(where, f"'{name}' to be told whatever is muted, as all called legal or ciso", "mutable: true",
+                       "leave it out, or give the channel another name")
+        if lawful or said is False:
+            self.immutable.append(name)
 
     def columns(self, node: Table, known: Mapping[str, Setting], trail: Trail) -> Any:
         """The columns of a test's event, each read as its own type."""

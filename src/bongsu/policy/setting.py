@@ -56,7 +56,8 @@ class Setting:
 def shared(family: str) -> tuple[Setting, ...]:
     """What every part of a family may be set to beside its own settings.
 
-    A channel that is not ``mutable`` (legal, CISO) is told whatever is muted or silenced.
+    A channel that is not ``mutable`` is told whatever is muted or silenced. Those called ``legal`` or ``ciso`` (or
+    ``legal-mail`` and the like) never are.
     """
     return (Setting("mutable", "mutable", bool, False, {}),) if family == "channels" else ()
 
