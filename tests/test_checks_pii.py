@@ -83,6 +83,28 @@ KNOWN = [
     ("birth_date", "생년월일은 ", "1990년 1월 1일", ""),
     ("birth_date", "born on ", "2/16/1942", ""),
     ("birth_date", "생년월일 ", "900101", ""),
+    ("birth_date", "DOB: ", "March 5, 1988", ""),
+    ("birth_date", "born on the ", "5th of March 1988", ""),
+    ("passport", "passport number is ", "512345678", ""),
+    ("passport", "여권번호 ", "AB1234567", ""),
+    ("passport", "", "L898902C36UTO7408122F1204159ZE184226B<<<<<10", ""),
+    ("wallet", "", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", ""),
+    ("wallet", "", "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh", ""),
+    ("wallet", "", "DH5yaieqoZN36fDVciNyRueRGvGLR3mr7L", ""),
+    ("kr_address", "", "서울특별시 강남구 테헤란로 152", ""),
+    ("kr_address", "", "경기도 성남시 분당구 판교역로 166번길 20-1, 101동 1203호 (백현동)", ""),
+    ("kr_address", "", "부산 해운대구 우동1로 20", ""),
+    ("kr_address", "", "세종특별자치시 한누리대로 2130", ""),
+    ("kr_address", "", "충북 청주시 흥덕구 가경동 1234-5 봄날아파트 102동 304호", ""),
+    ("kr_address", "", "경기도 화성시 봉담읍 와우리 산 12-3번지", ""),
+    ("kr_address", "배송지는 ", "동백3로11번길 20", ""),
+    ("kr_address", "봄날아파트 ", "101동 1203호", ""),
+    ("kr_address", "테헤란로 ", "152, 1203호", ""),
+    ("address", " ", "742 Evergreen Terrace, Springfield, IL 62704", ""),
+    ("address", " ", "350 Fifth Avenue, Suite 3300, New York, NY 10118", ""),
+    ("address", " ", "221B Baker Street, London NW1 6XE", ""),
+    ("address", "my home is ", "12 Park Place", ""),
+    ("address", " ", "P.O. Box 1234, Austin, TX 78701", ""),
 ]
 
 
@@ -126,6 +148,15 @@ def test_every_entity_has_a_known_answer() -> None:
     "v1.2.3.4",
     "a@b",
     "한글만 있는 문장입니다.",
+    "수원시로 10분 걸립니다", "서울에서 부산으로 3시간", "서울 강남구로 3번 이사했다", "강남구 역삼동 12개 점포",
+    "서울 종로 3가", "서울시는 앞으로 5년 동안 경기도 수원시에 120만 명", "이번 경기 위주로 3점을 얻었다",
+    "광주로 7월 3일에 간다", "도로 3개 차선",
+    "대전시 유성구 3개 동", "고성군 현내면 2026년 예산", "서울 2호선 강남역 11번 출구", "1동 3층", "주소로 3번 보냈다",
+    "100 Best Way to cook", "5 Easy Steps to Success", "In 1998 Wall Street crashed", "Chapter 5 Paul St. John's view",
+    "12 Park Place", "the 2 Day Drive south", "see section 4 Road map",
+    "2025년 3월 5일 생산된 제품", "20250105생성", "passport valid until 20301005", "a passport for 3 people",
+    "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6u", "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTg",
+    "L898902C46UTO7408122F1204159ZE184226B<<<<<10",
     "",
 ])
 def test_a_look_alike_is_left_alone(text) -> None:
@@ -212,7 +243,8 @@ def test_where_the_automaton_gives_up_every_form_is_still_searched_for(monkeypat
 
 # ---- streams ----
 
-WORDS = ("회의는 ", "the ", "2026년 ", "번호는", "account ", ", ", "입니다. ", "\n", "12 ",
+WORDS = ("서울 강남구 ", "테헤란로 ", "12 Elm ", "Street",
+         "회의는 ", "the ", "2026년 ", "번호는", "account ", ", ", "입니다. ", "\n", "12 ",
          "(", "tel ", "０", "\u200b", "하", "a")
 pieces = st.lists(st.one_of(st.sampled_from(WORDS),
                             st.sampled_from([f"{b}{v}{a}" for _, b, v, a in KNOWN]), st.text(max_size=3)), max_size=8)

@@ -160,6 +160,15 @@ def test_a_scan_reads_standard_input_and_says_when_there_is_nothing() -> None:
     assert {f["kind"] for f in found} == {"injection"}
 
 
+@pytest.mark.parametrize(("options", "said"), [
+    ((), "1 finding in 1 text"), (("--lang", "ko"), "텍스트 1개에서 1건을 찾았습니다")])
+def test_a_scan_counts_in_the_words_of_its_language(options, said) -> None:
+    done = run("scan", "--check", "pii", *options, given="write to hong@example.com\n")
+    assert done.stderr.strip() == said
+    assert ("16자, 점수" if options else "16 characters, score") in done.stdout
+    assert "hong@" not in done.output
+
+
 def test_a_scan_of_jsonl_names_line_and_field(tmp_path) -> None:
     file = write(tmp_path / "x.jsonl", {"a": "fine"}, {"m": [{"text": "to kim@example.com"}], "b": "lee@example.com"})
     found = json.loads(run("scan", "--json", file).stdout)["findings"]

@@ -21,7 +21,8 @@ from typing import ClassVar
 import re2
 
 from bongsu.checks.flat import spelled
-from bongsu.checks.pii_forms import ENTITIES, FORMS, PEM_BODY, PEM_HEAD, Form, compiled
+from bongsu.checks.pii_forms import BORN_OPEN, ENTITIES, FORMS, PEM_BODY, PEM_HEAD, Form, compiled
+from bongsu.checks.pii_places import EN_OPEN, KR_OPEN
 from bongsu.checks.pii_rules import Candidate
 from bongsu.ports import Finding
 
@@ -45,6 +46,7 @@ _OPEN_NUMBER = compiled("(?:" + "|".join((
 )) + r")\z")
 _NUMERIC = re.compile(rb"[0-9(+*]")
 """What every open number has in it; most ends of texts have not."""
+_OPEN_PLACE = compiled(rf"(?:{KR_OPEN}|{EN_OPEN}|{BORN_OPEN})\z")
 _OPEN_KEY = compiled(rf"(?:-----BEGIN [A-Z0-9 ]{{0,60}}-{{0,5}}|{PEM_HEAD}{PEM_BODY}(?:-[A-Z0-9 -]{{0,70}})?)\z")
 
 
@@ -90,6 +92,8 @@ class Pii:
         while near and data[near] & 0xC0 == 0x80:
             near -= 1
         if _NUMERIC.search(data, near) and (found := _OPEN_NUMBER.search(data[near:])):
+            place = min(place, near + found.start())
+        if found := _OPEN_PLACE.search(data[near:]):
             place = min(place, near + found.start())
         if b"-----BEGIN" in data:
             found = _OPEN_KEY.search(data)

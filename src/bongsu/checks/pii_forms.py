@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import re2
 
+from bongsu.checks import pii_places as place
 from bongsu.checks import pii_rules as rule
 
 
@@ -37,6 +38,10 @@ _TEL = (r"\bphone|\btele?p|\btel\b|\bmobile|\bcell|\bfax\b|\bwhatsapp|\bcall (?:
         r"전화|휴대폰|핸드폰|연락처|폰번호|번호는|팩스|고객센터|문의")
 _AREA = r"0(?:2|[3-6][1-5]|70|50\d|80)"
 _BORN = r"생년월일|생일|출생|\bborn\b|\bbirth|\bdob\b|d\.o\.b"
+_MONTH = (r"Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
+          r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?")
+_PASSPORT = r"\bpassport|여권"
+BORN_OPEN = rf"(?i:{_BORN})[A-Za-z0-9 ,:.()은는이가년월일/-]*"
 _HEALTH = r"건강보험|보험증|health insurance"
 _HEX6 = r"(?:[0-9A-Fa-f]{0,4}:){2,7}"
 
@@ -97,6 +102,8 @@ FORMS: tuple[Form, ...] = (
     Form(("ip",), _HEX6 + r"[0-9A-Fa-f.]*", "hex", rule.ip6),
     Form(("wallet",), r"[13][1-9A-HJ-NP-Za-km-z]{25,34}|bc1[02-9ac-hj-np-z]{11,71}|BC1[02-9AC-HJ-NP-Z]{11,71}", "word",
          rule.wallet),
+    Form(("wallet",), r"[LMDTr][1-9A-HJ-NP-Za-km-z]{24,34}|ltc1[02-9ac-hj-np-z]{11,71}|LTC1[02-9AC-HJ-NP-Z]{11,71}",
+         "word", rule.wallet),
     Form(("wallet",), r"0x[0-9A-Fa-f]{40}", "word", rule.wallet),
     Form(("mac",), r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}", "hex",
          rule.always("mac", 0.9)),
@@ -109,6 +116,19 @@ FORMS: tuple[Form, ...] = (
     Form(("birth_date",), r"(?:18|19|20)\d{2} ?[-./년] ?\d{1,2} ?[-./월] ?\d{1,2}일?|"
          r"\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d{2}|\d{2} ?[-./년] ?\d{1,2} ?[-./월] ?\d{1,2}일?|\d{8}|\d{6}", "digit",
          rule.born, _BORN, 20, hint=_BORN),
+    Form(("birth_date",), rf"(?i:(?:{_MONTH})\.? [0-9]{{1,2}}(?:st|nd|rd|th)?,? (?:18|19|20)[0-9]{{2}}|"
+         rf"[0-9]{{1,2}}(?:st|nd|rd|th)?[ -](?:of )?(?:{_MONTH})[.,]?,?[ -](?:18|19|20)[0-9]{{2}})", "digit",
+         rule.born_in_words, _BORN, 20, hint=_BORN),
+    Form(("birth_date",), r"(?:(?:18|19|20)?[0-9]{2} ?[-./년] ?[0-9]{1,2} ?[-./월] ?[0-9]{1,2}일?|(?:19|20)?[0-9]{6}) ?"
+         r"(?:출생|태생|생)", "digit", rule.born_behind, hint=r"[0-9]일? ?(?:출생|태생|생)"),
+    Form(("passport",), r"[A-Za-z0-9]{6,9}", "word", rule.passport, _PASSPORT, 30, hint=_PASSPORT),
+    Form(("passport",), r"[A-Z0-9<]{9}[0-9][A-Z<]{3}[0-9]{7}[MFX<][0-9]{7}[A-Z0-9<]{14}[0-9<][0-9]", "word",
+         rule.machine_read),
+    Form(("kr_address",), place.KR_PLACED, "", place.kr_placed, place.KR_TOLD, hint=place.KR_HINT),
+    Form(("kr_address",), place.KR_BARE, "", place.kr_bare, place.KR_TOLD, hint=place.KR_HINT),
+    Form(("kr_address",), place.KR_FLAT, "", rule.always("kr_address", 0.75), hint=place.KR_HINT),
+    Form(("address",), place.EN_STREET, "number", place.en_street, place.EN_TOLD, 40, hint=place.EN_HINT),
+    Form(("address",), place.EN_BOX, "word", rule.always("address", 0.85), hint=r"[Bb]ox\s[0-9]"),
 )
 
 ENTITIES = tuple(dict.fromkeys(kind for form in FORMS for kind in form.kinds))

@@ -16,7 +16,7 @@ from typing import Any
 from stdnum import ean, luhn
 
 from bongsu.checks import korean_ids as kr
-from bongsu.checks.pii_wallets import bitcoin_address, ethereum_checked
+from bongsu.checks.pii_wallets import bitcoin_address, ethereum_checked, other_address
 
 Answer = tuple[str, float] | None
 _MILLISECONDS = range(1_577_836_800_000, 2_000_000_000_000)
@@ -147,13 +147,66 @@ def born(c: Candidate) -> Answer:
     if len(parts) != 3 or not c.known:
         return None
     a, b, d = (int(p) for p in parts)
-    for year, month, day in ((a, b, d), (d, a, b), (d, b, a)):
-        try:
-            found = date(year + (1900 if year < 100 else 0), month, day)
-        except ValueError:
-            continue
-        return ("birth_date", 0.9) if 1875 <= found.year <= 2100 else None
-    return None
+    return ("birth_date", 0.9) if any(_lived(*ymd) for ymd in ((a, b, d), (d, a, b), (d, b, a))) else None
+
+
+def _lived(year: int, month: int, day: int) -> bool:
+    """Whether the calendar has the day, within the years of anybody alive."""
+    try:
+        return 1875 <= date(year + (1900 if year < 100 else 0), month, day).year <= 2100
+    except ValueError:
+        return False
+
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+def born_in_words(c: Candidate) -> Answer:
+    """``March 5, 1988`` or ``5th of March 1988``, right after a word for birth."""
+    month = re.search("|".join(_MONTHS), c.text.lower())
+    numbers = [int(n) for n in re.findall(r"\d+", c.text)]
+    if month is None or len(numbers) != 2 or not c.known:
+        return None
+    return ("birth_date", 0.9) if _lived(numbers[1], _MONTHS.index(month[0]) + 1, numbers[0]) else None
+
+
+def born_behind(c: Candidate) -> Answer:
+    """``1988년 3월 5일생``: the word stands behind the date, and is no part of it."""
+    after = c.data[c.end : c.end + 3].decode("utf-8", "ignore")
+    if after and "가" <= after <= "힣" and after not in "입이인으임여남의은는":
+        return None  # 생산, 생성, 생일
+    text = re.sub(r"\s?(?:출생|태생|생)$", "", c.text)
+    c.end = c.start + len(text.encode())
+    parts = re.findall(r"\d+", text)
+    if len(parts) == 1:
+        parts = [text[:-4], text[-4:-2], text[-2:]]
+    return ("birth_date", 0.85) if len(parts) == 3 and _lived(*map(int, parts)) else None
+
+
+# ---- passports ----
+
+_TRAVEL = {**{str(n): n for n in range(10)}, **{chr(65 + n): 10 + n for n in range(26)}, "<": 0}
+
+
+def passport(c: Candidate) -> Answer:
+    """A document number behind the word passport: up to nine letters and digits, most of them digits (ICAO 9303)."""
+    text = c.text
+    dated = re.search(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", text) and len(text) == 8
+    over = re.search(rb"(?i)expir|valid|issue|\xeb\xa7\x8c\xeb\xa3\x8c|\xeb\xb0\x9c\xea\xb8\x89", c.before(25))
+    if not c.known or sum(ch.isdigit() for ch in text) < 6 or (dated and over):
+        return None
+    return "passport", 0.8
+
+
+def machine_read(c: Candidate) -> Answer:
+    """The second machine-readable line of a passport, whose check digits must hold (ICAO 9303: weights 7, 3, 1)."""
+    text = c.text.upper()
+    parts = ((text[:9], text[9]), (text[13:19], text[19]), (text[21:27], text[27]))
+    return ("passport", 0.98) if all(_icao(body) == check for body, check in parts) else None
+
+
+def _icao(body: str) -> str:
+    return str(sum(_TRAVEL[ch] * (7, 3, 1)[i % 3] for i, ch in enumerate(body)) % 10)
 
 
 # ---- phones ----
@@ -253,7 +306,7 @@ def ip6(c: Candidate) -> Answer:
 def wallet(c: Candidate) -> Answer:
     """Bitcoin's check clears; that of Ethereum, which not every program writes, moves the score."""
     if not c.text.startswith("0x"):
-        return ("wallet", 0.98) if bitcoin_address(c.text) else None
+        return ("wallet", 0.98) if bitcoin_address(c.text) or other_address(c.text) else None
     if len(set(c.text[2:].lower())) < 6:
         return None
     checked = ethereum_checked(c.text)

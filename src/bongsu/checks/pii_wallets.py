@@ -2,9 +2,12 @@
 
 Bitcoin: Base58Check (the last four bytes are of a double SHA-256), or Bech32 (BIP 173) and Bech32m (BIP 350). Ethereum:
 forty hexadecimal digits whose letters' case is the check (EIP-55, by Keccak-256); in one case only there is none.
+Litecoin, Dogecoin, Tron and the XRP Ledger use Base58Check with bytes of their own before the hash.
 """
 
 from __future__ import annotations
+
+from hashlib import sha256
 
 from stdnum import bitcoin
 
@@ -25,10 +28,43 @@ def bitcoin_address(text: str) -> bool:
     """
     if text[:3].lower() != "bc1":
         return bool(bitcoin.is_valid(text))
-    if text != text.lower() and text != text.upper():
+    return text in (text.lower(), text.upper()) and bech32("bc", text.lower()[3:])
+
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_RIPPLE = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
+_FIRST = {"L": 0x30, "M": 0x32, "D": 0x1E, "T": 0x41, "r": 0x00}
+"""First letter of an address -> the byte before its hash: Litecoin (two), Dogecoin, Tron, XRP Ledger."""
+
+
+def other_address(text: str) -> bool:
+    """Whether a text is an address of Litecoin, Dogecoin, Tron or the XRP Ledger.
+
+    >>> other_address("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"), other_address("rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh")
+    (True, True)
+    >>> other_address("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6u")
+    False
+    """
+    if text.lower().startswith("ltc1"):
+        return text in (text.lower(), text.upper()) and bech32("ltc", text.lower()[4:])
+    alphabet = _RIPPLE if text[0] == "r" else _BASE58
+    number = 0
+    for letter in text:
+        at = alphabet.find(letter)
+        if at < 0:
+            return False
+        number = number * 58 + at
+    if number >= 1 << 200:
         return False
+    raw = number.to_bytes(25, "big")
+    return raw[0] == _FIRST.get(text[0]) and sha256(sha256(raw[:21]).digest()).digest()[:4] == raw[21:]
+
+
+def bech32(prefix: str, data: str) -> bool:
+    """Whether the checksum of what stands behind ``prefix`` and 1 holds (BIP 173, BIP 350); all in lower case."""
+    expanded = (*(ord(ch) >> 5 for ch in prefix), 0, *(ord(ch) & 31 for ch in prefix))
     sum_ = 1
-    for value in (3, 3, 0, 2, 3, *map(_BECH32.find, text.lower()[3:])):
+    for value in (*expanded, *map(_BECH32.find, data)):
         if value < 0:
             return False
         top, sum_ = sum_ >> 25, (sum_ & 0x1FFFFFF) << 5 ^ value

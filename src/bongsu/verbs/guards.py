@@ -20,8 +20,10 @@ DEFAULT = ("pii", "pattern", "injection")
               help=f"What to look for; again for more. Default: {', '.join(DEFAULT)}.")
 @click.option("--jsonl", is_flag=True, help="Read as JSONL whatever the file's name (*.jsonl and *.ndjson are).")
 @click.option("--field", "fields", multiple=True, metavar="NAME", help="In JSONL, look only under this field.")
+@click.option("--lang", type=click.Choice(["en", "ko"]), default="en", show_default=True)
 @AS_JSON
-def scan(files: tuple[Path, ...], kinds: tuple[str, ...], jsonl: bool, fields: tuple[str, ...], as_json: bool) -> None:
+def scan(files: tuple[Path, ...], kinds: tuple[str, ...], jsonl: bool, fields: tuple[str, ...], lang: str,
+         as_json: bool) -> None:
     """Look for personal data, secrets and injections in FILES or standard input. Exit 1 if something is found.
 
     Places and kinds are told, never the text that was found.
@@ -43,12 +45,23 @@ def scan(files: tuple[Path, ...], kinds: tuple[str, ...], jsonl: bool, fields: t
     if as_json:
         click.echo(json.dumps({"texts": seen, "findings": [hit.as_json() for hit in found]}, ensure_ascii=False))
     else:
+        score = "점수" if lang == "ko" else "score"
         for hit in found:
             field = f" {hit.field}" if hit.field else ""
-            click.echo(f"{hit.file}:{hit.line}:{hit.column}{field}: {hit.kind} ({hit.check}, {hit.length} characters, "
-                       f"score {hit.score:.2f})")
-        click.echo(f"{len(found)} findings in {seen} texts", err=True)
+            click.echo(f"{hit.file}:{hit.line}:{hit.column}{field}: {hit.kind} ({hit.check}, "
+                       f"{_many(hit.length, 'character', lang)}, {score} {hit.score:.2f})")
+        told = (f"텍스트 {seen}개에서 {len(found)}건을 찾았습니다" if lang == "ko" else
+                f"{_many(len(found), 'finding', lang)} in {_many(seen, 'text', lang)}")
+        click.echo(told, err=True)
     sys.exit(NO if found else 0)
+
+
+def _many(n: int, noun: str, lang: str) -> str:
+    """
+    >>> _many(1, "finding", "en"), _many(2, "finding", "en"), _many(3, "character", "ko")
+    ('1 finding', '2 findings', '3자')
+    """
+    return f"{n}자" if lang == "ko" else f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _body(path: Path) -> str:
