@@ -34,6 +34,7 @@ from bongsu.tokens import Tokeniser
 from bongsu.verbs.client import Client
 from bongsu.web.door import Door
 from bongsu.web.gateway import Gateway
+from bongsu.web.holding import Holding
 from bongsu.web.purse import Purse
 from bongsu.web.rates import Rates
 from bongsu.web.site import control_app
@@ -149,7 +150,7 @@ def place(root: Path, policy: str = POLICY, *, gateways: int = 1, model: Any = N
         stack.callback(lambda: one.store.close(one.now))
         stack.callback(one.control.close)
         site = control_app(ControlDesk(one.control), keys.digest(TOKEN), clock=lambda: one.now,
-                           ways=ways_of(one.control))
+                           ways=ways_of(one.control), reviewers=one.store.reviewers)
         one.url = stack.enter_context(serving(site)).url
         one.cycle()
         for n in range(gateways):
@@ -164,6 +165,7 @@ def place(root: Path, policy: str = POLICY, *, gateways: int = 1, model: Any = N
             gateway = Gateway(one.policy, live, spool, Tokeniser(keys.token_key(folder.keys)),
                               lambda _: Secret("sk-x"), HttpTransport(), door=made, clock=lambda: one.now,
                               ids=lambda: f"C{next(numbers):05d}",
-                              sealer=Sealer(Live(folder.live, LIVE), one.policy.service.name))
+                              sealer=Sealer(Live(folder.live, LIVE), one.policy.service.name),
+                              holding=Holding(folder.held, Live(folder.live, "reviews")))
             one.gateways.append(stack.enter_context(serving(gateway)).url)
         yield one

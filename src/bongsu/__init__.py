@@ -7,6 +7,7 @@ The story, in order. Each module may import only the modules above it; a test re
     likeness    a text as 64 bits: two texts nearly alike differ in few of them; and as a cell of the space of words
     event       what happened: one immutable fact and its columns
     label       what was said of an event later: the newest counts, and takes the place of the one before
+    review      what a person must look at: due when, decided by whom, and what that leads to
     prompt      a text as one of 32 cells, so that texts drift as categories do
     expression  a question asked of an event's columns: SQL, checked before it runs
     cell        events counted: key x base window -> integers; add, total, vector
@@ -14,7 +15,7 @@ The story, in order. Each module may import only the modules above it; a test re
     interval    how sure a count is: Wilson, Newcombe, chi-square
     drift       cells compared: this window against a reference
     ports       the shape of every outside part, all on one page
-    guard       many findings -> one decision: allow, flag, tokenise, block
+    guard       many findings -> one decision: allow, flag, tokenise, review, block
     period      rolling and calendar windows
     slo         cells judged: objective, error budget, burn rate, coverage
     composite   objectives of one service together: how many are kept, the worst, the weighted whole

@@ -21,7 +21,7 @@ LONGEST = 4096
 TELLING = 4
 """Characters from which on a text may not stand in the reason: anything shorter stands in every sentence."""
 MOST = 90 * DAY
-ACTS = ("block", "flag")
+ACTS = ("block", "review", "flag")
 """What a guard does whose findings can be allowed. One that tokenises hides values; they must stay hidden."""
 PREFIX = "allow/"
 Token = Callable[[str, str], str]
@@ -105,8 +105,12 @@ class Allowing:
         known = self._until.get(guard)
         if not known or len(found) > LONGEST:
             return ""
-        id_ = mark(guard, found, self._token)
+        id_ = self.mark(guard, found)
         return id_ if self._now < known.get(id_, self._now) else ""
+
+    def mark(self, guard: str, found: str) -> str:
+        """The id of the entry that would let it pass; empty where there can be none."""
+        return mark(guard, found, self._token) if len(found) <= LONGEST else ""
 
 
 # ---- a new entry ----
@@ -128,10 +132,11 @@ def grant(guards: Iterable[Guard], guard: str, text: str, lasting: str, reason: 
     if len(canonical(text)) >= TELLING and canonical(text) in canonical(reason):
         raise AllowFault("text_in_reason", "'reason' repeats the text; reasons are kept for ever and the text must not "
                          "be: say why without it")
-    return Entry(mark(guard, text, token), guard, now + _lasting(lasting), by, reason)
+    return Entry(mark(guard, text, token), guard, now + lasting_of(lasting), by, reason)
 
 
-def _lasting(text: str) -> int:
+def lasting_of(text: str) -> int:
+    """For how long an entry has force, as it was written; raises ``AllowFault``."""
     try:
         lasting = parse_duration(text[:32])
     except QuantityError as error:

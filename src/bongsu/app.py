@@ -131,6 +131,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     from bongsu.tokens import Tokeniser
     from bongsu.web.door import Door
     from bongsu.web.gateway import Gateway
+    from bongsu.web.holding import Holding
     from bongsu.web.ops import Ops
     from bongsu.web.purse import Purse
     from bongsu.web.rates import Rates
@@ -153,7 +154,8 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
                       HttpTransport(), door=Door(Live(folder.live, "people"), Rates(folder.live),
                                                  Purse(folder.live, f"gateway-{worker}")),
                       clock=clock, ids=ulids(clock), reload=reload, ops=ops,
-                      sealer=Sealer(Live(folder.live, LIVE), policy.service.name), attacks=Live(folder.live, "attacks"))
+                      sealer=Sealer(Live(folder.live, LIVE), policy.service.name), attacks=Live(folder.live, "attacks"),
+                      holding=Holding(folder.held, Live(folder.live, "reviews")))
         # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
         gc.collect()
         gc.freeze()
@@ -244,7 +246,8 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
         ways = (*channel_ways(Outlets(policy, send, store, clock, site_url)), *ways_of(control),
                 *signal_ways(SignalDesk(control)), *source_ways(Intake(policy, clock, take)), *inlet.ways(),
                 *number_ways(control, admission(fd), inlet.refused))
-        site = control_app(ControlDesk(control), lambda: str(store.note(keys.ADMIN)), ways=ways)
+        site = control_app(ControlDesk(control), lambda: str(store.note(keys.ADMIN)), ways=ways,
+                           reviewers=store.reviewers)
         stop = asyncio.Event()
         jobs = [
             asyncio.create_task(_forever(stop, lambda: loop.run_in_executor(engine_room, control.cycle))),
@@ -270,26 +273,30 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 
 
 def ways_of(control: Control) -> tuple[Way, ...]:
-    """The ways into the site that are about people (keys, budgets), versions, postmortems, the vault."""
+    """The ways into the site that are about people (keys, budgets), versions, postmortems, the vault, reviews."""
     from bongsu.room.keydesk import KeyDesk
     from bongsu.room.memory import MemoryDesk
     from bongsu.room.postmortemdesk import PostmortemDesk
     from bongsu.room.restrictdesk import RestrictionDesk
+    from bongsu.room.reviewdesk import ReviewDesk
     from bongsu.room.vaultdesk import VaultDesk
     from bongsu.web.attacks import attack_ways
     from bongsu.web.keypage import key_pages
     from bongsu.web.keys import key_ways
     from bongsu.web.postmortems import postmortem_ways
     from bongsu.web.restrictions import restriction_ways
+    from bongsu.web.reviewpage import review_pages
+    from bongsu.web.reviews import review_ways
     from bongsu.web.spending import spending_ways
     from bongsu.web.vault import vault_ways
     from bongsu.web.versions import version_ways
 
     desk = KeyDesk(control)
-    ladder = RestrictionDesk(control, desk)
+    ladder, reviews = RestrictionDesk(control, desk), ReviewDesk(control)
     return (*key_ways(desk), *spending_ways(desk), *restriction_ways(ladder), *key_pages(desk, ladder),
             *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)),
-            *vault_ways(VaultDesk(control)), *attack_ways(MemoryDesk(control)))
+            *vault_ways(VaultDesk(control)), *attack_ways(MemoryDesk(control)), *review_ways(reviews),
+            *review_pages(reviews))
 
 
 def _admin(store: State) -> None:

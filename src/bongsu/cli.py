@@ -29,6 +29,7 @@ from bongsu.verbs.key import key
 from bongsu.verbs.notice import ack, silence
 from bongsu.verbs.pack import pack
 from bongsu.verbs.restrict import restrict, restrictions, unrestrict
+from bongsu.verbs.review import review
 from bongsu.verbs.route import route
 from bongsu.verbs.shadow import shadow
 from bongsu.verbs.signal import reference, signal
@@ -47,6 +48,7 @@ def cli() -> None:
 
 cli.add_command(allow)
 cli.add_command(attack)
+cli.add_command(review)
 cli.add_command(ack)
 cli.add_command(silence)
 cli.add_command(gate)

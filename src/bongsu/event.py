@@ -26,6 +26,11 @@ Units: times are microseconds since 1970 (UTC), durations are milliseconds, mone
 cell of the space of prompts that its key had not touched that day (UTC); both are known only where a signal reads them.
 ``probing_findings`` counts the kinds of probing (``probe_...``) that guards saw in the call.
 
+``review`` says what people have to do with a call: it is ``held`` for one, or was ``released`` by one. What becomes of
+a case is an event of its own, of kind ``review``: ``asked``, ``overdue``, decided ``in_time`` or ``late``, ``expired``;
+and each minute, while cases wait, how many do (``queue``, with ``review_queue``). ``review_age_s`` is how old the case
+was, or the oldest one.
+
 A ``label`` that comes later is an event of its own, of kind ``label``: ``call`` is the id of what it is about, ``name``
 says which label it is where there are several (``review``, ``feedback``), ``annotator`` who gave it.
 """
@@ -43,9 +48,10 @@ Origin = Literal["live", "redteam", "replay", "evaluation"]
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one guard said of one text: proof that it ran.
 
-    ``on`` is ``input`` or ``output``; ``act`` is what was done (``allow``, ``flag``, ``tokenise``, ``block``);
+    ``on`` is ``input`` or ``output``; ``act`` is what was done (``allow``, ``flag``, ``tokenise``, ``review``,
+    ``block``);
     ``kinds`` names what was found, never the text of it; ``allowed`` the entries of the allow-list by which some of it
-    was let pass.
+    was let pass. Of what is held for a person, ``marks`` are the ids that entries for it would have.
     """
 
     guard: str
@@ -56,6 +62,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     took_us: int = 0
     error: str = ""
     allowed: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -122,6 +129,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pii_findings: int = 0
     probing_findings: int = 0
     withheld_chars: int = 0
+    # what people have to do with it
+    review: str = ""
+    review_queue: int | None = None
+    review_age_s: float | None = None
     grounding_score: float | None = None
     verdicts: tuple[Verdict, ...] = ()
     # what its prompt was beside others of the same caller; not known where nobody looked

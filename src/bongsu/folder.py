@@ -44,6 +44,11 @@ class Folder:
         return self.root / "vault"
 
     @property
+    def held(self) -> Path:
+        """Replies that wait for a person, each sealed with a key that only its caller has."""
+        return self.root / "held"
+
+    @property
     def policies(self) -> Path:
         """Every policy text that was ever live, by hash: a record that names one can be understood years later."""
         return self.root / "policies"
@@ -68,6 +73,6 @@ class Folder:
 
     def create(self) -> Folder:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for sub in (self.spool, self.lake, self.live, self.keys, self.policies):
+        for sub in (self.spool, self.lake, self.live, self.keys, self.policies, self.held):
             sub.mkdir(exist_ok=True, mode=0o700)
         return self

@@ -1,9 +1,9 @@
-"""Many findings -> one decision: allow, flag, tokenise, block.
+"""Many findings -> one decision: allow, flag, tokenise, hold for a review, block.
 
 A guard is a check (what to look for), where it looks (``on``), what to do with a finding (``act``), how long it may
 take, and what its own failure means (``fails``). A failing guard is not a verdict: closed means the call is refused
 with 503, open means the call goes on and the event says the guard did not run. A shadow guard reports what it would
-have done and changes nothing.
+have done and changes nothing. What is for ``review`` waits until a person has looked (``review.py``).
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from typing import Literal
 from bongsu.event import Verdict
 from bongsu.ports import Check, Finding, Grounds
 from bongsu.quantity import Duration, show_share
+from bongsu.review import Priority
 
-Act = Literal["allow", "flag", "tokenise", "mask", "block"]
+Act = Literal["allow", "flag", "tokenise", "mask", "review", "block"]
 On = Literal["input", "output", "store"]
-RANK: dict[str, int] = {"allow": 0, "flag": 1, "tokenise": 2, "mask": 2, "block": 3}
+RANK: dict[str, int] = {"allow": 0, "flag": 1, "tokenise": 2, "mask": 2, "review": 3, "block": 4}
+STOPS = ("review", "block")
+"""Acts after which nothing goes on by itself."""
 MASKED = "[withheld: this may do harm / 해로울 수 있어 가렸습니다]"
 """What a caller reads in place of what is masked, where the guard has no ``reply``."""
 
@@ -28,6 +31,8 @@ MASKED = "[withheld: this may do harm / 해로울 수 있어 가렸습니다]"
 @dataclass(frozen=True)
 class Guard:
     """One line of the policy's ``guards``. ``name`` is its key there; ``enabled`` may be switched live.
+
+    ``priority`` says how soon a person must have looked at what it holds for review.
 
     A guard ``on: store`` looks, after the call, at what is kept of it: names and the like, which take milliseconds.
     """
@@ -43,6 +48,7 @@ class Guard:
     enabled: bool = True
     routes: tuple[str, ...] = ()
     sample: Fraction = Fraction(1)
+    priority: Priority = "major"
 
     def __post_init__(self) -> None:
         if self.act == "mask" and (self.on != ("output",) or set(self.reply) & set('"\\\n')):
@@ -63,7 +69,7 @@ class Guard:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a text may do next. ``spans`` are to be tokenised, ``by`` is the guard that blocked (with its ``reply``)."""
+    """What a text may do next. ``spans`` are to be tokenised, ``by`` is the guard that stopped it, ``reply`` its."""
 
     act: Act
     verdicts: tuple[Verdict, ...] = ()
@@ -102,7 +108,7 @@ def judge(results: Iterable[tuple[Guard, On, Sequence[Finding] | None, int]]) ->
             spans.extend(replace(f, instead=guard.reply or MASKED) for f in findings)
         if RANK[done] > RANK[act]:
             act = done
-            by, reply = (guard.name, guard.reply) if done == "block" else (by, reply)
+            by, reply = (guard.name, guard.reply) if done in STOPS else (by, reply)
     return Outcome(act, tuple(verdicts), resolve(spans), by, reply, failed)
 
 

@@ -87,7 +87,7 @@ def _make() -> Any:
                 found = await self.asking.decide(on, str(data.get("model", "")), user, **texts)
             except NoDecision as error:
                 raise unjudged(error) from None
-            if found["decision"] == "block":
+            if found["decision"] in ("block", "review"):
                 raise refuse(found)
             return found
 

@@ -21,6 +21,7 @@ from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
 from bongsu.policy.spend import BudgetDecl
 from bongsu.postmortem import MOST
 from bongsu.quantity import DAY, MINUTE, SECOND, Duration, show_duration, show_share
+from bongsu.review import Terms
 from bongsu.wrapping import Wrap
 
 NAME = r"\w[\w.-]*"
@@ -312,6 +313,7 @@ class Document:
     regions: Mapping[str, tuple[str, ...]] = _named()
     borders: Mapping[str, tuple[str, ...]] = _named()
     rates: tuple[Exchange, ...] = ()
+    review: Terms = field(default_factory=Terms)
     tests: tuple[TestDecl, ...] = ()
     extends: Extends = Extends()  # noqa: RUF009  # an empty tuple
 

@@ -11,7 +11,7 @@ from bongsu import registry
 from bongsu.alert import Burn, Rule, Threshold
 from bongsu.budget import Budget
 from bongsu.engine import latching
-from bongsu.guard import Guard
+from bongsu.guard import STOPS, Guard
 from bongsu.incident import show
 from bongsu.notice import Manners
 from bongsu.policy.model import Policy, Route
@@ -51,6 +51,7 @@ class _Words:
         yield from self.borders()
         yield from map(self.budget, self.policy.budgets)
         yield from self.manners()
+        yield from self.review()
         yield self.gate()
         for one in self.policy.extensions:
             yield self.say("extends", pack=one.pack, parts=", ".join(one.taken) or self.phrases["nothing"])
@@ -170,6 +171,17 @@ class _Words:
                         window=window,
                         bad=f"{int(bad):,}" if bad.denominator == 1 else show_number(bad))
 
+    def review(self) -> Iterator[str]:
+        """Said where something is ever looked at by people of itself."""
+        terms = self.policy.review
+        if not terms.sample and not any(guard.act == "review" for guard in self.policy.guards):
+            return
+        due = {name: self.duration(getattr(terms.due, name)) for name in ("severe", "major", "minor")}
+        two = self.listed([TIERS[self.language][name] for name in terms.two_people])
+        yield self.say("review", keep=self.duration(terms.keep), **due,
+                       sample=self.say("review sample", share=show_share(terms.sample)) if terms.sample else "",
+                       two=self.say("review two", names=two) if two else "")
+
     def guard(self, guard: Guard) -> str:
         if not guard.enabled:
             return self.say("off", name=guard.name)
@@ -180,7 +192,7 @@ class _Words:
             words["routes"] += self.say("sample", share=show_share(guard.sample))
         if guard.shadow:
             return self.say("shadow", **words)
-        return self.say("guard", act=self.phrases["block act" if guard.act == "block" else guard.act],
+        return self.say("guard", act=self.phrases[f"{guard.act} act" if guard.act in STOPS else guard.act],
                         timeout=self.duration(guard.timeout), fails=self.phrases[guard.fails], **words)
 
     def route(self, route: Route) -> str:

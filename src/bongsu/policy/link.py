@@ -28,6 +28,7 @@ from bongsu.policy.node import Items, Table, Text
 from bongsu.policy.paths import borders, canaries, version
 from bongsu.policy.pricing import priced
 from bongsu.policy.read import Reader, Reference, Trail
+from bongsu.policy.reviewed import reviewed
 from bongsu.policy.rules import rules
 from bongsu.policy.setting import settings
 from bongsu.policy.spend import budgets
@@ -285,7 +286,8 @@ class Linker:
             keys=s.keys, appeal=s.appeal, slow_by=s.slow_by, budgets=money,
             sources=doc.sources, export=doc.export,
             references=doc.references,
-            vault=s.vault, vault_key=s.vault_key, vault_key_before=s.vault_key_before, ingest=s.ingest)
+            vault=s.vault, vault_key=s.vault_key, vault_key_before=s.vault_key_before, ingest=s.ingest,
+            review=reviewed(self))
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:

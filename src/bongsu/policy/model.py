@@ -18,6 +18,7 @@ from bongsu.policy.routing import Borders, Version, check_canary, check_split
 from bongsu.policy.scalar import ALWAYS, Day
 from bongsu.ports import Channel
 from bongsu.quantity import DAY, MINUTE, SECOND, Duration, Rate
+from bongsu.review import Terms
 from bongsu.wrapping import Wrap
 
 if TYPE_CHECKING:
@@ -287,3 +288,4 @@ class Policy:
     vault_key: Wrap | None = None
     vault_key_before: Wrap | None = None
     ingest: Ingest = Ingest()
+    review: Terms = field(default_factory=Terms)

@@ -33,6 +33,7 @@ from bongsu.room.clock import SLACK, came_back
 from bongsu.room.joining import Joining
 from bongsu.room.joining import batches as grouped
 from bongsu.room.people import People, of_traffic
+from bongsu.room.reviewing import Reviewing
 from bongsu.room.rollout import Rollout
 from bongsu.room.saving import TOKENS, advised
 from bongsu.room.spending import Spending
@@ -81,7 +82,7 @@ class Control:
         self.reader = SpoolReader(folder.spool)
         self.publisher, self.people = Publisher(folder.live), People(folder.live, store)
         self.spending = Spending(folder.live, policy.budgets, store, clock())
-        self.vault = Vaulting(policy, folder, store)
+        self.vault, self.reviews = Vaulting(policy, folder, store), Reviewing(policy, folder, store)
         self.aside = Aside("vault", self.attempt)
         self.troubles: dict[str, str] = {}
         self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
@@ -141,6 +142,7 @@ class Control:
         self.upkeep.tick()
         if self.vault.vault is not None:
             self.aside.turn(partial(self.vault.settle, self.now))
+        self.attempt("reviews", lambda: self.reviews.cycle(self))
         self.revision += self.counted > known
         self.attempt("live", lambda: self.publish(always=False))
         return self.counted - known
@@ -259,7 +261,8 @@ class Control:
             for sentence in batch.torn:  # first: a crash may say it twice, but never not at all
                 self.store.record("spool.torn", "bongsu", "spool", sentence, {}, self.now)
             if batch.marks != self._marks:
-                taken = self.log.append(self.vault.take(batch.events), batch.marks, self.now)
+                events = self.vault.take(self.reviews.take(batch.events, self.now))
+                taken = self.log.append(events, batch.marks, self.now)
                 self.counted += taken.n
                 self.people.saw(batch.events)
                 self._marks = dict(batch.marks)

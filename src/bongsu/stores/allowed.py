@@ -22,12 +22,7 @@ class AllowStore(TrailStore):
     def allow(self, entry: Entry, now: int, policy: str = "") -> None:
         """Let the entry have force from now on, in place of one for the same text."""
         with self.writing() as transaction:
-            before = [one.until for one in _kept(transaction.connection) if one.id == entry.id]
-            detail = _detail(entry) | ({"until_before": before[0]} if before else {})
-            transaction.audit(entry.by, "allow.add", entry.key, entry.reason, detail, now, policy)
-            _drop(transaction, (entry,))
-            transaction.execute(schema.change.insert(),
-                                {"key": entry.key, "value": dump(entry.value()), "owner": OWNER + entry.id})
+            put_allowed(transaction, entry, now, policy)
 
     def disallow(self, id_: str, actor: str, reason: str, now: int, policy: str = "") -> bool:
         """Take an entry back before its time; False where there is none."""
@@ -53,6 +48,16 @@ class AllowStore(TrailStore):
         """Every entry that was neither removed nor expired, the next to end first."""
         with self.reading() as connection:
             return sorted(_kept(connection), key=lambda entry: (entry.until, entry.key))
+
+
+def put_allowed(transaction: Transaction, entry: Entry, now: int, policy: str) -> None:
+    """The entry and its record, within a transaction."""
+    before = [one.until for one in _kept(transaction.connection) if one.id == entry.id]
+    detail = _detail(entry) | ({"until_before": before[0]} if before else {})
+    transaction.audit(entry.by, "allow.add", entry.key, entry.reason, detail, now, policy)
+    _drop(transaction, (entry,))
+    transaction.execute(schema.change.insert(),
+                        {"key": entry.key, "value": dump(entry.value()), "owner": OWNER + entry.id})
 
 
 def _kept(connection: Connection) -> list[Entry]:

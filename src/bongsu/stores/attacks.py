@@ -18,10 +18,8 @@ class AttackStore(TrailStore):
     """Grows with every change, so that who has seen them need not read them again."""
 
     def add_attack(self, attack: Attack, reason: str, now: int, policy: str = "") -> None:
-        detail = {"until": attack.until, "length": attack.length, "text_kept": bool(attack.text)}
         with self.writing() as transaction:
-            upsert(transaction.connection, schema.attack, [{"id": attack.id, "body": dump(attack)}])
-            transaction.audit(attack.by, "attack.add", f"attack/{attack.id}", reason, detail, now, policy)
+            put_attack(transaction, attack, reason, now, policy)
         self.attacks_changed += 1
 
     def remove_attack(self, id_: str, actor: str, reason: str, now: int, policy: str = "") -> bool:
@@ -50,6 +48,13 @@ class AttackStore(TrailStore):
         """Every known attack, the oldest first."""
         with self.reading() as connection:
             return sorted(_kept(connection), key=lambda one: (one.at, one.id))
+
+
+def put_attack(transaction: Transaction, attack: Attack, reason: str, now: int, policy: str) -> None:
+    """The attack and its record, within a transaction."""
+    detail = {"until": attack.until, "length": attack.length, "text_kept": bool(attack.text)}
+    upsert(transaction.connection, schema.attack, [{"id": attack.id, "body": dump(attack)}])
+    transaction.audit(attack.by, "attack.add", f"attack/{attack.id}", reason, detail, now, policy)
 
 
 def _kept(connection: Connection) -> list[Attack]:

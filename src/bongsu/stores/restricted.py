@@ -61,6 +61,12 @@ def drop(transaction: Transaction, some: Iterable[Restriction], actor: str, acti
         transaction.audit(actor, action, one.subject, reason, _detail(one), now, policy)
 
 
+def lift(transaction: Transaction, id_: str, actor: str, reason: str, now: int, policy: str) -> None:
+    """One restriction is over, whoever set it; nothing where it ended meanwhile."""
+    found = [one for one in _kept(transaction.connection) if one.id == id_]
+    drop(transaction, found, actor, "restrict.remove", reason, now, policy)
+
+
 def signed_in_again(transaction: Transaction, subjects: Iterable[str], actor: str, now: int, policy: str) -> bool:
     """Who has a new key has shown who they are: what asked for that is over. Whether anything did."""
     wanted = set(subjects)

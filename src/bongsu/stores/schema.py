@@ -140,3 +140,8 @@ spent = Table(
     _whole("n"), Index("ix_spent_start", "start"), sqlite_with_rowid=False)
 
 drawn = Table("drawn", metadata, _key("lease"), _key("subject"), _whole("n"))
+
+review = Table("review", metadata, _key("id"), _whole("ended"), _text("body"), Column("prompt", Text),
+               Column("reply", Text), Index("ix_review_ended", "ended"))
+
+review_told = Table("review_told", metadata, _key("id"), _text("body"))

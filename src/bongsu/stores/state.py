@@ -14,6 +14,7 @@
     references  what windows are compared with: bins and counts, by version
     spending    what subjects of budgets spent
     attacks     what is remembered of attacks, as keyed hashes
+    reviews     what people must look at, what they said, and who they are
 
 Every method is one transaction and may be called from any thread. What a method wrote is fsynced when it returns.
 """
@@ -28,13 +29,13 @@ from sqlalchemy import make_url
 
 from bongsu.stores.allowed import AllowStore
 from bongsu.stores.asked import AskedStore
-from bongsu.stores.attacks import AttackStore
 from bongsu.stores.database import StateError, Store, fsync
 from bongsu.stores.keyring import KeyStore
 from bongsu.stores.postmortems import PostmortemStore
 from bongsu.stores.references import ReferenceStore
 from bongsu.stores.restricted import RestrictionStore
 from bongsu.stores.retention import MOST_RUNS, forget_moves, forget_notes, forget_runs, forget_verdicts
+from bongsu.stores.reviews import ReviewStore
 from bongsu.stores.spending import SpendingStore
 from bongsu.stores.steps import StepStore
 from bongsu.stores.versions import VersionStore
@@ -43,7 +44,7 @@ FILE = "state.db"
 
 
 class State(StepStore, SpendingStore, AllowStore, AskedStore, KeyStore, VersionStore, ReferenceStore,
-            PostmortemStore, RestrictionStore, AttackStore):
+            PostmortemStore, RestrictionStore, ReviewStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def forget(self, now: int, keep: int) -> dict[str, int]:

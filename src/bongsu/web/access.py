@@ -23,7 +23,8 @@ from starlette.routing import Route
 from bongsu.web.desk import Desk
 from bongsu.web.session import Brake, Clock, Session, Sessions, token_matches
 
-ACCESS = ("public", "admin", "officer")
+ACCESS = ("public", "admin", "officer", "reviewer")
+_NOBODY: Mapping[str, str] = {}
 MOST_BODY = 64 << 10
 
 
@@ -37,11 +38,21 @@ class Site:
     secure: bool = False
     sessions: Sessions = field(default_factory=Sessions)
     brake: Brake = field(default_factory=Brake)
+    reviewers: Callable[[], Mapping[str, str]] = lambda: _NOBODY
+    """Who reviews calls: name -> the SHA-256 of their token, as it is now."""
 
     @property
     def token_hash(self) -> str:
         """The SHA-256 of the admin token as it is now: it may be renewed while the site is open."""
         return self.admin()
+
+    def holder(self, session: Session) -> str:
+        """The hash of the token that a session must have been opened with."""
+        return self.reviewers().get(session.who, "") if session.who else self.token_hash
+
+    def reviewer(self, token: str) -> str:
+        """Whose token this is; empty where no reviewer's."""
+        return next((name for name, kept in self.reviewers().items() if token_matches(token, kept)), "")
 
     @property
     def cookie(self) -> str:
@@ -50,13 +61,17 @@ class Site:
 
 @dataclass(frozen=True)
 class Visit:
-    """One admitted request: the site, the request, and how it proved itself. ``form`` holds a write's fields."""
+    """One admitted request: the site, the request, and how it proved itself. ``form`` holds a write's fields.
+
+    ``reviewer`` is the name of a reviewer who came as one.
+    """
 
     site: Site
     request: Request
     session: Session | None = None
     actor: str = ""
     form: Mapping[str, Any] = field(default_factory=dict)
+    reviewer: str = ""
 
 
 Handler = Callable[[Visit], Awaitable[Response]]
@@ -164,7 +179,7 @@ def _by_cookie(site: Site, request: Request) -> Session | None:
     params = request.query_params
     timer = ("fragment" in params and "active" not in params) or request.url.path == "/live"
     key = request.cookies.get(site.cookie, "")
-    return site.sessions.find(key, site.clock(), touch=not timer, by=site.token_hash) if key else None
+    return site.sessions.find(key, site.clock(), touch=not timer, by=site.holder) if key else None
 
 
 def _may_write(site: Site, request: Request, session: Session, form: Mapping[str, Any]) -> None:
@@ -187,6 +202,10 @@ async def _admit(site: Site, way: Way, request: Request) -> Visit:
             raise Wrong(401, "not_the_officer", "send 'Authorization: Bearer <the privacy officer's token>'; the "
                         "admin's does not open this, nor a session", {"WWW-Authenticate": "Bearer"})
         return Visit(site, request, None, "privacy officer", await read_form(request, way.most) if writes else {})
+    if way.access == "reviewer":
+        return await _review(site, way, request, token, session)
+    if way.access == "admin" and session is not None and session.who:
+        raise Wrong(403, "not_the_admin", "a reviewer looks at /reviews, and at nothing else")
     if way.access == "admin" and token is not None and not way.page:
         own = way.token is not None and way.token(token)
         if not own and not token_matches(token, site.token_hash):
@@ -202,6 +221,22 @@ async def _admit(site: Site, way: Way, request: Request) -> Visit:
     if writes and session is not None and way.access == "admin":
         _may_write(site, request, session, form)
     return Visit(site, request, session, "admin (cockpit)" if session else "", form)
+
+
+async def _review(site: Site, way: Way, request: Request, token: str | None, session: Session | None) -> Visit:
+    """A reviewer, by their own token or session; or the admin, who may do what they may."""
+    name = site.reviewer(token) if token is not None else session.who if session is not None else ""
+    writes = way.method != "GET"
+    if token is not None and not name and not token_matches(token, site.token_hash):
+        raise Wrong(401, "wrong_token", "this is neither a reviewer's token nor the admin's",
+                    {"WWW-Authenticate": "Bearer"})
+    if token is None and session is None:
+        raise Wrong(401, "no_token", "send 'Authorization: Bearer <a reviewer's token>', or log in at /login",
+                    {"WWW-Authenticate": "Bearer"})
+    form = await read_form(request, way.most) if writes else {}
+    if writes and token is None and session is not None:
+        _may_write(site, request, session, form)
+    return Visit(site, request, session if token is None else None, f"reviewer {name}" if name else "admin", form, name)
 
 
 def _endpoint(site: Site, way: Way) -> Callable[[Request], Awaitable[Response]]:

@@ -146,6 +146,11 @@ class Call:
         self.ended("blocked", 200)
         self.facts.update(blocked=True, blocked_by=guard, finish_reason="content_filter", withheld_chars=withheld)
 
+    def held(self, guard: str, withheld: int = 0) -> None:
+        """It waits for a person, by the word of a guard."""
+        self.ended("held", 200)
+        self.facts.update(review="held", blocked_by=guard, withheld_chars=withheld)
+
     def used(self, usage: Usage, meter: Meter | None) -> None:
         self.facts.update(input_tokens=usage.input, output_tokens=usage.output, cache_read_tokens=usage.cache_read,
                           cache_write_tokens=usage.cache_write, reasoning_tokens=usage.reasoning,

@@ -83,7 +83,7 @@ async def _changes(visit: Visit) -> AsyncIterator[str]:
     key = visit.session.id if visit.session else ""
     yield "retry: 1000\n\n"
     while not visit.request.app.state.closing.is_set():
-        if visit.site.sessions.find(key, visit.site.clock(), touch=False, by=visit.site.token_hash) is None:
+        if visit.site.sessions.find(key, visit.site.clock(), touch=False, by=visit.site.holder) is None:
             yield "event: over\ndata: 0\n\n"
             return
         revision = visit.site.desk.revision()
@@ -132,12 +132,16 @@ async def login(visit: Visit) -> Response:
         response = form(429, problem=word(language(request), "login_wait", seconds=seconds))
         response.headers["Retry-After"] = str(seconds)
         return response
-    if not token_matches(str(visit.form.get("token", "")).strip(), site.token_hash):
+    token = str(visit.form.get("token", "")).strip()
+    admin = token_matches(token, site.token_hash)
+    who = "" if admin else site.reviewer(token)
+    if not admin and not who:
         site.brake.wrong(client, now)
         return form(401, problem=word(language(request), "login_wrong"))
     site.sessions.close(request.cookies.get(site.cookie, ""))
-    response = RedirectResponse(after, 303)
-    response.set_cookie(site.cookie, site.sessions.open(now, site.token_hash).id, max_age=ABSOLUTE // 1_000_000,
+    response = RedirectResponse("/reviews" if who else after, 303)
+    by = site.reviewers().get(who, "") if who else site.token_hash
+    response.set_cookie(site.cookie, site.sessions.open(now, by, who).id, max_age=ABSOLUTE // 1_000_000,
                         path="/", httponly=True, samesite="lax", secure=site.secure)
     return response
 
@@ -223,7 +227,7 @@ def problem_page(request: Request, status: int, message: str, headers: Mapping[s
 PAGES: tuple[Way, ...] = (
     Way("GET", "/", board, "admin", page=True),
     Way("GET", "/incidents/{id}", incident, "admin", page=True),
-    Way("GET", "/live", live, "admin", page=True),
+    Way("GET", "/live", live, "reviewer", page=True),
     Way("GET", "/automation", confirm_automation, "admin", page=True),
     Way("POST", "/automation", automation, "admin", page=True),
     Way("GET", "/incidents/{id}/undo", confirm_undo, "admin", page=True),
@@ -234,6 +238,6 @@ PAGES: tuple[Way, ...] = (
     Way("POST", "/allow/{id}", disallow, "admin", page=True),
     Way("GET", "/login", login_form, "public", page=True),
     Way("POST", "/login", login, "public", page=True),
-    Way("POST", "/logout", logout, "admin", page=True),
+    Way("POST", "/logout", logout, "reviewer", page=True),
     Way("GET", "/static/{name}", static, "public", page=True),
 )

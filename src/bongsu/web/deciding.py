@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bongsu.event import Verdict
-from bongsu.guard import Outcome
+from bongsu.guard import STOPS, Outcome
 from bongsu.meter import NOTHING
 from bongsu.web import errors
 from bongsu.web.grounded import claimed
@@ -14,7 +14,7 @@ from bongsu.web.screen import MOST, MOST_TEXTS, screen, unwritable
 from bongsu.web.serve_stream import Streamed
 from bongsu.web.surfaces.decide import DecideAsked, decision
 
-DECISIONS = {"allow": "allow", "flag": "flag", "tokenise": "redact", "block": "block"}
+DECISIONS = {"allow": "allow", "flag": "flag", "tokenise": "redact", "review": "review", "block": "block"}
 
 
 class Deciding(Streamed):
@@ -36,6 +36,8 @@ class Deciding(Streamed):
         call.ended("ok", 200)
         if outcome.act == "block":
             call.blocked(outcome.by)
+        elif outcome.act == "review":
+            call.held(outcome.by)
         said = [_told(v) for v in call.verdicts if v.on == asked.on]
         body = decision(call.id, asked, DECISIONS[outcome.act], self.sentence(outcome), said)
         await self.finish(200, body, ())
@@ -58,7 +60,7 @@ class Deciding(Streamed):
         call.prompt, call.reply = (kept, None) if on == "input" else (None, kept)
         if seen.outcome.failed:
             raise errors.guard_unavailable(seen.outcome.failed, call.id)
-        if seen.outcome.act == "block" or not any(seen.spans):
+        if seen.outcome.act in STOPS or not any(seen.spans):
             return seen.outcome
         new = (call.masking.for_model(texts, seen.spans) if on == "input"
                else [call.masking.for_store(t, f) for t, f in zip(texts, seen.spans, strict=True)])

@@ -82,6 +82,7 @@ def restricted(one: Restriction, appeal: str) -> ApiError:
         return ApiError(401, "reauthentication_required", f"sign in again: have your key rotated, or ask for the "
                         f"restriction to be cleared{why}{ask}", retry=False)
     if one.rung == "review":
-        return ApiError(403, "human_review_required", f"calls wait for a person to look at them{until}{why}{ask}",
-                        retry=False, kind="permission_denied")
+        return ApiError(403, "human_review_required", f"calls wait for a person to look at them{until}{why}{ask}; "
+                        f"review {one.id}",
+                        retry=False, kind="permission_denied", more={"review": one.id})
     return ApiError(403, "suspended", f"suspended{until}{why}{ask}", retry=False, kind="permission_denied")

@@ -113,6 +113,34 @@ def filtered(guard: str, on: str, call: str) -> ApiError:
                     f"call {call}", param="prompt" if on == "input" else None, retry=False, more={"innererror": seen})
 
 
+def held(call: str, after_s: int, kept: bool) -> ApiError:
+    """A call that waits for a person; ``kept`` says that what it was to be answered with is there when they agree."""
+    then = ("then send the same request again with the header x-bongsu-review of this answer" if kept
+            else "its reply could not be kept, so ask again afterwards")
+    return ApiError(403, "human_review_required", f"a person must look at this call first; {then}; review {call}",
+                    retry=False, after_s=after_s, kind="permission_denied", more={"review": call})
+
+
+def not_decided(review: str) -> ApiError:
+    return ApiError(403, "human_review_required", f"nobody has decided review {review} yet; ask again later",
+                    retry=False, after_s=60, kind="permission_denied", more={"review": review})
+
+
+def review_denied(review: str) -> ApiError:
+    return ApiError(403, "review_denied", f"a person has looked at this and keeps it back; review {review}",
+                    retry=False, kind="permission_denied", more={"review": review})
+
+
+def unknown_review() -> ApiError:
+    return ApiError(404, "unknown_review", "expected in x-bongsu-review the ticket that this caller was given; it is "
+                    "another's, or its time is over", retry=False)
+
+
+def another_request(review: str) -> ApiError:
+    return ApiError(409, "another_request", f"review {review} is about another request; send the same one again, "
+                    "streamed if that was", retry=False)
+
+
 def unreadable(call: str) -> ApiError:
     return ApiError(502, "upstream_unreadable", f"the model's reply has a shape that guards cannot check; call {call}",
                     retry=False)

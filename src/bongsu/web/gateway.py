@@ -24,6 +24,7 @@ from bongsu.web.call import Call
 from bongsu.web.circuit import Health
 from bongsu.web.door import Door
 from bongsu.web.errors import ApiError
+from bongsu.web.holding import HEADER, Holding
 from bongsu.web.ledger import Ledger
 from bongsu.web.masking import Masking
 from bongsu.web.memory import Recall
@@ -62,12 +63,13 @@ class Gateway:
                  timer: Callable[[], int] = time.perf_counter_ns, door: Door | None = None,
                  reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY,
                  patience: float = PATIENCE, ops: Ops | None = None,
-                 sealer: Sealer | None = None, past: Past | None = None, attacks: Live | None = None) -> None:
+                 sealer: Sealer | None = None, past: Past | None = None, attacks: Live | None = None,
+                 holding: Holding | None = None) -> None:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
         self._patience, self._sealer = patience, sealer
         self._past = past or Past(os.urandom(16))
-        self.ops = ops or Ops()
+        self.ops, self.holding = ops or Ops(), holding
         self.ledger, self.door = Ledger(spool, Veil(tokens.mask)), door or Door()
         self._snapshot = live.current()
         self.health = Health.fresh()
@@ -100,6 +102,8 @@ class Gateway:
                 if self._sealer is not None:
                     self._sealer.close()
                 self._recall.close()
+                if self.holding is not None:
+                    self.holding.close()
             await send({"type": f"{message['type']}.complete"})
             if ends:
                 return
@@ -205,7 +209,7 @@ class Gateway:
             served = await self._admit(call, plans, surface.read(body), headers, send)
             watch = asyncio.ensure_future(receive())
             watch.add_done_callback(leave)
-            await (served.stream() if served.request.stream else served.plain())
+            await served.serve()
         except ApiError as error:
             await self._refuse(call, error, send)
         except Gone:
@@ -242,8 +246,12 @@ class Gateway:
         plan = await self.door.admit(call, request, plan, plans.policy)
         call.past = self._past if plans.reads_prompts else None
         extra = {"x-request-id": call.id, **call.surface.passed(headers), **context(call, plans.policy, headers)}
+        found = None
+        if self.holding is not None and HEADER in headers:
+            found = await self.holding.redeem(headers[HEADER], call, request.stream)
         kind = serving(call, plan)
-        return kind(call, request, plan, plans.policy, self.ledger, self._transport, self._timer, send, extra)
+        return kind(call, request, plan, plans.policy, self.ledger, self._transport, self._timer, send, extra,
+                    self.holding, found)
 
     async def _refuse(self, call: Call, error: ApiError, send: Send) -> None:
         if not call.sealed:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bongsu.allow import Allowing
-from bongsu.guard import Guard, Outcome
+from bongsu.guard import STOPS, Guard, Outcome
 from bongsu.ports import Finding
 from bongsu.web.screen import MOST, Track, decide, fail_all
 from bongsu.web.slots import Slot, content_slots
@@ -40,7 +40,7 @@ def grounds(guard: Guard) -> bool:
 
 def waits(guards: Sequence[Guard]) -> bool:
     """Whether a stream must wait for what these guards say."""
-    return any(g.act == "block" and not g.shadow for g in guards)
+    return any(g.act in STOPS and not g.shadow for g in guards)
 
 
 def claimed(slots: Sequence[Slot]) -> list[str]:

@@ -55,6 +55,7 @@ class RoutePlan:
     ``allowed`` is the allow-list; entries whose time is over may still be in it. ``spare`` are the route's other
     upstreams, asked only where a border closes the chain. With ``versions``, ``weights`` say how calls are spread over
     them; each is a plan of its own. ``light`` is the way of who may only use the light model; empty without one.
+    ``reviews`` says that a guard may hold something for a person.
     """
 
     route: Route
@@ -72,6 +73,7 @@ class RoutePlan:
     retries: RetryBudget | None = None
     stored: tuple[Guard, ...] = ()
     clusters: bool = False
+    reviews: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ class Compiling:
                          self._chain(route.primary, route.light, route.conservative), borders,
                          any(g.sample < 1 for g in (*before, *after)), light=self._chain(route.light),
                          retries=self.retries, stored=tuple(g for g in guards if g.applies("store", name)),
-                         clusters=clustered(self.policy.plan))
+                         clusters=clustered(self.policy.plan),
+                         reviews=any(g.act == "review" and not g.shadow for g in (*before, *after)))
 
     def _version(self, version: Version) -> RoutePlan:
         """The route as this version serves it. Its fallbacks are asked the same way, each with its own model."""

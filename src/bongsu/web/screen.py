@@ -36,6 +36,7 @@ REPLACES = frozenset(("tokenise", "mask"))
 """Acts that write something else in place of what was found."""
 NO_ATTACK = frozenset(("toxicity", "code", "probing"))
 """Checks whose findings are no attempt on the model; their verdicts say what they saw."""
+MOST_MARKS = 32
 LONGEST = 4200
 """Most characters of a stream ever held back; a little more than the longest hold of a check."""
 
@@ -58,16 +59,18 @@ class Screened(NamedTuple):
 class Track:
     """One guard over one side of a call: what it found, how long it took, whether it failed.
 
-    ``passed`` is what it found and the allow-list lets pass, by the entries ``by``.
+    ``passed`` is what it found and the allow-list lets pass, by the entries ``by``; ``marks`` are those that would let
+    pass what it holds for a person.
     """
 
-    __slots__ = ("_most_ns", "allowing", "by", "failed", "found", "guard", "on", "passed", "took_ns")
+    __slots__ = ("_most_ns", "allowing", "by", "failed", "found", "guard", "marks", "on", "passed", "took_ns")
 
     def __init__(self, guard: Guard, on: On, allowing: Allowing | None = None) -> None:
         self.guard, self.on, self.allowing = guard, on, allowing
         self.found: list[Finding] = []
         self.passed: list[Finding] = []
         self.by: set[str] = set()
+        self.marks: set[str] = set()
         self.took_ns, self._most_ns = 0, guard.timeout * 1000
         self.failed = False
 
@@ -121,6 +124,8 @@ class Track:
             (passed if entry else counted).append(f)
             if entry:
                 self.by.add(entry)
+            elif self.guard.act == "review":
+                self.marks.add(self.allowing.mark(self.guard.name, text[f.start : f.end]))
         return counted, passed
 
     def fail(self, why: str) -> None:
@@ -145,16 +150,17 @@ def counts(tracks: Iterable[Track]) -> tuple[int, int]:
 def decide(tracks: Sequence[Track]) -> Outcome:
     """What all guards of a side came to; a verdict names the entries of the allow-list that were used."""
     outcome = judge(t.result() for t in tracks)
-    if not any(t.by for t in tracks):
+    if not any(t.by or t.marks for t in tracks):
         return outcome
     return replace(outcome, verdicts=tuple(map(_noted, outcome.verdicts, tracks)))
 
 
 def _noted(verdict: Verdict, track: Track) -> Verdict:
-    if not track.by:
+    if not (track.by or track.marks):
         return verdict
     kinds = {*verdict.kinds, *(f.kind for f in track.passed)}
-    return changed(verdict, kinds=tuple(sorted(kinds)), allowed=tuple(sorted(track.by)))
+    return changed(verdict, kinds=tuple(sorted(kinds)), allowed=tuple(sorted(track.by)),
+                   marks=tuple(sorted(track.marks - {""}))[:MOST_MARKS])
 
 
 def keepable(tracks: Sequence[Track]) -> bool:
@@ -196,7 +202,7 @@ def screen(guards: Sequence[Guard], on: On, texts: Sequence[str], allowing: Allo
 def unwritable(seen: Screened, guards: Sequence[Guard], fixed: Sequence[bool]) -> Screened:
     """What would be replaced where nothing can be is blocked, by the guard that would have replaced it."""
     stuck = next((spans[0] for one, spans in zip(fixed, seen.spans, strict=True) if one and spans), None)
-    if stuck is None or seen.outcome.act not in REPLACES:
+    if stuck is None or seen.outcome.act == "block":
         return seen
     verdicts = list(seen.outcome.verdicts)
     at = next(i for i, v in enumerate(verdicts) if v.act in REPLACES and stuck.kind in v.kinds)

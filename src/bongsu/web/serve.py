@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from bongsu.allow import Allowing
-from bongsu.guard import Guard, Outcome
+from bongsu.guard import STOPS, Guard, Outcome
 from bongsu.meter import NOTHING, Meter, Usage, estimate
 from bongsu.policy.model import Policy
 from bongsu.prompt import COLUMN
+from bongsu.quantity import SECOND
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Asking
 from bongsu.web.asked import Asked, encode
@@ -21,12 +22,13 @@ from bongsu.web.call import Call
 from bongsu.web.clusters import cluster_of
 from bongsu.web.errors import ApiError, Fault, Header
 from bongsu.web.grounded import claimed, grounds, judge_aside
+from bongsu.web.holding import HEADER, TEXTS, Found, Holding
 from bongsu.web.ledger import Ledger
 from bongsu.web.plan import RoutePlan
 from bongsu.web.screen import MOST, MOST_TEXTS, REPLACES, screen, unwritable
 from bongsu.web.surface import Blocked
 from bongsu.web.upstream import Transport
-from bongsu.web.wire import Send, answer
+from bongsu.web.wire import Send, answer, begin_stream, piece
 
 log = logging.getLogger("bongsu.gateway")
 T = TypeVar("T")
@@ -35,19 +37,22 @@ ASIDE = 20_000
 
 
 class Served:
-    """What serving one call needs; ``extra`` are headers for the upstream."""
+    """What serving one call needs; ``extra`` are headers for the upstream. ``found`` is what a person has let pass."""
 
     def __init__(self, call: Call, request: Asked, plan: RoutePlan, policy: Policy, ledger: Ledger,
-                 transport: Transport, timer: Callable[[], int], send: Send, extra: Mapping[str, str]) -> None:
+                 transport: Transport, timer: Callable[[], int], send: Send, extra: Mapping[str, str],
+                 holding: Holding | None = None, found: Found | None = None) -> None:
         self.call, self.request, self.plan, self.policy = call, request, plan, policy
-        self.ledger, self.send, self.timer = ledger, send, timer
+        self.ledger, self.send, self.timer, self.holding, self.cleared = ledger, send, timer, holding, found
         self.asking = Asking(transport, timer, call, plan, request, extra)
-        self.allowing = Allowing(plan.allowed, call.at, call.masking.token) if plan.allowed else None
+        self.allowing = Allowing(plan.allowed, call.at, call.masking.token) if plan.allowed or plan.reviews else None
         self.reading = tuple(g for g in plan.after if not grounds(g))
         self.grounding = tuple(g for g in plan.after if grounds(g))
         self.claims: list[str] = []
         self.noted = False
+        self.digest = ""
         self.usage = NOTHING
+        self.waiting: Outcome | None = None
         self.ready: list[bytes] = []
 
     # ---- before the model ----
@@ -67,6 +72,8 @@ class Served:
         if not before:
             return None
         texts = [slot.text for slot in slots]
+        if self.cleared is not None:
+            before = self.cleared.lets(before, call, texts)
         if (came := sum(map(len, texts))) > MOST:
             raise errors.text_too_long(MOST, came, "characters")
         if len(texts) > MOST_TEXTS:
@@ -78,7 +85,8 @@ class Served:
         call.prompt = call.keep(texts[:said], None if seen.hidden is None else seen.hidden[:said])
         if seen.outcome.failed:
             raise errors.guard_unavailable(seen.outcome.failed, call.id)
-        if seen.outcome.act == "block":
+        if seen.outcome.act in STOPS:
+            self.digest = call.masking.token(TEXTS, "\0".join(texts))
             return seen.outcome
         if any(seen.spans):
             for slot, text in zip(slots, call.masking.for_model(texts, seen.spans), strict=True):
@@ -94,8 +102,7 @@ class Served:
     async def plain(self) -> None:
         blocked = await aside(self.check_request, self.request.chars())
         if blocked is not None:
-            self.call.blocked(blocked.by)
-            self.call.used(NOTHING, self._first_meter())
+            await self.stopped(blocked)
             await self.refused(blocked, "input", NOTHING, ())
             return
         got = await self.asking.whole()
@@ -108,8 +115,12 @@ class Served:
             await self.refused(checked, "output", self.usage, got.reply.headers)
             return
         ungrounded = await self.ground(self.claims)
-        if ungrounded is not None:
+        if ungrounded is not None and ungrounded.act == "block":
             await self.refused(ungrounded, "output", self.usage, got.reply.headers)
+            return
+        if (waiting := ungrounded or self.waiting) is not None:
+            await self.hold(waiting, "output", checked)
+            await self.refused(waiting, "output", self.usage, got.reply.headers)
             return
         await self.finish(200, checked, got.reply.headers)
 
@@ -135,6 +146,7 @@ class Served:
         if seen.outcome.act == "block":
             call.blocked(seen.outcome.by, sum(map(len, texts)))
             return seen.outcome
+        self.waiting = seen.outcome if seen.outcome.act == "review" else None
         new = [masking.for_caller(t, f, json=s.json, signed=s.signed)
                for s, t, f in zip(slots, texts, seen.spans, strict=True)]
         if new == texts and not (call.surface.echoes and masking.active):
@@ -153,23 +165,69 @@ class Served:
         call.facts["grounding_score"] = seen.score
         if seen.outcome.failed:
             raise errors.guard_unavailable(seen.outcome.failed, call.id)
-        if seen.outcome.act != "block":
+        if seen.outcome.act not in STOPS:
             return None
-        call.blocked(seen.outcome.by, sum(map(len, texts)))
+        if seen.outcome.act == "block":
+            call.blocked(seen.outcome.by, sum(map(len, texts)))
         return seen.outcome
+
+    # ---- what goes no further ----
+
+    async def stopped(self, outcome: Outcome) -> None:
+        """Nobody is asked: a guard blocks the request, or a person must look at it first."""
+        if outcome.act == "review":
+            await self.hold(outcome, "input", self.digest.encode())
+        else:
+            self.call.blocked(outcome.by)
+        self.call.used(NOTHING, self._first_meter())
+
+    async def hold(self, outcome: Outcome, on: str, body: bytes, stream: bool = False) -> None:
+        """Keep it, sealed, until a person has decided; the caller gets the ticket that opens it."""
+        withheld = sum(map(len, self.claims)) if on == "output" else 0
+        self.call.held(outcome.by, withheld)
+        if self.holding is not None:
+            self.call.told += await self.holding.hold(self.call, on, body, stream)
+
+    async def release(self, found: Found) -> None:
+        """What was held goes out as it was, now that a person has let it pass."""
+        call = self.call
+        call.ended("ok", 200)
+        call.used(NOTHING, None)
+        call.facts["review"] = "released"
+        if not found.stream:
+            await self.finish(200, found.body, ())
+            return
+        if not await self.ledger.keep(call.seal(), self.policy, call.stored):
+            await refuse(self.send, call, errors.log_unavailable())
+            return
+        call.settle()
+        call.started = True
+        await begin_stream(self.send, call.headers())
+        await piece(self.send, [found.body], last=True)
 
     async def refused(self, outcome: Outcome, on: str, usage: Usage, upstream: Sequence[Header]) -> None:
         """Answer what a guard has ended: as a reply where the API has a form for that, else as an error."""
         call = self.call
         blocked = Blocked(call.id, call.at // 1_000_000, self.sentence(outcome), outcome.by, on, usage)
-        said = None if call.errs else call.surface.refusal(self.request, blocked)
+        said = None if self.errs(outcome) else call.surface.refusal(self.request, blocked)
         if said is not None:
             await self.finish(200, encode(said), upstream)
             return
-        error = errors.filtered(outcome.by, on, call.id)
+        error = self.error_of(outcome, on)
         call.facts["status"] = error.status
         body = encode(call.surface.error(error, call.id))
         await self.finish(error.status, body, upstream, error.headers())
+
+    def errs(self, outcome: Outcome) -> bool:
+        """Whether the caller is told by an error: they want that, or there is nothing else to be said."""
+        return self.call.errs or (outcome.act == "review" and not outcome.reply)
+
+    def error_of(self, outcome: Outcome, on: str) -> ApiError:
+        if outcome.act != "review":
+            return errors.filtered(outcome.by, on, self.call.id)
+        guard = next(g for g in (*self.plan.before, *self.plan.after) if g.name == outcome.by)
+        kept = any(name == HEADER for name, _ in self.call.told)
+        return errors.held(self.call.id, self.policy.review.within(guard.priority) // SECOND, kept)
 
     def _first_meter(self) -> Meter | None:
         return self.plan.chain[0].meter if self.plan.chain else None

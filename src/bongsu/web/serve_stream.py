@@ -10,6 +10,7 @@ from bongsu.web import errors
 from bongsu.web.ask import Answer, Open, fault_of
 from bongsu.web.errors import ApiError, Fault
 from bongsu.web.grounded import waits
+from bongsu.web.holding import holds
 from bongsu.web.replies import Broken, Replies, Unreadable
 from bongsu.web.screen import MOST, Stopped
 from bongsu.web.serve import Served, aside, log_fault, outcome_of
@@ -21,14 +22,20 @@ from bongsu.web.wire import begin_stream, piece
 class Streamed(Served):
     """Errors before the first chunk are plain answers; after it they are an error event, then the end."""
 
+    async def serve(self) -> None:
+        """By whichever way it goes."""
+        if self.cleared is not None and self.cleared.on == "output":
+            await self.release(self.cleared)
+        else:
+            await (self.stream() if self.request.stream else self.plain())
+
     async def stream(self) -> None:
         blocked = await aside(self.check_request, self.request.chars())
         out = self._replies()
         if blocked is not None:
             out.head(self.call.at // 1_000_000, self.request.model)
-            self.call.blocked(blocked.by)
-            self.call.used(NOTHING, self._first_meter())
-            if self.call.errs:
+            await self.stopped(blocked)
+            if self.errs(blocked):
                 await self.refused(blocked, "input", NOTHING, ())
                 return
             said = out.blocked(self.sentence(blocked), blocked.by, NOTHING)
@@ -68,7 +75,7 @@ class Streamed(Served):
         out = self.call.surface.replies(self.request, self.reading, self.call.masking, self.call.id, self.allowing)
         if self.grounding:
             out.listen()
-        self.held = waits(self.grounding)
+        self.held = waits(self.grounding) or (self.plan.reviews and holds(self.reading))
         return out
 
     def _withhold(self) -> None:
@@ -93,7 +100,7 @@ class Streamed(Served):
                 raise errors.unreachable(self.call.id)
             rest = out.end()
             ungrounded = await self.ground(out.heard())
-            if ungrounded is not None:
+            if ungrounded is not None and ungrounded.act == "block":
                 raise Stopped(ungrounded, sum(map(len, out.heard())))
         except Stopped as stopped:
             if stopped.outcome.failed:
@@ -116,10 +123,27 @@ class Streamed(Served):
         except Unreadable as error:
             raise errors.unreadable(self.call.id) from error
         self._note(got, out)
+        waiting = ungrounded or out.outcome() if self.plan.reviews else None
+        if waiting is not None and waiting.act == "review" and self.held:
+            await self._hold(out, waiting, rest)
+            return
         self.call.ended("ok", 200)
         if self.held:
             self.call.first_token()
         await self._last(out, [*rest, *out.usage_event(self._usage(out))])
+
+    async def _hold(self, out: Replies, outcome: Outcome, rest: list[bytes]) -> None:
+        """All of it waits for a person; nothing was sent yet."""
+        usage = self._usage(out)
+        whole = b"".join([*self.ready, *rest, *out.usage_event(usage), out.closing])
+        await self.hold(outcome, "output", whole, stream=True)
+        self.call.facts["withheld_chars"] = out.chars
+        if self.errs(outcome):
+            self.ready = []
+            await self.refused(outcome, "output", usage, ())
+            return
+        out = self._fresh(out)
+        await self._last(out, [*out.blocked(self.sentence(outcome), outcome.by, usage), *out.usage_event(usage)])
 
     async def _erred(self, out: Replies, outcome: Outcome, usage: Usage) -> None:
         """Blocked, for who wants errors: a plain one where nothing was sent yet, else an error event and the end."""

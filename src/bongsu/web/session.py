@@ -30,7 +30,8 @@ def token_matches(token: str, token_hash: str) -> bool:
 class Session:
     """One login. ``csrf`` goes into every form, so that only our own pages can write.
 
-    ``by`` is the hash of the token it was opened with: a session ends with its token.
+    ``by`` is the hash of the token it was opened with: a session ends with its token. ``who`` is the name of the
+    reviewer whose token that was; empty for the admin.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Session:
     opened: int
     seen: int
     by: str = ""
+    who: str = ""
 
     def alive(self, now: int) -> bool:
         return now - self.seen < IDLE and now - self.opened < ABSOLUTE
@@ -52,20 +54,22 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._open)
 
-    def open(self, now: int, by: str = "") -> Session:
+    def open(self, now: int, by: str = "", who: str = "") -> Session:
         self._open = {key: s for key, s in self._open.items() if s.alive(now)}
         while len(self._open) >= MOST_SESSIONS:
             del self._open[min(self._open, key=lambda key: self._open[key].seen)]
-        session = Session(secrets.token_urlsafe(32), secrets.token_urlsafe(32), now, now, by)
+        session = Session(secrets.token_urlsafe(32), secrets.token_urlsafe(32), now, now, by, who)
         self._open[session.id] = session
         return session
 
-    def find(self, key: str, now: int, *, touch: bool = True, by: str = "") -> Session | None:
-        """The session of a cookie, if it still lives. ``touch`` says that a person, not a page's timer, asked."""
+    def find(self, key: str, now: int, *, touch: bool = True,
+             by: Callable[[Session], str] = lambda _: "") -> Session | None:
+        """The session of a cookie, if it still lives. ``touch`` says that a person, not a page's timer, asked; ``by``
+        which token it must have been opened with."""
         session = self._open.get(key)
         if session is None:
             return None
-        if not session.alive(now) or session.by != by:
+        if not session.alive(now) or session.by != by(session):
             del self._open[key]
             return None
         if touch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -110,15 +110,17 @@ def _openapi(more: tuple[Way, ...]) -> Way:
 
 
 def control_app(desk: Desk, token_hash: str | Callable[[], str], *, secure: bool = False, clock: Clock = _clock,
-                ways: tuple[Way, ...] = ()) -> Starlette:
+                ways: tuple[Way, ...] = (),
+                reviewers: Callable[[], Mapping[str, str]] = dict) -> Starlette:
     """The site. ``token_hash`` is the SHA-256 (hex) of the admin token, or what knows it now; ``secure``: it is served
     over TLS.
 
-    ``ways`` adds rows to the table of routes. Set ``app.state.closing`` before the server stops, so that open live
+    ``ways`` adds rows to the table of routes; ``reviewers`` tells who reviews (name -> hash of their token).
+    Set ``app.state.closing`` before the server stops, so that open live
     streams end and it can.
     """
     admin = token_hash if callable(token_hash) else lambda: str(token_hash)
-    site = Site(desk, admin, clock, secure)
+    site = Site(desk, admin, clock, secure, reviewers=reviewers)
     table = (*API, *GATES, *NOTICES, _openapi(ways), *PAGES, *QUIET, *GATE_PAGES, *ways)
     app = Starlette(
         routes=routes(site, table),

@@ -76,9 +76,10 @@ class Decide(Whole):
 
 
 def decision(call: str, asked: DecideAsked, act: str, reply: str, verdicts: list[dict[str, Any]]) -> bytes:
-    """The answer: ``text`` or ``messages`` as they may go on; with a block, ``reply`` is what to say instead."""
+    """The answer: ``text`` or ``messages`` as they may go on; with a block or a review, ``reply`` is what to say
+    instead."""
     out: dict[str, Any] = {"id": call, "decision": act, "verdicts": verdicts}
-    if act == "block":
+    if act in ("block", "review"):
         out["reply"] = reply
     else:
         judged = "text" if asked.text is not None else "messages"
