@@ -267,7 +267,7 @@ class Linker:
         upstreams = priced(self)
         self.apis()
         self.features()
-        fences, money = borders(self), tuple(budgets(self))
+        fences, money, terms = borders(self), tuple(budgets(self)), reviewed(self)
         canaries(self)
         signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}
         objectives = {o.name: o for o in self.objectives(signals)}
@@ -287,7 +287,7 @@ class Linker:
             sources=doc.sources, export=doc.export,
             references=doc.references,
             vault=s.vault, vault_key=s.vault_key, vault_key_before=s.vault_key_before, ingest=s.ingest,
-            review=reviewed(self))
+            review=terms)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:
