@@ -158,9 +158,14 @@ def test_nobody_reviews_their_own_calls(one: Place) -> None:
     kim = reviewer(one, "kim")
     with pytest.raises(RefusedError, match="your own calls"):
         decide(kim, case["id"], "approve")
-    with pytest.raises(RefusedError, match="something personal"):
-        decide(one.api(), case["id"], "deny", reason="kim@example.com asked")
-    assert decide(reviewer(one, "lee"), case["id"], "deny")["word"] == "deny"
+    done = decide(reviewer(one, "lee"), case["id"], "deny", reason="kim@example.com asked")
+    assert (done["word"], done["said"][0]["reason"]) == ("deny", "[email] asked")
+    held(one, ATTACK, user="park@example.com")
+    park = one.api().post("/v1/reviewers", {"name": "park", "user": "park@example.com", "reason": "is on duty"})
+    with pytest.raises(RefusedError, match="your own calls"):
+        decide(Client(one.url, park["token"]), waiting(one)[0]["id"], "approve")
+    with pytest.raises(RefusedError, match="without personal data"):
+        one.api().post("/v1/reviewers", {"name": "010-1234-5678", "reason": "x"})
 
 
 def test_the_verbs_list_show_claim_and_decide(one: Place) -> None:

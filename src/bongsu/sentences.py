@@ -84,8 +84,6 @@ _SAID: tuple[tuple[str, str], ...] = (
     (r"you brought this about yourself; somebody else must decide it", "본인이 시작한 건이므로 다른 사람이 결정해야 합니다."),
     (r"you have said what you think of it; somebody else must say it too", "이미 의견을 냈습니다. 다른 사람의 의견이 필요합니다."),
     (r"(?P<a>\S+) looks at it just now; ask them, or wait until they are done", "지금 {a} 님이 검토하고 있습니다."),
-    (r"'reason' holds something personal and is kept for ever; say why without it",
-     "사유는 계속 보관되므로 개인정보 없이 적어 주세요."),
     (r"what people said of calls under review has not been carried out yet; free disk space \((?P<a>.+)\)",
      "검토 결과를 아직 반영하지 못했습니다({a}). 디스크 공간을 확보하세요."),
     (r"what tokens stand for waits, sealed, and none of it is lost; see settings.vault_key \((?P<a>.+)\)",

@@ -14,17 +14,18 @@ from bongsu.attack import Attack, AttackFault, remembered
 from bongsu.checks.pii import Pii
 from bongsu.event import Event
 from bongsu.guard import Guard
+from bongsu.personal import veiled
 from bongsu.quantity import DAY
 from bongsu.review import Case, Person, ReviewFault, claimed, decided
 from bongsu.room.control import Control
 from bongsu.room.reviewing import heard, queue
-from bongsu.stores.reviews import REVIEWER, Altered
+from bongsu.stores.reviews import Altered
 from bongsu.tokens import Tokeniser
 
 ADMIN = "admin"
 """Who has the admin's token is one person, whichever way they came."""
 REMEMBERED = 180 * DAY
-_NAME = re.compile(r"[\w.@+-]{1,64}")
+_NAME = re.compile(r"[\w.+-]{1,64}")
 _TOKEN = re.compile(r"\b[A-Z][A-Z0-9_]{0,40}_[A-Z2-7]{16}\b")
 _PII = Guard("personal data", Pii(), act="tokenise")
 
@@ -41,13 +42,15 @@ class ReviewDesk:
         """Name -> hash of the token."""
         return self.store.reviewers()
 
-    def appoint(self, name: str, reason: str, actor: str) -> dict[str, Any]:
-        """A reviewer and their token, shown this once; the one they had is worth nothing from now on."""
-        if not _NAME.fullmatch(name) or name == ADMIN:
-            raise ReviewFault("bad_name", "'name' is a name or an address of at most 64 characters without spaces, and "
-                              f"not '{ADMIN}'")
+    def appoint(self, name: str, user: str, reason: str, actor: str) -> dict[str, Any]:
+        """A reviewer and their token, shown this once; the one they had is worth nothing from now on. ``user`` is what
+        their own calls name as their user."""
+        if not _NAME.fullmatch(name) or name == ADMIN or veiled(name) != name:
+            raise ReviewFault("bad_name", "'name' is at most 64 letters, digits and .+-_ without personal data, for "
+                              f"it goes on the record, and not '{ADMIN}'")
         token = keys.mint("reviewer")
-        self.store.put_token(REVIEWER + name, keys.digest(token), actor, reason, self.control.clock())
+        self.store.add_reviewer(name, keys.digest(token), self._user(user) if user else "", actor, reason,
+                                self.control.clock())
         return {"name": name, "token": token}
 
     def dismiss(self, name: str, reason: str, actor: str) -> bool:
@@ -75,10 +78,7 @@ class ReviewDesk:
                remember: bool = False) -> dict[str, Any] | None:
         """Say what it is. With ``allow_for`` the guard lets what it found there pass for so long; with ``remember``
         the prompt is remembered as an attack."""
-        who, now = self._person(name), self.control.clock()
-        if any(guard.check.look(reason) for guard in self._masking()):
-            raise ReviewFault("personal_reason", "'reason' holds something personal and is kept for ever; say why "
-                              "without it")
+        who, now, reason = self._person(name), self.control.clock(), veiled(reason)
 
         def change(case: Case) -> Altered:
             new = decided(case, who, word, reason, now, self.terms)
@@ -140,8 +140,12 @@ class ReviewDesk:
         return None if case is None else self._shown(case, now)
 
     def _person(self, name: str) -> Person:
-        token = Tokeniser(keys.token_key(self.control.folder.keys)).token("USER", name)
-        return Person(name, "" if name == ADMIN else f"user/{token}")
+        user = "" if name == ADMIN else self.store.reviewer_user(name) or self._user(name)
+        return Person(name, f"user/{user}" if user else "")
+
+    def _user(self, name: str) -> str:
+        """What stands for a person everywhere."""
+        return Tokeniser(keys.token_key(self.control.folder.keys)).token("USER", name)
 
     def _masking(self) -> Sequence[Guard]:
         return [_PII, *(g for g in self.control.policy.guards if g.act == "tokenise")]

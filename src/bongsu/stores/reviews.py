@@ -24,10 +24,10 @@ from bongsu.stores.attacks import AttackStore, put_attack
 from bongsu.stores.database import Transaction, upsert
 from bongsu.stores.restricted import lift
 from bongsu.stores.saved import dump, load
-from bongsu.stores.trail import read_note
+from bongsu.stores.trail import read_note, write_note
 
 REVIEWER = "reviewer/"
-"""Notes that hold the hash of a reviewer's token."""
+"""Notes that hold the hash of a reviewer's token, and which user they are."""
 BATCH = 500
 LONGEST = 20_000
 """Characters of a prompt or a reply that are shown to whoever reviews."""
@@ -151,7 +151,18 @@ class ReviewStore(AttackStore):
         table = schema.note
         with self.reading() as connection:
             rows = connection.execute(select(table.c.key, table.c.value).where(table.c.key.startswith(REVIEWER)))
-            return {key.removeprefix(REVIEWER): load(value) for key, value in rows}
+            return {key.removeprefix(REVIEWER): load(value)["digest"] for key, value in rows}
+
+    def reviewer_user(self, name: str) -> str:
+        """The token of the user that a reviewer is, where that is known."""
+        found = self.note(REVIEWER + name)
+        return str(found["user"]) if isinstance(found, dict) else ""
+
+    def add_reviewer(self, name: str, digest: str, user: str, actor: str, reason: str, now: int) -> None:
+        """Let somebody review; the token they had is worth nothing from now on."""
+        with self.writing() as transaction:
+            write_note(transaction, REVIEWER + name, {"digest": digest, "user": user})
+            transaction.audit(actor, "reviewer.add", REVIEWER + name, reason, {"user": user} if user else {}, now)
 
     def drop_reviewer(self, name: str, actor: str, reason: str, now: int) -> bool:
         """Their token is worth nothing from now on; False where there is no such reviewer."""

@@ -87,12 +87,13 @@ def reviewer() -> None:
 
 @reviewer.command("add")
 @click.argument("name")
+@click.option("--user", default="", help="What their own calls name as their user, if that is another name.")
 @REASON
 @URL
 @TOKEN
-def appoint(name: str, reason: str, url: str, token: str) -> None:
+def appoint(name: str, user: str, reason: str, url: str, token: str) -> None:
     """Let NAME review. The token is shown this once; one they had is worth nothing from now on."""
-    made = ask(lambda: Client(url, token).post("/v1/reviewers", {"name": name, "reason": reason}))
+    made = ask(lambda: Client(url, token).post("/v1/reviewers", {"name": name, "user": user, "reason": reason}))
     click.echo(made["token"])
 
 

@@ -31,7 +31,7 @@ class Reviews(Protocol):
 
     def reviewers(self) -> Mapping[str, str]: ...
 
-    def appoint(self, name: str, reason: str, actor: str) -> Mapping[str, Any]:
+    def appoint(self, name: str, user: str, reason: str, actor: str) -> Mapping[str, Any]:
         """A reviewer and their token, shown this once."""
         ...
 
@@ -55,7 +55,7 @@ def there(case: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 def _text(visit: Visit, name: str) -> str:
     value = visit.form.get(name, "")
-    if not isinstance(value, str) or len(value) > 64:
+    if not isinstance(value, str) or len(value) > 200:
         raise Wrong(400, f"bad_{name}", f"'{name}' is a short text")
     return value
 
@@ -112,7 +112,7 @@ def _people(desk: Reviews, why: Mapping[str, str]) -> tuple[Way, ...]:
     async def appoint(visit: Visit) -> Response:
         """Let somebody review. Their token is shown this once; one they had is worth nothing from now on."""
         try:
-            return answer(desk.appoint(_text(visit, "name"), reason_of(visit), visit.actor), 201)
+            return answer(desk.appoint(_text(visit, "name"), _text(visit, "user"), reason_of(visit), visit.actor), 201)
         except ReviewFault as fault:
             raise wrong(fault) from None
 
@@ -125,6 +125,7 @@ def _people(desk: Reviews, why: Mapping[str, str]) -> tuple[Way, ...]:
 
     return (
         Way("GET", "/v1/reviewers", reviewers, "admin"),
-        Way("POST", "/v1/reviewers", appoint, "admin", body={"name": "of the person, or their address", **why}),
+        Way("POST", "/v1/reviewers", appoint, "admin", body={
+            "name": "of the person", "user": "what their own calls name as their user, if that is another name", **why}),
         Way("DELETE", "/v1/reviewers/{name}", dismiss, "admin", body=why),
     )
