@@ -126,6 +126,6 @@ def _people(desk: Reviews, why: Mapping[str, str]) -> tuple[Way, ...]:
     return (
         Way("GET", "/v1/reviewers", reviewers, "admin"),
         Way("POST", "/v1/reviewers", appoint, "admin", body={
-            "name": "of the person", "user": "what their own calls name as their user, if that is another name", **why}),
+            "name": "of the person", "user": "what their own calls name as their user, if another name", **why}),
         Way("DELETE", "/v1/reviewers/{name}", dismiss, "admin", body=why),
     )
