@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gzip
 import ipaddress
 import socket
 import ssl
@@ -191,6 +192,19 @@ def test_what_is_no_whole_reply_is_a_fault_of_the_upstream(words: bytes) -> None
         await fails(transport.send(to, b"{}", {}), Unreachable)
 
     against(Server(words), work)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_compressed_reply_is_refused_since_no_guard_could_read_it(stream: bool) -> None:
+    packed = gzip.compress(b"hello")
+    server = Server(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\ncontent-length: %d\r\n\r\n%s"
+                    % (len(packed), packed))
+
+    async def work(transport: HttpTransport, to: Endpoint) -> None:
+        error = await fails((transport.stream if stream else transport.send)(to, b"{}", {}), Unreachable)
+        assert "compresses" in str(error)
+
+    against(server, work)
 
 
 def test_a_head_without_end_is_refused_before_it_fills_the_memory() -> None:

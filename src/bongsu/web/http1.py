@@ -236,7 +236,11 @@ class Connection(asyncio.Protocol):
         if exchange is None or parser is None or exchange.over:
             return
         status = parser.get_status_code()
-        if status >= 200:  # else it is only said that the reply will come
+        if any(name.lower() == b"content-encoding" and value.strip().lower() != b"identity"
+               for name, value in self._headers):  # a guard would look at noise, and find nothing
+            self._spoilt = True
+            exchange.fail(Unreachable("it compresses its reply though it was asked not to"))
+        elif status >= 200:  # else it is only said that the reply will come
             exchange.status, exchange.headers, exchange.begun = status, self._headers, True
 
     def on_body(self, body: bytes) -> None:
