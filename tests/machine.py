@@ -156,6 +156,7 @@ class Machine:
     output: list[str] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
     known: set[int] = field(default_factory=set)
+    options: tuple[str, ...] = ()
     _reader: threading.Thread | None = None
 
     @property
@@ -179,7 +180,7 @@ class Machine:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bongsu", "up", "--policy", str(self.policy), "--data", str(self.folder.root),
              "--gateway-port", str(self.gateway_port), "--control-port", str(self.control_port),
-             "--workers", str(self.workers)],
+             "--workers", str(self.workers), *self.options],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=dict(self.environ))
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._reader.start()

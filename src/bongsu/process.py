@@ -105,7 +105,17 @@ async def serve(app: Any, fd: int, parent: int, lifespan: Any, watched: Sequence
             job.result()
 
 
+def no_cores() -> None:
+    """A dump of this process's memory would hold what calls say: none is written, however it dies."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def run(main: Coroutine[Any, Any, None]) -> None:
+    """The life of a process that sees what calls say."""
+    no_cores()
     if sys.platform == "win32":
         asyncio.run(main)
         return
