@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import isqrt, sqrt
+from math import exp, isqrt, sqrt
 from typing import ClassVar, Literal
 
 from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression, read
 from bongsu.interval import exact, quantile, wilson
+from bongsu.slis.quantile import middle
 
 Measure = Literal["accuracy", "precision", "recall", "f1", "auc", "mae", "rmse"]
 STEPS = 1000
 BITS = 20
 """Buckets of scores are as narrow as whole numbers below 2^21, so they are all of one width."""
 PRECISION = 10**24
+OCTAVE = 4
+"""Sizes of errors are known to a sixteenth of an octave: near enough for the spread of their squares."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,11 @@ class Performance:
     mae and rmse are of ``of`` (the ``score``, else the prediction as a number) against the label as a number; an error,
     or its square, is rounded once, to 1/``scale``, and then added as a whole number.
 
-    Intervals, at ``alpha`` divided by the number of looks: Wilson's for accuracy, precision and recall; for auc that of
-    Hanley & McNeil (Radiology 143 (1982) 29); for mae the normal one of a mean. f1 and rmse have none: an alert on them
-    should ask for ``min_events``. Fewer than ``min_labels`` labels are too few to judge.
+    Intervals, at ``alpha`` divided by the number of looks: Wilson's for accuracy, precision and recall; for f1 Wilson's
+    of F* = tp / (tp + fp + fn), of which f1 is 2 F* / (1 + F*) (D. Hand et al., Machine Learning 110 (2021) 451; K. Lam
+    et al., arXiv 2309.14621, "Wilson indirect"); for auc that of Hanley & McNeil (Radiology 143 (1982) 29); for mae the
+    normal one of a mean; for rmse that of the mean of the squares by the delta method on its logarithm, with the spread
+    of the squares from a histogram of the errors. Fewer than ``min_labels`` labels are too few to judge.
 
     >>> Performance("f1").value({"tp": 4, "said": 6, "true": 5, "n": 20})
     Fraction(8, 11)
@@ -77,7 +82,8 @@ class Performance:
         error = f"({said} - TRY_CAST(label AS DOUBLE))"
         size, square = read(f"ABS({error})", "number"), read(f"{error} * {error}", "number")
         return {"n": aggregate.Count(known=(size,)), "size": aggregate.Sum(size, scale=self.scale),
-                "square": aggregate.Sum(square, scale=self.scale)}
+                "square": aggregate.Sum(square, scale=self.scale),
+                **({"e": aggregate.Histogram(size, scale=self.scale, sub_bits=OCTAVE)} if self.measure == "rmse" else {})}
 
     # ---- reading ----
 
@@ -104,11 +110,10 @@ class Performance:
             return aggregate.Evidence(None, n, insufficient=f"{self.min_labels} labels are needed, {n} came")
         if value is None:
             return aggregate.Evidence(None, n, insufficient="no label of a class that is needed came" if n else "")
-        bounds = self._interval(vector, float(value), quantile(float(self.alpha), looks))
-        low, high = (None, None) if bounds is None else map(exact, bounds)
+        low, high = map(exact, self._interval(vector, float(value), quantile(float(self.alpha), looks)))
         return aggregate.Evidence(value, n, low, high)
 
-    def _interval(self, vector: Vector, value: float, z: float) -> tuple[float, float] | None:
+    def _interval(self, vector: Vector, value: float, z: float) -> tuple[float, float]:
         if self.measure in ("accuracy", "precision", "recall"):
             return wilson(*self._rate(vector), z)
         if self.measure == "auc":
@@ -118,7 +123,12 @@ class Performance:
             n = vector["n"]
             spread = max(0.0, vector.get("square", 0) / self.scale / n - value * value)
             return max(0.0, value - z * sqrt(spread / n)), value + z * sqrt(spread / n)
-        return None
+        if self.measure == "f1":
+            tp, either = vector.get("tp", 0), vector.get("said", 0) + vector.get("true", 0) - vector.get("tp", 0)
+            low, high = wilson(tp, either, z)
+            return 2 * low / (1 + low), 2 * high / (1 + high)
+        reach = exp(z * _unsure([(n, middle(size, OCTAVE)) for size, n in _buckets(vector, "e")]) / 2)
+        return value / reach, value * reach
 
 
 def _scores(text: str) -> aggregate.Histogram:
@@ -126,7 +136,8 @@ def _scores(text: str) -> aggregate.Histogram:
 
 
 def _buckets(vector: Vector, side: str) -> list[tuple[int, int]]:
-    return sorted((int(part[3:]), n) for part, n in vector.items() if part.startswith(side) and n)
+    rest = len(side)
+    return sorted((int(part[rest:]), n) for part, n in vector.items() if part.startswith(side) and n)
 
 
 def _area(positive: list[tuple[int, int]], negative: list[tuple[int, int]]) -> Fraction | None:
@@ -153,3 +164,17 @@ def _hanley(area: float, positives: int, negatives: int) -> float:
     q1, q2 = area / (2 - area), 2 * area * area / (1 + area)
     variance = (area * (1 - area) + (positives - 1) * (q1 - area * area) + (negatives - 1) * (q2 - area * area))
     return sqrt(max(0.0, variance / (positives * negatives)))
+
+
+def _unsure(sizes: list[tuple[int, int]]) -> float:
+    """The standard error of the logarithm of a mean of squares; ``sizes`` are (how many, how large).
+
+    >>> _unsure([(100, 3)]), round(_unsure([(50, 1), (50, 3)]), 4)
+    (0.0, 0.08)
+    """
+    n = sum(count for count, _ in sizes)
+    squares = sum(count * size**2 for count, size in sizes)
+    if not squares:
+        return 0.0
+    fourths = sum(count * size**4 for count, size in sizes)
+    return sqrt(max(0.0, fourths * n / squares**2 - 1) / n)

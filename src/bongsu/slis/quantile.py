@@ -59,14 +59,14 @@ def bucket(value: int) -> int:
     return (shift << SUB_BITS) + (value >> shift)
 
 
-def middle(number: int) -> int:
-    """Twice the middle of a bucket, a whole number.
+def middle(number: int, bits: int = SUB_BITS) -> int:
+    """Twice the middle of a bucket, a whole number; ``bits`` as in ``ports.Histogram``.
 
     >>> [middle(bucket(v)) for v in (0, 5, 127)], middle(bucket(1000)) / 2
     ([0, 10, 254], 1003.5)
     """
-    if number < 2 << SUB_BITS:
+    if number < 2 << bits:
         return 2 * number
-    shift = (number >> SUB_BITS) - 1
-    low = (number - (shift << SUB_BITS)) << shift
+    shift = (number >> bits) - 1
+    low = (number - (shift << bits)) << shift
     return 2 * low + (1 << shift) - 1
