@@ -100,8 +100,8 @@ def test_intervals_hold_the_truth_nearly_as_often_as_they_say(measure):
     for _ in range(400):
         if measure == "f1":
             kinds = draw.choices(("tp", "fp", "fn", "tn"), (0.2, 0.1, 0.05, 0.65), k=300)
-            tp = kinds.count("tp")
-            vector, true = {"tp": tp, "said": tp + kinds.count("fp"), "true": tp + kinds.count("fn"), "n": 300}, 0.4 / 0.55
+            tp, true = kinds.count("tp"), 0.4 / 0.55
+            vector = {"tp": tp, "said": tp + kinds.count("fp"), "true": tp + kinds.count("fn"), "n": 300}
         else:
             errors, true = [draw.gauss(0, 2) for _ in range(300)], 2.0
             vector = {"n": 300, "square": sum(round(e * e * 10**6) for e in errors)}
