@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from math import pi, sin
+from statistics import median
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bongsu.alert import Rule, Signal, Threshold, reach, read_threshold
 from bongsu.cell import Cell, Cells
+from bongsu.cli import cli
 from bongsu.engine import Plan
 from bongsu.event import Event
 from bongsu.expression import read
 from bongsu.policy import PolicyError, parse
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
 from bongsu.runners.duckdb import Counter
+from bongsu.season import choose
 from bongsu.slis.anomaly import Anomaly
 from bongsu.stores import arrow
 
-CALLS = Anomaly()
+CALLS = Anomaly(season="week")
+ROLLING = Anomaly()
 WEEKS = 5
 
 
@@ -78,8 +84,79 @@ def test_totals_and_means_of_a_number_are_read_too():
                       (("n", n), ("sum", cost * n))]
         return Cells(MINUTE, parts)
     for statistic in ("total", "mean"):
-        sli = Anomaly(read("cost", "number"), statistic)
+        sli = Anomaly(read("cost", "number"), statistic, season="week")
         assert read_threshold(cells(sli), rule(sli), 4 * 7 * DAY + 2 * HOUR).enter
+
+
+def steady(hours: int, *last: int) -> Cells:
+    """About 10,000 calls an hour, without any rhythm; then the last ones."""
+    counts = [*(10_000 + (h * 7919 % 401 - 200) for h in range(hours)), *last]
+    return Cells(MINUTE, [Cell("s", (), h * HOUR, "n", n) for h, n in enumerate(counts)])
+
+
+@pytest.mark.req("A3")
+def test_without_a_season_a_window_is_read_beside_the_three_days_before_it():
+    sli = rule(ROLLING, limit=4)
+    assert reach(sli) == HOUR + 72 * HOUR
+    for hours in range(100, 172):
+        reading = read_threshold(steady(hours), sli, hours * HOUR)
+        assert reading.value is not None
+        assert not reading.enter
+    assert read_threshold(steady(99, 12_000), sli, 100 * HOUR).enter
+    assert read_threshold(steady(99, 8_000), rule(ROLLING, "<", -4), 100 * HOUR).enter
+    assert read_threshold(steady(36), sli, 36 * HOUR).insufficient, "fewer than half of 72 windows of past"
+    assert read_threshold(steady(37), sli, 37 * HOUR).value is not None
+
+
+def test_its_past_is_24_to_288_windows_however_long_a_window_is():
+    assert [len(ROLLING.shifts(Duration(over))) for over in (MINUTE, HOUR // 4, HOUR, DAY)] == [288, 288, 72, 24]
+    assert list(Anomaly(past=Duration(2 * DAY)).shifts(Duration(HOUR)))[-1] == 48 * HOUR
+
+
+def test_a_level_that_moved_is_no_anomaly_for_ever():
+    """After a step it alarms at once, and is quiet when half of its past is of the new level."""
+    moved = steady(100, *[20_000] * 73)
+    said = [read_threshold(moved, rule(ROLLING, limit=4), h * HOUR).enter for h in range(101, 173)]
+    assert said[0]
+    assert not any(said[36:])
+
+
+@given(st.lists(st.integers(1, 10**6), min_size=24, max_size=72), st.integers(1, 10**6), st.randoms())
+def test_the_order_of_the_past_does_not_matter_and_more_is_never_less_unusual(past, now, chance):
+    vectors = [{"n": n} for n in past]
+    found = ROLLING.beside({"n": now}, vectors)
+    chance.shuffle(vectors)
+    assert ROLLING.beside({"n": now}, vectors) == found
+    assert ROLLING.beside({"n": now + 10**6}, vectors).value > found.value
+    assert (found.value > 0) == (now > median(past))
+
+
+@pytest.mark.parametrize(("values", "found"), [
+    ([rhythm(h) for h in range(WEEKS * 168)], "week"),
+    ([rhythm(h % 24) for h in range(WEEKS * 168)], "day"),
+    ([rhythm(h) for h in range(12 * 24)], "day"),
+    ([10_000 + h * 7919 % 401 for h in range(WEEKS * 168)], "none"),
+    ([rhythm(h) for h in range(40)], "none")])
+def test_the_season_is_that_which_predicts_a_recorded_past_best(values, found):
+    assert choose(list(map(float, values)), 24).season == found
+
+
+@pytest.mark.req("A3")
+def test_the_command_line_says_which_season_a_recorded_past_has(tmp_path):
+    (tmp_path / "p.yaml").write_text("bongsu: 1\nservice: {name: a}\nsignals: {spend: {kind: anomaly, of: cost}}\n")
+    with (tmp_path / "past.csv").open("w") as file:
+        file.write("at,usd\n")
+        file.writelines(f"{h * 3600},{rhythm(h % 24)}\n" for h in range(10 * 24))
+    args = ["signal", "season", "spend", str(tmp_path / "past.csv"), "--policy", str(tmp_path / "p.yaml"), "--map",
+            "time=at", "--map", "cost=usd", "--unit", "s"]
+    said = CliRunner().invoke(cli, args)
+    assert (said.exit_code, said.output.splitlines()[0]) == (0, "season: day"), said.output
+    found = json.loads(CliRunner().invoke(cli, [*args, "--json"]).output)
+    assert found["season"] == "day"
+    assert found["errors"]["day"] < 0.1
+    args[2] = "spent"
+    wrong = CliRunner().invoke(cli, args)
+    assert (wrong.exit_code, "a signal of kind anomaly (spend)" in wrong.output) == (2, True)
 
 
 EVENTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9), st.booleans()), max_size=20)
@@ -122,7 +199,7 @@ def test_a_policy_alerts_on_an_anomaly():
     policy = parse("""
 bongsu: 1
 service: {name: a}
-signals: {spend: {kind: anomaly, of: cost, labels: [model]}}
+signals: {spend: {kind: anomaly, of: cost, season: week, labels: [model]}}
 alerts: {odd: {when: spend > 6, over: 1h, by: [model]}}
 """, "p.yaml", {})
     assert policy.plan.longest_window() == Duration(28 * DAY + 2 * HOUR)

@@ -14,6 +14,7 @@ The story, in order. Each module may import only the modules above it; a test re
     aggregate   what is counted of events, and what the sums show
     interval    how sure a count is: Wilson, Newcombe, chi-square
     drift       cells compared: this window against a reference
+    season      which rhythm a series has: that of a week, of a day, or none
     ports       the shape of every outside part, all on one page
     guard       many findings -> one decision: allow, flag, tokenise, review, block
     period      rolling and calendar windows

@@ -22,6 +22,7 @@ from bongsu.policy import Policy, load
 
 if TYPE_CHECKING:
     from bongsu.dataset import Evaluation
+    from bongsu.season import Choice
     from bongsu.sources.trace import Trace
 
 
@@ -100,3 +101,36 @@ def evaluate_file(file: Path, policy_path: Path, pairs: tuple[str, ...], constan
                for event in batch]
               for batch in trace_of(file, pairs, constants, unit, ids).batches())
     return evaluate(compared(policy).plan, events)
+
+
+def season_of(file: Path, policy_path: Path, name: str, over: int, pairs: tuple[str, ...], constants: tuple[str, ...],
+              unit: Any) -> Choice:
+    """Which season a policy's signal of kind anomaly has in a recorded past, in windows of ``over`` microseconds.
+
+    ``ValueError`` where the policy has no such signal, or the file no events of it.
+    """
+    from bongsu.cell import Cells
+    from bongsu.quantity import DAY
+    from bongsu.runners.duckdb import Counter
+    from bongsu.season import choose
+    from bongsu.slis.anomaly import Anomaly
+    from bongsu.stores.arrow import table
+
+    policy, events = open_trace(file, policy_path, pairs, constants, unit, None, None)
+    signal = next((one for one in policy.plan.signals if one.name == name), None)
+    if signal is None or not isinstance(signal.sli, Anomaly):
+        known = ", ".join(s.name for s in policy.plan.signals if isinstance(s.sli, Anomaly)) or "none"
+        raise ValueError(f"{policy_path}: expected the name of a signal of kind anomaly ({known}), came {name!r}")
+    sli, signal = signal.sli, dataclass_replace(signal, origin="any")
+    cells, counter = Cells(policy.plan.base), Counter([signal], policy.plan.base)
+    try:
+        for batch in iter(lambda: list(islice(events, 10_000)), []):
+            cells.add(counter.count(table(batch)))
+    finally:
+        counter.close()
+    starts = [cell.start for cell in cells]
+    if not starts:
+        raise ValueError(f"{file}: expected events that signal {name!r} counts, came none")
+    first = -(-min(starts) // over) * over
+    windows = [cells.vector(signal.key, at, at + over) for at in range(first, max(starts) + 1 - over, over)]
+    return choose([sli.measured(vector) for vector in windows], DAY // over)

@@ -1,4 +1,4 @@
-"""How unusual a window is for its hour of the week: for cost, traffic, latency, which have days and nights."""
+"""How unusual a window is beside its own past: for cost, traffic, latency."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import sqrt
-from statistics import median
+from statistics import fmean, median
 from typing import ClassVar, Literal
 
 from bongsu import aggregate
@@ -20,15 +20,20 @@ NORMAL = 1.4826
 """Median absolute deviation -> standard deviation, of a normal distribution."""
 LEAST = 0.01
 """A deviation is never taken as smaller than this share of the median: what never varied may still move a little."""
+FEWEST, MOST = 24, 288
+"""Windows of a past without a season, however long a window is."""
 
 
 @dataclass(frozen=True)
 class Anomaly:
-    """How many robust standard deviations the window is from its own past: (x - median) / (1.4826 MAD).
+    """How many deviations the window is from its own past: (x - median) / spread.
 
-    x is the number of events, or the ``statistic`` (total or mean) of ``of``. The past are the same windows some weeks
-    back (days, with ``season: day``), each with its neighbours before and after. At least half of them must have
-    events. The deviation is no smaller than chance gives a count (its square root), nor than 1 % of the median.
+    x is the number of events, or the ``statistic`` (total or mean) of ``of``. Without a ``season`` the past are the
+    windows just before it, for ``past`` (24 to 288 of them), and the spread is the larger of 1.4826 MAD and the
+    standard deviation: what has jumped before may jump again. With ``season: day`` or ``week`` the past are the same
+    windows so many seasons ``back``, each with its neighbours before and after, and the spread is 1.4826 MAD. At least
+    half of the past must have events. The spread is no smaller than chance gives a count (its square root), nor than
+    1 % of the median. ``bongsu signal season NAME`` says which season a signal's past has.
 
     Median and MAD: P. Rousseeuw, C. Croux, JASA 88 (1993) 1273.
     """
@@ -37,13 +42,16 @@ class Anomaly:
     unit: ClassVar[str] = ""
     of: Expression | None = field(default=None, metadata={"want": "number"})
     statistic: Literal["total", "mean"] = "total"
-    season: Literal["week", "day"] = "week"
+    season: Literal["none", "day", "week"] = "none"
+    past: Duration = Duration(3 * DAY)
     back: int = 4
     where: Expression | None = None
 
     def __post_init__(self) -> None:
         if not 2 <= self.back <= 52:
             raise ValueError(f"back: expected 2 to 52 seasons, came {self.back}")
+        if self.past <= 0:
+            raise ValueError("past: expected a length of time above 0")
         if self.of is None and self.statistic == "mean":
             raise ValueError("statistic: expected 'of', the number that the mean is of, came none")
 
@@ -67,13 +75,15 @@ class Anomaly:
 
     def shifts(self, over: Duration) -> Sequence[int]:
         """How far back (microseconds) the windows are that this one is compared with."""
+        if self.season == "none":
+            return [k * over for k in range(1, min(MOST, max(FEWEST, self.past // over)) + 1)]
         season = DAY if self.season == "day" else 7 * DAY
         return [k * season + neighbour * over for k in range(1, self.back + 1) for neighbour in (-1, 0, 1)]
 
     def beside(self, vector: Vector, past: Sequence[Vector]) -> aggregate.Evidence:
         """The window against what was."""
-        was = [x for one in past if (x := self._x(one)) is not None]
-        now = self._x(vector)
+        was = [x for one in past if (x := self.measured(one)) is not None]
+        now = self.measured(vector)
         n = vector.get("n", 0)
         if now is None and not (was and self.statistic == "total"):
             return aggregate.Evidence(None)
@@ -82,11 +92,15 @@ class Anomaly:
                                       "events, half of them are needed")
         middle = median(was)
         spread = NORMAL * median([abs(x - middle) for x in was])
+        if self.season == "none":
+            mean = fmean(was)
+            spread = max(spread, sqrt(fmean([(x - mean) ** 2 for x in was])))
         chance = sqrt(max(1.0, middle)) if self.of is None else 0.0
         least = max(spread, chance, LEAST * abs(middle), 1 / MICRO)
         return aggregate.Evidence(exact(((now or 0.0) - middle) / least), max(n, 1))
 
-    def _x(self, vector: Vector) -> float | None:
+    def measured(self, vector: Vector) -> float | None:
+        """x of one window; None where it has no events."""
         n = vector.get("n", 0)
         if n <= 0:
             return None

@@ -1,4 +1,4 @@
-"""The verbs of signals and references: signal list, explain; reference add, list, show, compare."""
+"""The verbs of signals and references: signal list, explain, season; reference add, list, show, compare."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 
 from bongsu.verbs.client import Client
 from bongsu.verbs.console import AS_JSON, NO, TOKEN, URL, WRONG, ask, fail
+from bongsu.verbs.season import season
 
 LANG = click.option("--lang", type=click.Choice(["en", "ko"]), default="en", show_default=True)
 
@@ -44,6 +45,9 @@ def explain(name: str, lang: str, url: str, token: str, as_json: bool) -> None:
         return
     for line in (*found["words"], "", *found["chart"]):
         click.echo(line)
+
+
+signal.add_command(season)
 
 
 @click.group()
