@@ -174,6 +174,7 @@ signals:
   count: {kind: count}
   quantile: {kind: quantile, of: latency_ms, q: 95%}
   drift: {kind: drift, reference: r}
+  joint_drift: {kind: joint_drift, reference: r}
   gap: {kind: gap, group: group, measure: fpr}
   quality: {kind: quality, measure: "null", columns: features.age}
   calibration: {kind: calibration}

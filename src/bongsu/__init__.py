@@ -13,6 +13,7 @@ The story, in order. Each module may import only the modules above it; a test re
     cell        events counted: key x base window -> integers; add, total, vector
     aggregate   what is counted of events, and what the sums show
     interval    how sure a count is: Wilson, Newcombe, chi-square
+    joint       numbers together: directions through a reference, so that a relation that breaks is seen
     drift       cells compared: this window against a reference
     season      which rhythm a series has: that of a week, of a day, or none
     ports       the shape of every outside part, all on one page

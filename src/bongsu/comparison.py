@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from bongsu.drift import Bins, Measure, Reference, distance, shares
+from bongsu.drift import Bins, Joint, Measure, Reference, distance, shares
 from bongsu.quantity import show_share
 from bongsu.sources.columns import Columns, ColumnsError, bins_of, counts_of
+from bongsu.sources.joint import counts_along, joined
 
 THRESHOLDS: dict[Measure, float] = {"psi": 0.25, "kl": 0.125, "js": 0.18, "chi2": 0.0, "wasserstein": 0.0}
 """Above which a measure alarms unless told otherwise. PSI's is the usual one; KL's and JS's are the same shift seen by
 them (half of it; the root of an eighth of it, in bits)."""
+
+TOGETHER = "__joint__"
+"""Numbers together, among the names of columns."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,11 @@ class Found:
 
 
 def compare(reference: Path, current: Path, terms: Terms, only: tuple[str, ...] = (),
-            progress: Callable[[str], None] = lambda column: None, texts: tuple[str, ...] = ()) -> dict[str, Any]:
+            progress: Callable[[str], None] = lambda column: None, texts: tuple[str, ...] = (),
+            together: bool = True) -> dict[str, Any]:
     """Everything `bongsu drift` says; ``texts`` are columns compared by the cells of their texts.
+
+    With ``together`` numbers are compared together as well, if there are two or more.
 
     Raises ``ColumnsError``.
     """
@@ -80,7 +87,12 @@ def compare(reference: Path, current: Path, terms: Terms, only: tuple[str, ...] 
         else:
             bins = bins_of(one.read(name), name, kind)
             pairs[name] = bins, counts_of(two.read(name), bins)
-    return _report(pairs, skipped, (one.rows, two.rows), terms)
+    joint = None
+    if together:
+        progress(TOGETHER)
+        numbers = [name for name, (bins, _) in pairs.items() if bins.kind == "number"]
+        joint = _joint(joined({name: one.read(name) for name in numbers}), two, terms) if len(numbers) > 1 else None
+    return _report(pairs, skipped, (one.rows, two.rows), terms, joint)
 
 
 def against(reference: Reference, current: Columns, terms: Terms) -> dict[str, Any]:
@@ -92,17 +104,39 @@ def against(reference: Reference, current: Columns, terms: Terms) -> dict[str, A
             skipped[bins.column] = "only in the reference"
         else:
             pairs[bins.column] = bins, counts_of(current.read(there), bins)
-    return _report(pairs, skipped, (reference.rows, current.rows), terms)
+    return _report(pairs, skipped, (reference.rows, current.rows), terms, _joint(reference.joint, current, terms))
 
 
 def _report(pairs: dict[str, tuple[Bins, list[int]]], skipped: dict[str, str], rows: tuple[int, int],
-            terms: Terms) -> dict[str, Any]:
+            terms: Terms, joint: dict[str, Any] | None) -> dict[str, Any]:
     sound = sum(_why_not(bins, now, terms) == "" for bins, now in pairs.values())
     found = {name: _judge(bins, now, terms, sound) for name, (bins, now) in pairs.items()}
-    return {"columns": {name: asdict(each) for name, each in found.items()}, "skipped": skipped,
+    alarms = [name for name, each in found.items() if each.alarm]
+    return {"columns": {name: asdict(each) for name, each in found.items()}, "skipped": skipped, "joint": joint,
             "rows": {"reference": rows[0], "current": rows[1]},
-            "alarms": [name for name, each in found.items() if each.alarm],
+            "alarms": [*alarms, TOGETHER] if joint and joint["alarm"] else alarms,
             "terms": {"measure": terms.measure, "threshold": terms.limit, "alpha": terms.alpha, "comparisons": sound}}
+
+
+def _joint(joint: Joint | None, current: Columns, terms: Terms) -> dict[str, Any] | None:
+    """All numbers together: the direction along which they moved most, and how likely that is over all directions.
+
+    None where there are no two numbers to compare.
+    """
+    if joint is None:
+        return None
+    there = {column.name: current.find(column.name) for column in joint.columns}
+    if not all(name and current.kind(name) in ("number", "text") for name in there.values()):
+        return None
+    counted = counts_along(joint, {column: current.read(str(name)) for column, name in there.items()})
+    ways = [(way.bins, now) for way, now in zip(joint.directions, counted, strict=True) if not way.bins.unsuitable]
+    if not ways:
+        return None
+    judged = [(_judge(bins, now, terms, len(ways)), bins) for bins, now in ways]
+    value = {id(bins): getattr(found, terms.measure) or 0.0 for found, bins in judged}
+    found, bins = max(judged, key=lambda one: (one[0].alarm, value[id(one[1])]))
+    p = None if found.p is None else min(1.0, found.p * len(ways))
+    return {**asdict(replace(found, kind="joint", p=p)), "about": bins.column, "directions": len(ways)}
 
 
 def _why_not(bins: Bins, now: list[int], terms: Terms) -> str:

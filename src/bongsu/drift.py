@@ -20,6 +20,7 @@ from math import log, log2, sqrt
 from typing import Literal
 
 from bongsu.interval import chi_square_tail
+from bongsu.joint import Column
 
 Measure = Literal["psi", "kl", "js", "chi2", "wasserstein"]
 MEASURES: tuple[Measure, ...] = ("psi", "kl", "js", "chi2", "wasserstein")
@@ -75,6 +76,26 @@ class Bins:
 
 
 @dataclass(frozen=True)
+class Direction:
+    """A weighted sum of columns (``joint.py``) and its bins, whose ``column`` is its name.
+
+    ``terms`` are (place of the column, weight of its value).
+    """
+
+    terms: tuple[tuple[int, float], ...]
+    bins: Bins
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Numbers that are compared together, made of so many ``rows`` in which any of them is known."""
+
+    columns: tuple[Column, ...]
+    directions: tuple[Direction, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
 class Reference:
     """What windows are compared with. ``version`` is a digest of its bins and counts: unlike things never mix.
 
@@ -87,6 +108,7 @@ class Reference:
     rows: int
     source: str = ""
     model_version: str = ""
+    joint: Joint | None = None
 
     def get(self, column: str) -> Bins | None:
         return next((bins for bins in self.columns if bins.column == column), None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any, Literal
 
-from bongsu.comparison import bars, percent
+from bongsu.comparison import TOGETHER, bars, percent
 
 Language = Literal["en", "ko"]
 WORDS: dict[Language, dict[str, str]] = {
@@ -15,13 +15,15 @@ WORDS: dict[Language, dict[str, str]] = {
            "terms": "A column alarms when its {measure} is above {threshold:g} and chance would give as much in less "
                     "than {alpha:g} of cases, over {comparisons} columns.",
            "column": "column", "verdict": "verdict", "drift": "drift", "ok": "no drift", "before": "reference",
-           "after": "now", "skipped": "Not compared"},
+           "after": "now", "skipped": "Not compared",
+           "joint": "numbers together: {about} ({directions} directions)"},
     "ko": {"title": "드리프트", "rows": "기준 {reference:,}행, 현재 {current:,}행",
            "none": "드리프트가 발견된 열이 없습니다.", "some": "{all}개 열 중 {n}개에서 드리프트: {names}",
            "terms": "{measure} 값이 {threshold:g} 초과이고, 변화가 없을 때 우연히 이만큼 나올 확률이 "
                     "(열 {comparisons}개 기준) {alpha:g} 미만이면 경보",
            "column": "열", "verdict": "판정", "drift": "드리프트", "ok": "변화 없음", "before": "기준",
-           "after": "현재", "skipped": "비교하지 않은 열"},
+           "after": "현재", "skipped": "비교하지 않은 열",
+           "joint": "수치형 열 전체: {about} (방향 {directions}개)"},
 }
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#222;background:#fff}
@@ -41,12 +43,20 @@ def page(report: dict[str, Any], language: Language = "en") -> str:
             "</body></html>\n")
 
 
+def shown(report: dict[str, Any], words: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Columns by name, and numbers together as one more."""
+    joint = report.get("joint")
+    return {**report["columns"], **({words["joint"].format(**joint): joint} if joint else {})}
+
+
 def summary(report: dict[str, Any], language: Language = "en") -> str:
     """What came out, as a sentence."""
     names, words = report["alarms"], WORDS[language]
     if not names:
         return words["none"]
-    return words["some"].format(n=len(names), all=len(report["columns"]), names=", ".join(names))
+    joint = report.get("joint")
+    told = [words["joint"].format(**joint) if joint and name == TOGETHER else name for name in names]
+    return words["some"].format(n=len(names), all=len(shown(report, words)), names=", ".join(told))
 
 
 def _body(report: dict[str, Any], words: dict[str, str]) -> Iterator[str]:
@@ -54,7 +64,7 @@ def _body(report: dict[str, Any], words: dict[str, str]) -> Iterator[str]:
     yield f"<p>{words['rows'].format(**report['rows'])}. {words['terms'].format(**report['terms'])}</p>"
     head = "".join(f"<th>{name}</th>" for name in (*_MEASURES, words["verdict"]))
     yield f"<table><thead><tr><th>{words['column']}</th>{head}</tr></thead><tbody>"
-    for name, one in report["columns"].items():
+    for name, one in shown(report, words).items():
         yield f"<tr><td>{escape(name)}</td>"
         if one["note"]:
             yield f'<td class="note" colspan="{len(_MEASURES) + 1}">{escape(one["note"])}</td></tr>'
@@ -63,7 +73,7 @@ def _body(report: dict[str, Any], words: dict[str, str]) -> Iterator[str]:
         yield '<td class="drift">' + words["drift"] if one["alarm"] else "<td>" + words["ok"]
         yield "</td></tr>"
     yield "</tbody></table>"
-    for name, one in report["columns"].items():
+    for name, one in shown(report, words).items():
         yield f"<figure><figcaption>{escape(name)}</figcaption>{_chart(one, words, name)}</figure>"
     if report["skipped"]:
         listed = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in report["skipped"].items())

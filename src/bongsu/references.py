@@ -19,8 +19,10 @@ from bongsu.engine import Plan
 from bongsu.event import COLUMNS, FEATURES, feature_column
 from bongsu.policy.model import Policy, ReferenceDecl
 from bongsu.ports import Compared
+from bongsu.slis.joint import JointDrift
 from bongsu.slo import Objective
 from bongsu.sources.columns import Columns, ColumnsError, Kind, bins_of, reference, referred
+from bongsu.sources.joint import joined
 from bongsu.stores.references import ReferenceStore
 
 _ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
@@ -42,11 +44,19 @@ def made(policy: Policy, name: str, lake: Path | None = None) -> Reference | Non
     """A reference as the policy declares it; None where there is nothing to make it from here."""
     decl, columns = policy.references[name], wanted(policy)
     if decl.file:
-        return reference(name, Columns(Path(policy.path).parent / decl.file), columns, Path(decl.file).name)
-    return _pinned(name, decl, columns, lake) if decl.window and lake is not None else None
+        file = Columns(Path(policy.path).parent / decl.file)
+        return reference(name, file, columns, Path(decl.file).name, together=joined if together(policy) else None)
+    if not decl.window or lake is None:
+        return None
+    return _pinned(name, decl, columns, lake, together(policy))
 
 
-def _pinned(name: str, decl: ReferenceDecl, columns: Mapping[str, Kind], lake: Path) -> Reference | None:
+def together(policy: Policy) -> bool:
+    """Whether references keep directions too: only where a signal compares numbers together."""
+    return any(isinstance(signal.sli, JointDrift) for signal in policy.plan.signals)
+
+
+def _pinned(name: str, decl: ReferenceDecl, columns: Mapping[str, Kind], lake: Path, joint: bool) -> Reference | None:
     """From the lake's live events of a window; None while it has none that any of the columns is known of."""
     stored = {column: feature_column(column.removeprefix(FEATURES), kind) if column.startswith(FEATURES) else column
               for column, kind in columns.items()}
@@ -66,7 +76,9 @@ def _pinned(name: str, decl: ReferenceDecl, columns: Mapping[str, Kind], lake: P
     if not table.num_rows:
         return None
     made = [bins_of(table[stored[column]], column, kind) for column, kind in columns.items()]
-    return referred(name, made, table.num_rows, f"window {decl.window}")
+    numbers = {column: table[stored[column]] for column, kind in columns.items()
+               if kind == "number" and column.startswith(FEATURES)}
+    return referred(name, made, table.num_rows, f"window {decl.window}", joint=joined(numbers) if joint else None)
 
 
 def compared(policy: Policy) -> Policy:
@@ -125,4 +137,4 @@ def _bind(signal: Signal, references: Mapping[str, Reference]) -> Signal:
     return replace(signal, sli=signal.sli.against(one), key=f"{signal.key}.{one.version}")
 
 
-__all__ = ["ColumnsError", "bound", "compared", "in_force", "made", "register", "wanted"]
+__all__ = ["ColumnsError", "bound", "compared", "in_force", "made", "register", "together", "wanted"]

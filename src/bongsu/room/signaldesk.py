@@ -10,7 +10,7 @@ import msgspec
 from bongsu.drift import Reference
 from bongsu.policy.phrases import Language
 from bongsu.policy.signals import Explained, explain_signal
-from bongsu.references import in_force, wanted
+from bongsu.references import in_force, together, wanted
 from bongsu.room.control import Control
 from bongsu.room.gatedesk import instant
 from bongsu.sources.columns import checked
@@ -53,6 +53,10 @@ class SignalDesk:
     def wanted(self) -> dict[str, str]:
         """The columns that a reference should have, with their types."""
         return dict(wanted(self.control.policy))
+
+    def together(self) -> bool:
+        """Whether a reference should have directions, for a signal that compares numbers together."""
+        return together(self.control.policy)
 
     def references(self) -> list[ReferenceRow]:
         known = self.control.store.references()

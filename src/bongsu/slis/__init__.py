@@ -7,6 +7,7 @@ SLIS = {
     "count": "bongsu.slis.count:Count",
     "quantile": "bongsu.slis.quantile:Quantile",
     "drift": "bongsu.slis.drift:Drift",
+    "joint_drift": "bongsu.slis.joint:JointDrift",
     "gap": "bongsu.slis.gap:Gap",
     "quality": "bongsu.slis.quality:Quality",
     "anomaly": "bongsu.slis.anomaly:Anomaly",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import ClassVar
@@ -77,15 +77,20 @@ class Drift:
         return self.evidence(vector).value
 
     def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
-        found = list(self.compared(vector))
-        most = max((n for _, n, _ in found), default=0)
-        judged = [(bins.column, n, d) for bins, n, d in found if d is not None]
-        if not judged:
-            few = f"{self.min_events} events are needed, {most} came" if most else ""
-            return aggregate.Evidence(None, most, insufficient=few or (self.lacking if not self.bins else ""))
-        level = float(self.alpha) / (len(self.bins) * looks)
-        column, n, d = max(judged, key=lambda one: (one[2].p < level, one[2].value))
-        return aggregate.Evidence(exact(d.value), n, significant=d.p < level, about=column)
+        return strongest(list(self.compared(vector)), float(self.alpha) / looks, self.min_events, self.lacking)
+
+
+def strongest(found: Sequence[tuple[Bins, int, Distance | None]], alpha: float, min_events: int,
+              lacking: str) -> aggregate.Evidence:
+    """The largest distance of those that are beyond chance at ``alpha`` divided by their number, else of all."""
+    most = max((n for _, n, _ in found), default=0)
+    judged = [(bins.column, n, d) for bins, n, d in found if d is not None]
+    if not judged:
+        few = f"{min_events} events are needed, {most} came" if most else ""
+        return aggregate.Evidence(None, most, insufficient=few or (lacking if not found else ""))
+    level = alpha / len(found)
+    column, n, d = max(judged, key=lambda one: (one[2].p < level, one[2].value))
+    return aggregate.Evidence(exact(d.value), n, significant=d.p < level, about=column)
 
 
 def _column(bins: Bins) -> Expression:

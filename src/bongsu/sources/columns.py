@@ -16,7 +16,8 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
 from bongsu import prompt
-from bongsu.drift import MISSING, OTHER, Bins, Reference, number_bins, text_bins
+from bongsu.drift import MISSING, OTHER, Bins, Joint, Reference, number_bins, text_bins
+from bongsu.event import FEATURES
 
 Kind = Literal["number", "text", "bool"]
 
@@ -119,16 +120,21 @@ class _Ordered(Sequence[float]):
 
 
 def _numbers(values: pa.ChunkedArray) -> pa.Array:
-    """What is a finite number, as float64. Texts are read as numbers where they are some."""
+    """What is a finite number, as float64."""
+    numbers = as_numbers(values).drop_null().combine_chunks()
+    if isinstance(numbers, pa.ChunkedArray):  # of no chunk at all
+        numbers = pa.array([], pa.float64())
+    return numbers.filter(pc.is_finite(numbers))
+
+
+def as_numbers(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Each value as float64, null where it is none. Texts are read as numbers where they are some."""
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         values = pc.if_else(pc.match_substring_regex(values, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"),
                             pc.utf8_trim_whitespace(values), None)
-    numbers = values.cast(pa.float64(), safe=False).drop_null().combine_chunks()
-    if isinstance(numbers, pa.ChunkedArray):  # of no chunk at all
-        numbers = pa.array([], pa.float64())
-    return numbers.filter(pc.is_finite(numbers))
+    return values.cast(pa.float64(), safe=False)
 
 
 def _counted(values: pa.ChunkedArray) -> tuple[dict[str, int], int]:
@@ -141,8 +147,12 @@ def _counted(values: pa.ChunkedArray) -> tuple[dict[str, int], int]:
 
 
 def reference(name: str, file: Columns, wanted: Mapping[str, Kind] | None = None, source: str = "",
-              model_version: str = "", progress: Callable[[str], None] = lambda column: None) -> Reference:
-    """A reference from a file: of the columns ``wanted`` that it has, or of all that have a distribution."""
+              model_version: str = "", progress: Callable[[str], None] = lambda column: None,
+              together: Callable[[Mapping[str, pa.ChunkedArray]], Joint | None] | None = None) -> Reference:
+    """A reference from a file: of the columns ``wanted`` that it has, or of all that have a distribution.
+
+    With ``together`` (``sources/joint.py``) its numbers are made into directions too: of features, where any is wanted.
+    """
     found: dict[str, tuple[str, Kind]] = {}
     for column, kind in (wanted or {n: k for n in file.schema.names if (k := file.kind(n))}).items():
         if (there := file.find(column)) is not None:
@@ -154,20 +164,25 @@ def reference(name: str, file: Columns, wanted: Mapping[str, Kind] | None = None
     for column, (there, kind) in found.items():
         progress(column)
         made.append(bins_of(file.read(there), column, kind))
-    return referred(name, made, file.rows, source or file.path.name, model_version)
+    numbers = {column: there for column, (there, kind) in found.items()
+               if kind == "number" and (wanted is None or column.startswith(FEATURES))}
+    joint = together({column: file.read(there) for column, there in numbers.items()}) if together else None
+    return referred(name, made, file.rows, source or file.path.name, model_version, joint)
 
 
-def referred(name: str, columns: Iterable[Bins], rows: int, source: str, model_version: str = "") -> Reference:
+def referred(name: str, columns: Iterable[Bins], rows: int, source: str, model_version: str = "",
+             joint: Joint | None = None) -> Reference:
     """A reference whose version is a digest of what it compares with."""
     made = tuple(sorted(columns, key=lambda bins: bins.column))
-    return Reference(name, hashlib.sha256(repr(made).encode()).hexdigest()[:12], made, rows, source, model_version)
+    digest = hashlib.sha256(repr((made, joint) if joint else made).encode()).hexdigest()[:12]
+    return Reference(name, digest, made, rows, source, model_version, joint)
 
 
 def checked(one: Reference) -> Reference:
     """The reference with its version made anew. ``ValueError`` where its bins and counts do not belong together."""
     if not re.fullmatch(r"\w[\w.-]{0,99}", one.name):
         raise ValueError(f"expected a name of letters, digits, '_', '.' and '-', came {one.name[:40]!r}")
-    for bins in one.columns:
+    for bins in (*one.columns, *(way.bins for way in (one.joint.directions if one.joint else ()))):
         number = bins.kind == "number"
         wide = len(bins.edges if number else bins.categories) + 2
         if len(bins.counts) != wide or min(bins.counts) < 0 or one.rows < 0:
@@ -176,8 +191,14 @@ def checked(one: Reference) -> Reference:
             raise ValueError(f"column {bins.column!r}: expected edges in ascending order")
         if len(set(bins.categories)) < len(bins.categories):
             raise ValueError(f"column {bins.column!r}: expected each category once")
-    return referred(one.name, one.columns, one.rows, one.source, one.model_version)
+    if one.joint:
+        places, given = range(len(one.joint.columns)), [term for way in one.joint.directions for term in way.terms]
+        if not all(place in places and isfinite(weight) for place, weight in given):
+            raise ValueError("directions: expected a finite weight of one of their columns in every term")
+        if not all(isfinite(x) for c in one.joint.columns for x in (c.low, c.high, c.mean, c.deviation)):
+            raise ValueError("directions: expected finite numbers of every column")
+    return referred(one.name, one.columns, one.rows, one.source, one.model_version, one.joint)
 
 
-__all__ = ["MISSING", "OTHER", "Columns", "ColumnsError", "bins_of", "cells", "checked", "counts_of", "reference",
-           "referred"]
+__all__ = ["MISSING", "OTHER", "Columns", "ColumnsError", "as_numbers", "bins_of", "cells", "checked", "counts_of",
+           "reference", "referred"]

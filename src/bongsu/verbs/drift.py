@@ -23,12 +23,14 @@ from bongsu.verbs.console import AS_JSON, NO, WRONG, fail
 @click.option("--column", "columns", multiple=True, help="Only this one (again for more).")
 @click.option("--text", "texts", multiple=True, metavar="COLUMN",
               help="Compare the texts of this column by the words in them (again for more).")
+@click.option("--joint/--no-joint", "together", default=True, show_default=True,
+              help="Compare the columns of numbers together as well.")
 @click.option("--min-rows", default=100, show_default=True, type=click.IntRange(1), help="Fewer are not judged.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page with charts here.")
 @click.option("--lang", type=click.Choice(["en", "ko"]), default="en", show_default=True)
 @AS_JSON
 def drift(reference: Path, current: Path, measure: Any, threshold: float | None, alpha: float,
-          columns: tuple[str, ...], texts: tuple[str, ...], min_rows: int, html: Path | None, lang: Any,
+          columns: tuple[str, ...], texts: tuple[str, ...], together: bool, min_rows: int, html: Path | None, lang: Any,
           as_json: bool) -> None:
     """Compare CURRENT with REFERENCE (Parquet, CSV), column by column. Exit 0 no drift, 1 drift, 2 wrong input."""
     from bongsu.comparison import Terms, compare
@@ -40,7 +42,8 @@ def drift(reference: Path, current: Path, measure: Any, threshold: float | None,
             click.echo(f"\r\x1b[K{column}", nl=False, err=True)
 
     try:
-        report = compare(reference, current, Terms(measure, threshold, alpha, min_rows), columns, progress, texts)
+        report = compare(reference, current, Terms(measure, threshold, alpha, min_rows), columns, progress, texts,
+                         together)
         if html is not None:
             html.write_text(page(report, lang), encoding="utf-8")
     except (ColumnsError, OSError) as error:
@@ -57,12 +60,13 @@ def drift(reference: Path, current: Path, measure: Any, threshold: float | None,
 
 def table(report: dict[str, Any], lang: Any) -> None:
     """The report as lines of text."""
-    from bongsu.driftpage import WORDS, number
+    from bongsu.driftpage import WORDS, number, shown
 
     words, measures = WORDS[lang], ("psi", "kl", "js", "chi2", "wasserstein", "p")
-    wide = max([len(words["column"]), *map(len, report["columns"])])
+    rows = shown(report, words)
+    wide = max([len(words["column"]), *map(len, rows)])
     click.echo("  ".join([words["column"].ljust(wide), *(m.rjust(11) for m in measures), words["verdict"]]))
-    for name, one in report["columns"].items():
+    for name, one in rows.items():
         if one["note"]:
             click.echo(f"{name.ljust(wide)}  {one['note']}")
         else:

@@ -68,11 +68,13 @@ def add(name: str, file: Path, model_version: str, url: str, token: str, as_json
 
     from bongsu.sources.columns import Columns, ColumnsError
     from bongsu.sources.columns import reference as made_of
+    from bongsu.sources.joint import joined
 
     client = Client(url, token)
-    wanted: Any = ask(lambda: client.get("/v1/references"))["wanted"]
+    asked: Any = ask(lambda: client.get("/v1/references"))
     try:
-        one = made_of(name, Columns(file), wanted or None, model_version=model_version)
+        one = made_of(name, Columns(file), asked["wanted"] or None, model_version=model_version,
+                      together=joined if asked["together"] else None)
     except ColumnsError as error:
         fail(WRONG, str(error))
     made = ask(lambda: client.post("/v1/references", {"reference": msgspec.to_builtins(one)}))

@@ -22,6 +22,8 @@ class Signals(Protocol):
 
     def wanted(self) -> dict[str, str]: ...
 
+    def together(self) -> bool: ...
+
     def references(self) -> Sequence[Any]: ...
 
     def reference(self, name: str, version: str = "") -> Any: ...
@@ -48,7 +50,8 @@ def signal_ways(desk: Signals) -> tuple[Way, ...]:
 
     async def references(_visit: Visit) -> Response:
         """Every version of every reference, the newest first, and the columns that one should have."""
-        return answer({"references": msgspec.to_builtins(desk.references()), "wanted": desk.wanted()})
+        return answer({"references": msgspec.to_builtins(desk.references()), "wanted": desk.wanted(),
+                       "together": desk.together()})
 
     async def reference(visit: Visit) -> Response:
         """One reference: its bins and counts."""
