@@ -81,9 +81,12 @@ class Performance:
         said = self.of.text if self.of else "COALESCE(score, TRY_CAST(prediction AS DOUBLE))"
         error = f"({said} - TRY_CAST(label AS DOUBLE))"
         size, square = read(f"ABS({error})", "number"), read(f"{error} * {error}", "number")
-        return {"n": aggregate.Count(known=(size,)), "size": aggregate.Sum(size, scale=self.scale),
-                "square": aggregate.Sum(square, scale=self.scale),
-                **({"e": aggregate.Histogram(size, scale=self.scale, sub_bits=OCTAVE)} if self.measure == "rmse" else {})}
+        out: dict[str, aggregate.Aggregate] = {
+            "n": aggregate.Count(known=(size,)), "size": aggregate.Sum(size, scale=self.scale),
+            "square": aggregate.Sum(square, scale=self.scale)}
+        if self.measure == "rmse":
+            out["e"] = aggregate.Histogram(size, scale=self.scale, sub_bits=OCTAVE)
+        return out
 
     # ---- reading ----
 
