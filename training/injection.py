@@ -19,7 +19,9 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import grammar
 import numpy as np
+import packages
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
@@ -30,9 +32,10 @@ HERE = Path(__file__).parent
 TARGET = HERE.parent / "src/bongsu/checks/injection.weights"
 DATA = Path(os.environ.get("BONGSU_EVAL_DATA", HERE.parents[1] / "shared" / "data"))
 POSITIVE = 1.0  # the attacks' share of the weight, relative to the harmless rows
-STRENGTH = 10.0  # inverse regularisation
+STRENGTH = 30.0  # inverse regularisation
 TYPICAL = 200  # rows of a source past which each of its rows counts less
-SHARE = 0.005  # of harmless prompts: where the score is 0.5
+TONGUES = range(3)
+SHARE = 0.01  # of harmless prompts: where the score is 0.5
 ATTACKS = ({"trustairlab_itw_jailbreak", "gptfuzzer_templates", "giskard_prompt_injections"},
            {"cse persuasion", "cse virtualization", "cse different_user_input_language"},
            {"cse system_mode", "cse indirect_reference", "bipia_train"},
@@ -41,10 +44,11 @@ ATTACKS = ({"trustairlab_itw_jailbreak", "gptfuzzer_templates", "giskard_prompt_
 HARMLESS = ({"self_instruct_user_oriented", "songys_chatbot_ko", "forbidden_questions", "llmail_fp_emails"},
             {"clinc150", "kobbq_test", "advbench", "cyberseceval_instruct"},
             {"cyberseceval_frr_en", "cyberseceval_frr_multilingual", "gptfuzz_questions", "redteam_ko_harmful"},
-            {"halueval_general", "mt_vicuna_bench", "bipia_train"})
+            {"halueval_general", "mt_vicuna_bench", "bipia_train", "writingbench"})
 """Sources and techniques that are left out together; a row is scored only by models that saw nothing of its own."""
 NO_ATTACK_IN_THE_TEXT = "cse different_user_input_language"  # a plain question in another language
-JUDGED_ONLY = ("bipia_train", "halueval_general")  # MIT as collections, but made of texts under other licences
+JUDGED_ONLY = ("bipia_train", "halueval_general", "writingbench")
+"""The first two are MIT as collections, but made of texts under other licences; the third does not say."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,8 @@ class Row:
 
     @property
     def taught(self) -> bool:
-        """Attacks in languages without harmless prompts of their own would teach the language, not the attack."""
-        if self.group in JUDGED_ONLY or (self.label and self.group == NO_ATTACK_IN_THE_TEXT):
-            return False
-        return not self.label or self.lang in ("en", "ko")
+        """What is under a licence for it, and an attack by its own words."""
+        return self.group not in JUDGED_ONLY and not (self.label and self.group == NO_ATTACK_IN_THE_TEXT)
 
     @property
     def prompt(self) -> bool:
@@ -88,7 +90,11 @@ def corpus() -> list[Row]:
     for line in (HERE / "seeds.tsv").read_text(encoding="utf-8").splitlines():
         label, lang, text = line.split("\t")
         rows.append(Row(text, int(label), "seeds", lang, "seed"))
-    return rows
+    rows += [Row(t.text, t.label, "seeds", t.lang, "seed") for t in grammar.texts()]
+    rows += [Row(text, label, name, "en", "seed") for name, label, texts in packages.taught() for text in texts]
+    talk = [r for r in read("rag_hallucination.jsonl") if r["source"] == "begin_wow"]
+    rows += [Row(f"{r['context']} {r['answer']}", 0, r["source"], "en", "seed") for r in talk[::4]]
+    return rows + [Row(text, 0, "writingbench", "en", "benign") for text in packages.writing(0)]
 
 
 class Table:
@@ -98,6 +104,7 @@ class Table:
         sets = [(i, sorted(w)) for i, row in enumerate(rows)
                 for w in injection_map.windows(next(injection_map.views(row.text)))]
         self.rows, self.own = rows, np.array([i for i, _ in sets])
+        self.tongue = np.array([injection_map.tongue(next(injection_map.views(row.text))) for row in rows])
         at = np.cumsum([0] + [len(s) for _, s in sets])
         values = np.concatenate([np.full(len(s), 1 / math.sqrt(len(s) or 1)) for _, s in sets])
         self.x = sp.csr_matrix((values, np.concatenate([np.array(s, np.int32) for _, s in sets]), at),
@@ -150,13 +157,10 @@ def unseen(table: Table, attacks: set[str]) -> np.ndarray:
     return out
 
 
-def cuts_of(rows: list[Row], scores: np.ndarray, share: float) -> tuple[float, float]:
-    """For Latin and for Korean text: harmless Korean prompts score lower, plain harmful requests count among them."""
-    told: dict[bool, list[float]] = {False: [], True: []}
-    for row, score in zip(rows, scores, strict=True):
-        if row.prompt or (row.kind == "harmful_request" and row.lang == "ko"):
-            told[row.lang == "ko"].append(score)
-    return float(np.quantile(told[False], 1 - share)), float(np.quantile(told[True], 1 - share))
+def cuts_of(table: Table, scores: np.ndarray, share: float) -> list[float]:
+    """A cut for each tongue: harmless Korean prompts score lower, plain harmful requests count among them."""
+    counts = np.array([row.prompt or (row.kind == "harmful_request" and row.lang == "ko") for row in table.rows])
+    return [float(np.quantile(scores[counts & (table.tongue == tongue)], 1 - share)) for tongue in TONGUES]
 
 
 def report(table: Table) -> None:
@@ -164,14 +168,14 @@ def report(table: Table) -> None:
     seen: dict[tuple[str, str, str], list[tuple[bool, ...]]] = {}
     for attacks in ATTACKS:
         scores = unseen(table, attacks)
-        cuts = [cuts_of(table.rows, scores, share) for share in (SHARE, 2 * SHARE)]
-        for row, score in zip(table.rows, scores, strict=True):
+        cuts = [cuts_of(table, scores, share) for share in (SHARE / 2, SHARE)]
+        for row, score, tongue in zip(table.rows, scores, table.tongue, strict=True):
             if row.group == "seeds" or (row.label and row.group not in attacks):
                 continue
             lang = row.lang if row.lang in ("en", "ko") else "other"
             kind = "attack" if row.label else "harmful" if row.kind == "harmful_request" else row.kind
             for group in {row.group, *(["ALL"] if not row.label or row.taught or lang == "other" else [])}:
-                seen.setdefault((kind, lang, group), []).append(tuple(score >= cut[lang == "ko"] for cut in cuts))
+                seen.setdefault((kind, lang, group), []).append(tuple(score >= cut[tongue] for cut in cuts))
     print(f"{'':17}{'':6}{'':34}{'rows':>6}{'at 0.5 %':>10}{'at 1 %':>9}")
     for (kind, lang, group), found in sorted(seen.items()):
         n = len(found) if kind == "attack" else len(found) // len(ATTACKS)
@@ -187,7 +191,7 @@ def main() -> None:
     scores = unseen(table, set())
     coef, bias = table.fit(np.array([row.taught for row in rows]))
     scale = float(np.abs(coef).max() / 127)
-    cuts, middles = cuts_of(rows, scores, SHARE), cuts_of(rows, scores, 0.5)
+    cuts, middles = cuts_of(table, scores, SHARE), cuts_of(table, scores, 0.5)
     told = sorted({f"{row.label}\t{row.text}" for row in rows if row.taught})
     slopes = [round(math.log(9) / (cut - middle), 6) for cut, middle in zip(cuts, middles, strict=True)]
     data = pack({"bias": round(bias, 6), "scale": round(scale, 9), "cuts": [round(cut, 6) for cut in cuts],

@@ -1,10 +1,11 @@
 """Attempts to take a model over, by a trained linear score: what the built-in phrases of ``pattern`` do not list.
 
-The score is 0.5 where one in two hundred harmless prompts from sources the training had not seen raised an alarm, and
-0.1 for the middling harmless prompt. It was trained on English and Korean; of other languages it knows nothing, and a
-document that carries an instruction for the model (indirect injection) is mostly beyond it. About half of the attacks
-from sources it had not seen are found (training/README.md), so it stands beside ``pattern``, not in its place. It is
-for whole texts, so for input: nothing is held of a stream, and what came before in a stream has left already.
+The score is 0.5 where one in a hundred harmless prompts from sources the training had not seen raised an alarm, and 0.1
+for the middling harmless prompt; English, Korean and other languages each have a calibration. It was trained on English
+and Korean, with a little of eight other languages, and a document that carries an instruction for the model (indirect
+injection) is mostly beyond it. Four in five jailbreak templates nobody had looked at are found, half of the attempts to
+get at a system prompt (training/README.md), so it stands beside ``pattern``, not in its place. It is for whole texts,
+so for input: nothing is held of a stream, and what came before in a stream has left already.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from bongsu.checks import injection_map
 from bongsu.ports import Finding
 
 MAGIC = b"bongsu injection weights\n"
-FORMAT = 1
+FORMAT = 2
 
 
 class WeightsError(Exception):
@@ -45,11 +46,11 @@ class Weights:
         return best * float(self.head["scale"]) + float(self.head["bias"])
 
     def score(self, text: str) -> float:
-        """0..1, over the text and what it hides; Korean has a calibration of its own."""
+        """0..1, over the text and what it hides; English, Korean and the other languages each have a calibration."""
         best = 0.0
         for tokens in injection_map.views(text):
-            korean = injection_map.korean(tokens)
-            above = float(self.head["slopes"][korean]) * (self.raw(tokens) - float(self.head["cuts"][korean]))
+            at = injection_map.tongue(tokens)
+            above = float(self.head["slopes"][at]) * (self.raw(tokens) - float(self.head["cuts"][at]))
             best = max(best, 1 / (1 + math.exp(-max(-50.0, min(50.0, above)))))
         return best
 
@@ -65,7 +66,7 @@ def pack(head: dict[str, Any], table: Iterable[int]) -> bytes:
 def unpack(data: bytes) -> Weights:
     """What ``pack`` made. Raises ``WeightsError`` where format, feature map or table do not fit.
 
-    >>> head = {"scale": 1.0, "bias": 0.0, "slopes": [1.0, 1.0], "cuts": [0.0, 0.0]}
+    >>> head = {"scale": 1.0, "bias": 0.0, "slopes": [1.0] * 3, "cuts": [0.0] * 3}
     >>> unpack(pack(head, bytes(injection_map.SIZE))).score("hello")
     0.5
     """

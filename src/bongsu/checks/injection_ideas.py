@@ -1,7 +1,8 @@
 """Words that take-over attempts turn on, by idea, English and Korean: how the check sees a paraphrase as the same.
 
 Stems are six letters or two syllables, as everywhere in ``injection_map``. An idea alone says little (``rules`` are
-harmless); the training weighs ideas and pairs of them.
+harmless); the training weighs ideas and pairs of them. Some words of other languages stand with them, so that what was
+learned of English says something there.
 """
 
 from __future__ import annotations
@@ -48,6 +49,22 @@ _IDEAS = {
     "new": "new updated instead real actual "
            "새로 새로운 대신 진짜",
 }
-IDEAS: dict[bytes, int] = {word.encode()[:6]: n + 1 for n, words in enumerate(_IDEAS.values())
-                           for word in words.split()}
-"""Stem -> number of its idea."""
+_FAR = {
+    "drop": "ignora ignore ignorez ignoriere olvida oublie oubliez vergiss esqueça dimentica игнорируй забудь "
+            "अनदेखा 忽略 无视 無視",
+    "former": "anteriores precedentes précédentes vorherigen bisherigen precedenti anterior предыдущие पिछले 之前 以前",
+    "orders": "instrucciones anweisungen instruções istruzioni regeln reglas règles regras regole инструкции निर्देश "
+              "指令 指示",
+    "limits": "restricciones restrictions einschränkungen restrições restrizioni límites limites grenzen limiti "
+              "ограничений प्रतिबंध 限制 制限",
+    "secret": "contraseña passe passwort kennwort senha clave clé schlüssel chave chiave secreta secreto geheim "
+              "geheime segreta segreto пароль секретный पासवर्ड गुप्त 密码 秘密 パス",
+    "tell": "dime revela révèle dis-moi verrate sag zeige diga revele mostre dimmi mostra repite répète скажи "
+            "раскрой покажи बताओ बताइए 告诉 教え",
+    "role": "imagina imagine imaginez stell imaginer immagina finge представь कल्पना 想象 想像",
+    "system": "sistema système desarrollador développeur entwickler desenvolvedor sviluppatore administrador "
+              "administrateur администратор सिस्टम 系统 管理 システ",
+}
+_STEMS = {name: f"{words} {_FAR.get(name, '')}" for name, words in _IDEAS.items()}
+IDEAS: dict[str, int] = {word: n + 1 for n, words in enumerate(_STEMS.values()) for word in reversed(words.split())}
+"""Word -> number of its idea; the map takes of it what it takes of any word."""

@@ -29,8 +29,10 @@ NEAR, COPIES = 8, 6
 """Words that may part two ideas that belong together; features of an idea, so that it weighs more than a word."""
 
 _MASK = SIZE - 1
-_IDEAS = {crc32(stem): idea for stem, idea in IDEAS.items()}
 _WORD = re.compile(r"[^\W_]+")
+_FAR = re.compile(r"[\u0370-\u10ff\u1200-\u1fff\u2e80-\uabff\uf900-\ufdff]")
+_RUN = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0591-\u0670\u0900-\u0963\u0981-\u0e4e\u200c\u200d])*")
+_SOLID = re.compile(r"[\u0e01-\u0e4e\u3041-\u30ff\u3400-\u9fff]{3,}")
 _BYTE_WORD = re.compile(rb"[a-z0-9\x80-\xff]+")
 _OTHER = re.compile(r"[^\x00-\x7f가-힣]")
 _ALIEN = re.compile("[\u0300-\u052f]")
@@ -41,8 +43,17 @@ _LEET = re.compile(r"[013457@$!|](?:(?<=[a-z].)|(?<=[a-z]..))[a-z]")
 _UNLEET = str.maketrans("013457@$!|", "oleastasil")
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .*_\-]){4,}[^\W_](?![^\W_])")
 _CODED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}|(?:[0-9A-Fa-f]{2}[ :]){12,}|(?:%[0-9A-Fa-f]{2}){4}")
+_HANGUL = (b"\xea\xb0\x80", b"\xed\x9e\xa4")
+FAR = 0xcd
+"""First byte from which on a letter takes two bytes and is not Latin."""
 _COMMON = frozenset(b"a an and are as be do for how i in is it me my not of on or please that the this to what with "
                     b"you your".split())
+FOREIGN = frozenset(
+    "el la los las del que por una con lo mi tu su le les des et est une du dans pour vous je il ce qui sur pas avec "
+    "mon ton der das und ist nicht ein eine ich sie mit für den dem von wie auf o os da uma não você seu il gli di "
+    "che è per non della ti het een van en ik dat och att som är nie jest w na bir ve bu için và của yang dan ini "
+    "untuk é qual quel cuál quale es c l d qu".encode().split())
+"""Short words of other languages in Latin letters: they and the English ones say which the text is in."""
 
 
 def words(folded: str) -> list[bytes]:
@@ -53,16 +64,39 @@ def words(folded: str) -> list[bytes]:
     """
     if folded.isascii() or not _OTHER.search(folded):
         return _BYTE_WORD.findall(folded.encode())
+    if _FAR.search(folded):
+        return [_short(w) for w in _RUN.findall(_SOLID.sub(_pairs, folded))]
     return " ".join(_WORD.findall(folded)).encode("utf-8", "replace").split()
 
 
-def korean(tokens: list[bytes]) -> bool:
-    """Whether at least half of the words begin with Hangul.
+def _pairs(run: re.Match[str]) -> str:
+    """Scripts without blanks: every two characters are a word."""
+    return " " + " ".join(map("".join, pairwise(run[0]))) + " "
 
-    >>> korean(words("AI 모델을 설명해 줘")), korean(words("plain words"))
-    (True, False)
+
+def _short(word: str) -> bytes:
+    """A word of a script whose letters take many bytes: five bytes that stand for its first five letters.
+
+    >>> _short("пароль") == _short("паролями"), _short("plain"), _short("말해") == "말해".encode()
+    (True, b'plain', True)
     """
-    return 2 * sum([b"\xea\xb0\x80" <= w < b"\xed\x9e\xa4" for w in tokens]) >= max(1, len(tokens))
+    raw = word.encode("utf-8", "replace")
+    return raw if raw[0] < FAR or _HANGUL[0] <= raw < _HANGUL[1] else b"\xff" + crc32(word[:5].encode()).to_bytes(4)
+
+
+def tongue(tokens: list[bytes]) -> int:
+    """0 English, or nothing that is known of; 1 Korean: half of the words and more begin with Hangul; 2 another.
+
+    >>> tongue(words("plain words")), tongue(words("AI 모델을 설명해 줘")), tongue(words("Was ist das?"))
+    (0, 1, 2)
+    """
+    low, high = _HANGUL
+    if 2 * sum([low <= w < high for w in tokens]) >= max(1, len(tokens)):
+        return 1
+    foreign = FOREIGN.intersection(tokens)
+    if len(foreign) > len(_COMMON.intersection(tokens)) or 2 * sum([w[0] == 255 for w in tokens]) > len(tokens):
+        return 2
+    return 0
 
 
 def fold(text: str) -> str:
@@ -72,6 +106,9 @@ def fold(text: str) -> str:
         return folded
     folded = _MARKS.sub("", folded)
     return folded.translate(_LOOKALIKES) if _MIXED.search(folded) else folded
+
+
+_IDEAS = {crc32(words(stem)[0][:6]): idea for stem, idea in IDEAS.items()}
 
 
 def blocks(tokens: list[bytes]) -> list[list[int]]:

@@ -1,0 +1,46 @@
+"""The sentences with slots that the injection check is trained on: what the file means, and that it stays the same."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "training"))
+
+import grammar
+
+
+def test_the_grammar_gives_the_same_texts_every_time_and_none_twice() -> None:
+    first, second = list(grammar.texts()), list(grammar.texts())
+    assert first == second
+    assert len({t.text for t in first}) == len(first) > 4000
+
+
+def test_every_slot_of_the_grammar_is_filled_and_attacks_stand_beside_look_alikes() -> None:
+    texts = list(grammar.texts())
+    names = {line[1:].split(" = ")[0] for line in grammar.FILE.read_text(encoding="utf-8").splitlines()
+             if line.startswith("$")}
+    assert not [t.text for t in texts for name in names if f"{{{name}}}" in t.text]
+    for lang in ("en", "ko", "es", "hi", "zh"):
+        assert {t.label for t in texts if t.lang == lang} == {0, 1}
+
+
+def test_a_name_once_drawn_stays_the_same_in_a_text() -> None:
+    slots = {"name": ["A", "B", "C", "D"], "word": ["x", "y", "z"]}
+    for n in range(20):
+        said = grammar.expand("{name} {name} {name} {word}", slots, grammar.Draw(str(n))).split()
+        assert len(set(said[:3])) == 1
+
+
+def test_braces_that_are_no_slot_and_bars_of_a_mark_are_kept() -> None:
+    assert grammar.expand('{"role": {x}}', {"x": ["1"]}, grammar.Draw("")) == '{"role": 1}'
+    assert grammar.choices("a | <|end|> |") == ["a", "<|end|>", ""]
+
+
+def test_a_line_of_the_grammar_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "g.txt").write_text("2 en: what\n", encoding="utf-8")
+    monkeypatch.setattr(grammar, "FILE", tmp_path / "g.txt")
+    with pytest.raises(ValueError, match=r"expected '1 en 12: text'"):
+        list(grammar.texts())
