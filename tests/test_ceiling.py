@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import assume, given
@@ -15,6 +15,7 @@ from bongsu.policy import parse
 from bongsu.policy.model import Price
 from bongsu.quantity import HOUR, MINUTE, NANO, Duration, parse_rate
 from bongsu.room.ceiling import Ceiling, Flow, ceilings
+from bongsu.room.saving import priced
 from bongsu.sentences import say
 from bongsu.slis.mean import Mean
 from bongsu.slis.sum import Sum
@@ -31,8 +32,8 @@ def when(sli: Any, target: Fraction, over: int = MINUTE, leave: Any = "<=", op: 
     return Threshold(Signal("spend", sli, unit="USD"), op, target, Duration(over), leave, target)
 
 
-def flow(calls: int, given: int, output: int, price: Price = DEAR, route: str = "bot", cached: int = 0) -> Flow:
-    return Flow(route, price, calls, given, cached, output)
+def flow(calls: int, given: int, output: int, price: Price = DEAR, route: str = "bot", **classes: int) -> Flow:
+    return Flow(route, price, calls, given, output, **classes)
 
 
 def found(threshold: Threshold, *flows: Flow) -> dict[str, Ceiling]:
@@ -79,46 +80,96 @@ def test_nothing_is_proposed_that_would_not_help(sli: Any, flows: list[Flow]) ->
 
 # ---- whatever callers do ----
 
-prices = st.builds(lambda i, o: Price(parse_rate(f"{i} USD/1M"), parse_rate(f"{o} USD/1M")), st.integers(0, 50),
-                   st.integers(0, 200))
-calls = st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 5000)), min_size=1, max_size=8)
+def rate(n: int | None) -> Any:
+    return None if n is None else parse_rate(f"{n} USD/1M")
 
 
-def value(per: str, flows: list[tuple[Price, list[tuple[int, int]]]]) -> tuple[Fraction, Fraction | None]:
+class Made(NamedTuple):
+    """One call's tokens: the classes are parts of what stands before them."""
+
+    input: int
+    output: int
+    cached: int
+    written: int
+    thought: int
+
+    @classmethod
+    def of(cls, fresh: int, said: int, cached: int, written: int, thought: int) -> Made:
+        return cls(fresh + cached + written, said + thought, cached, written, thought)
+
+    def cut(self, limit: int) -> Made:
+        """With at most so many tokens of output; what was thought came first."""
+        out = min(self.output, limit)
+        return self._replace(output=out, thought=min(self.thought, out))
+
+    def cost(self, price: Price) -> Fraction:
+        read_at, write_at = price.cache_read or price.input, price.cache_write or price.input
+        return ((self.input - self.cached - self.written) * price.input.nano + self.cached * read_at.nano
+                + self.written * write_at.nano + (self.output - self.thought) * price.output.nano
+                + self.thought * (price.reasoning or price.output).nano)
+
+
+prices = st.builds(lambda i, o, r, w, t: Price(rate(i), rate(o), rate(r), rate(w), rate(t)), st.integers(0, 50),
+                   st.integers(0, 200), *[st.none() | st.integers(0, 300)] * 3)
+calls = st.lists(st.builds(Made.of, st.integers(0, 5000), st.integers(0, 5000), *[st.integers(0, 500)] * 3),
+                 min_size=1, max_size=8)
+Flows = list[tuple[Price, list[Made]]]
+
+
+def value(per: str, flows: Flows) -> tuple[Fraction, Fraction | None]:
     """What it costs, and the signal."""
-    cost = sum((i * p.input.nano + o * p.output.nano for p, some in flows for i, o in some), Fraction(0))
-    shares = {"sum": lambda i, o: 0, "call": lambda i, o: 1, "token": lambda i, o: i + o, "input": lambda i, o: i}
-    by = sum(shares[per](i, o) for _, some in flows for i, o in some)
+    cost = sum((one.cost(price) for price, some in flows for one in some), Fraction(0))
+    shares: dict[str, Any] = {"sum": lambda one: 0, "call": lambda one: 1, "token": lambda one: one.input + one.output,
+                              "input": lambda one: one.input}
+    by = sum(shares[per](one) for _, some in flows for one in some)
     return cost, cost if per == "sum" else cost / by if by else None
+
+
+def seen_as(flows: Flows) -> list[Flow]:
+    def total(some: list[Made], name: str) -> int:
+        return sum(getattr(one, name) for one in some)
+
+    return [flow(len(some), total(some, "input"), total(some, "output"), price, f"r{n}",
+                 **{name: total(some, name) for name in ("cached", "written", "thought")})
+            for n, (price, some) in enumerate(flows)]
+
+
+@given(st.lists(st.tuples(prices, calls), min_size=1, max_size=3))
+def test_every_class_of_token_has_its_own_price(flows: Flows) -> None:
+    assert sum(one.cost for one in seen_as(flows)) == value("sum", flows)[0]
+    for (price, some), one in zip(flows, seen_as(flows), strict=True):
+        tokens = {"input": one.input, "output": one.output, "cached": one.cached, "written": one.written,
+                  "thought": one.thought, "calls": one.calls}
+        assert Flow.of(one.route, price, tokens) == one
+        assert one.cost == priced(tokens, price), "as savings are reckoned"
+        assert one.least(one.output) == one.spoken <= one.output * one.dearest
+        assert len(some) == one.calls
 
 
 @given(st.lists(st.tuples(prices, calls), min_size=1, max_size=3), st.sampled_from(["sum", "call", "token", "input"]),
        st.sampled_from(["<", "<="]), st.integers(1, 99))
-def test_with_the_limit_the_alert_is_over_and_at_least_so_much_is_saved(
-        flows: list[tuple[Price, list[tuple[int, int]]]], per: str, leave: Any, share: int) -> None:
+def test_with_the_limit_the_alert_is_over_and_at_least_so_much_is_saved(flows: Flows, per: str, leave: Any,
+                                                                        share: int) -> None:
     cost, now = value(per, flows)
     assume(now)
     assert now is not None
     sli = Sum(COST) if per == "sum" else Mean(COST, PER[per])
     threshold = when(sli, now * share / 100, HOUR, leave)
-    seen = [flow(len(some), sum(i for i, _ in some), sum(o for _, o in some), price, f"r{n}")
-            for n, (price, some) in enumerate(flows)]
-    limit = found(threshold, *seen).get("output tokens a call")
+    limit = found(threshold, *seen_as(flows)).get("output tokens a call")
     assume(limit is not None)
     assert limit is not None
-    held = [(price, [(i, min(o, limit.limit)) for i, o in some]) for price, some in flows]
+    held = [(price, [one.cut(limit.limit) for one in some]) for price, some in flows]
     then, after = value(per, held)
     assert after is None or OPERATORS[leave](after, threshold.exit)
     assert cost - then >= limit.hourly > 0
 
 
 @given(st.lists(st.tuples(prices, calls), min_size=1, max_size=3), st.sampled_from(["<", "<="]), st.integers(1, 99))
-def test_so_many_requests_a_minute_at_todays_cost_are_within_the_target(
-        flows: list[tuple[Price, list[tuple[int, int]]]], leave: Any, share: int) -> None:
+def test_so_many_requests_a_minute_at_todays_cost_are_within_the_target(flows: Flows, leave: Any, share: int) -> None:
     cost, _ = value("sum", flows)
     assume(cost)
     threshold = when(Sum(COST), cost * share / 100, MINUTE, leave)
-    seen = [flow(len(some), sum(i for i, _ in some), sum(o for _, o in some), price) for price, some in flows]
+    seen = seen_as(flows)
     number = sum(one.calls for one in seen)
     limit = found(threshold, *seen).get("requests a minute")
     if limit is None:

@@ -1,8 +1,8 @@
 """What limit would bring a dear signal back under its target, and at least what that would save.
 
 Output tokens a call: if no call may have more than L, the output of N calls is at most N x L, whatever callers do.
-Where a signal is cost / (a I + b O + c N) with input I and output O tokens, and a route's output costs p a token, it
-is at most T as soon as
+Where a signal is cost / (a I + b O + c N) with input I and output O tokens, and a route's output costs at most p a
+token (that of reasoning may cost more than what is said), it is at most T as soon as
 
     L x sum N (p - b T)  <=  T (a I + c N) - (cost of the input),    summed over the routes where p > b T
 
@@ -34,29 +34,58 @@ _PER: Mapping[str, tuple[int, int, int]] = {
 
 @dataclass(frozen=True)
 class Flow:
-    """What goes through one route and upstream in a window, at the upstream's price."""
+    """What goes through one route and upstream in a window, at the upstream's price: ``input`` includes what was read
+    from and written to a cache, ``output`` what was thought."""
 
     route: str
     price: Price
     calls: int
     input: int
-    cached: int
     output: int
+    cached: int = 0
+    written: int = 0
+    thought: int = 0
 
     @classmethod
     def of(cls, route: str, price: Price, tokens: Vector) -> Flow:
-        return cls(route, price, tokens.get("calls", 0), tokens.get("input", 0), tokens.get("cached", 0),
-                   tokens.get("output", 0))
+        return cls(route, price, **{name: tokens.get(name, 0) for name in
+                                    ("calls", "input", "output", "cached", "written", "thought")})
 
     @property
     def fixed(self) -> Fraction:
         """What its input costs, in nano-units: no limit on the output changes that."""
-        read_at = (self.price.cache_read or self.price.input).nano
-        return (self.input - self.cached) * self.price.input.nano + self.cached * read_at
+        price = self.price
+        read_at, write_at = (price.cache_read or price.input).nano, (price.cache_write or price.input).nano
+        fresh = self.input - self.cached - self.written
+        return fresh * price.input.nano + self.cached * read_at + self.written * write_at
+
+    @property
+    def dearest(self) -> Fraction:
+        """Nano-units that a token of output costs at most, whatever its class."""
+        return max(self._said, self._thought)
+
+    @property
+    def _said(self) -> Fraction:
+        return self.price.output.nano
+
+    @property
+    def _thought(self) -> Fraction:
+        return (self.price.reasoning or self.price.output).nano
+
+    @property
+    def spoken(self) -> Fraction:
+        """What its output costs."""
+        return (self.output - self.thought) * self._said + self.thought * self._thought
 
     @property
     def cost(self) -> Fraction:
-        return self.fixed + self.output * self.price.output.nano
+        return self.fixed + self.spoken
+
+    def least(self, tokens: int) -> Fraction:
+        """What so many tokens of its output cost at least."""
+        cheap, rest = sorted(((self._said, self.output - self.thought), (self._thought, self.thought)))
+        first = min(tokens, cheap[1])
+        return first * cheap[0] + (tokens - first) * rest[0]
 
 
 @dataclass(frozen=True)
@@ -96,13 +125,13 @@ def ceilings(when: Threshold, flows: Sequence[Flow], currency: str) -> list[Ceil
 def _tokens(when: Threshold, flows: Sequence[Flow], form: tuple[int, int, int],
             constant: Fraction) -> list[tuple[What, int, Fraction]]:
     (a, b, c), target = form, when.exit
-    dear = [(flow, flow.price.output.nano - b * target) for flow in flows if flow.price.output.nano > b * target]
+    dear = [(flow, flow.dearest - b * target) for flow in flows if flow.dearest > b * target]
     weight = sum((flow.calls * more for flow, more in dear), Fraction(0))
     room = constant + sum((target * (a * flow.input + c * flow.calls) - flow.fixed for flow in flows), Fraction(0))
-    if not weight or sum((flow.output * more for flow, more in dear), Fraction(0)) <= room:
+    if not weight or sum((flow.spoken - b * target * flow.output for flow, _ in dear), Fraction(0)) <= room:
         return []
     limit = _whole(room / weight, when)
-    saved = sum((max(0, flow.output - flow.calls * limit) * flow.price.output.nano for flow, _ in dear), Fraction(0))
+    saved = sum((flow.least(max(0, flow.output - flow.calls * limit)) for flow, _ in dear), Fraction(0))
     return [("output tokens a call", limit, saved)]
 
 
