@@ -15,7 +15,7 @@ from bongsu.policy import parse
 from bongsu.policy.explain import explain
 from bongsu.policy.fault import PolicyError
 from bongsu.policy.model import Policy, Route, Upstream
-from bongsu.policy.routing import Borders, Version
+from bongsu.policy.routing import Borders, Trust, Version
 from gatewaykit import Script, reply, standing
 from test_gateway_faults import ByModel
 
@@ -29,7 +29,7 @@ def bordered(borders: dict[str, tuple[str, ...]], **route: Any) -> Callable[[Pol
         url = policy.upstreams["main"].url
         ups = {r: Upstream(r, url, f"model-{r}", region=r) for r in ("us", "kr", "eu-west")}
         ups["nowhere"] = Upstream("nowhere", url, "model-nowhere")
-        return replace(policy, upstreams=ups, borders=Borders.of(borders, REGIONS),
+        return replace(policy, upstreams=ups, borders=Borders.of(borders, REGIONS), trust=Trust("anybody"),
                        routes={"support-bot": Route("support-bot", **{"primary": "us", **route})})
     return change
 

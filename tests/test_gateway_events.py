@@ -12,6 +12,7 @@ import pytest
 
 from bongsu.demo.model import DemoModel
 from bongsu.event import Event
+from bongsu.policy.routing import Trust
 from bongsu.quantity import SECOND
 from bongsu.sources.spool import SpoolReader, SpoolWriter
 from bongsu.web.call import TAG
@@ -123,7 +124,7 @@ def test_what_is_kept_of_a_reply_has_a_limit(tmp_path: Path, stream: bool) -> No
 @pytest.mark.parametrize("tag", ["tier", "group", "environment", "prompt_version", "region"])
 def test_personal_data_in_a_tag_becomes_a_token(tmp_path: Path, tag: str, value: str, kind: str) -> None:
     """Whatever its form, and without any guard on the route; the rest of the tag stays."""
-    with standing(tmp_path) as stand:
+    with standing(tmp_path, change=lambda policy: replace(policy, trust=Trust("anybody"))) as stand:
         stand.ask(extra_headers={f"x-bongsu-{tag.replace('_', '-')}": f"of {value}"})
     assert getattr(stand.spool.last(), tag) == f"of {TOKENS.token(kind, value)}"
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bongsu.policy.model import Policy
-from gatewaykit import INJECTION, PII, Script, Stand, speaking, standing
+from gatewaykit import INJECTION, PII, SECRET, Script, Stand, chunk, speaking, sse, standing, typed
 
 JSON = {"Content-Type": "application/json"}
 
@@ -37,6 +37,8 @@ WAYS = {
                     speaking("anthropic"), streams=True),
     "responses": Way("responses", {"input": "hi"}, streams=True),
     "completions": Way("completions", {"prompt": "hi"}, streams=True),
+    "count_tokens": Way("messages/count_tokens", {"messages": [{"role": "user", "content": "hi"}]},
+                        speaking("anthropic")),
     "embeddings": Way("embeddings", {"input": "hi"}),
     "moderations": Way("moderations", {"input": "hi"}),
     "predict": Way("predict/support-bot", {"rows": [1]}, prediction)}
@@ -59,14 +61,18 @@ def post(stand: Stand, way: Way, body: bytes) -> tuple[int, bytes]:
 def told(way: Way, said: bytes) -> tuple[str, str]:
     """Code and message of an error, which has the shape of the surface's API."""
     found = json.loads(said)
-    assert found.get("type") == ("error" if way.path == "messages" else None)
+    assert found.get("type") == ("error" if way.path.startswith("messages") else None)
     return found["error"]["code"], found["error"]["message"]
 
 
-@pytest.mark.parametrize("name", WAYS)
+ASKED = WAYS | {"decide": Way("decide", {"route": "support-bot", "on": "input", "text": "hi"})}
+"""The gateway's own answers to a question need no upstream."""
+
+
+@pytest.mark.parametrize("name", ASKED)
 def test_a_client_that_never_sends_all_of_its_body_is_told_and_let_go(tmp_path: Path, name: str) -> None:
     """Slow loris: the connection is not held for ever, and somebody can see that it was tried."""
-    way = WAYS[name]
+    way = ASKED[name]
     with standing(tmp_path, model=Script(), change=way.change, patience=0.3) as stand:
         with socket.create_connection(("127.0.0.1", stand.server.port), timeout=20) as line:
             line.sendall(f"POST /v1/{way.path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -82,9 +88,9 @@ def test_a_client_that_never_sends_all_of_its_body_is_told_and_let_go(tmp_path: 
     assert event.latency_ms is not None
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", ASKED)
 def test_a_prompt_of_fifty_megabytes_is_told_what_is_too_much(tmp_path: Path, name: str) -> None:
-    way, model = WAYS[name], Script()
+    way, model = ASKED[name], Script()
     with standing(tmp_path, model=model, change=way.change) as stand:
         status, said = post(stand, way, b'{"model":"support-bot","x":"' + b"x" * (50 << 20) + b'"}')
         event = stand.spool.events[-1]
@@ -93,9 +99,9 @@ def test_a_prompt_of_fifty_megabytes_is_told_what_is_too_much(tmp_path: Path, na
     assert (event.outcome, event.status, event.error) == ("refused", 413, "request_too_large")
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", ASKED)
 def test_what_is_no_text_is_told_to_be_none(tmp_path: Path, name: str) -> None:
-    way, model = WAYS[name], Script()
+    way, model = ASKED[name], Script()
     with standing(tmp_path, [INJECTION], model=model, change=way.change) as stand:
         status, said = post(stand, way, asking(way).replace(b"hi", b"\xff\xfe").replace(b"rows", b"\xff\xfe"))
         event = stand.spool.events[-1]
@@ -156,6 +162,72 @@ def test_a_reply_that_breaks_off_is_a_502_and_no_half_of_it_is_passed_on(tmp_pat
     assert (status, told(way, said)[0]) == (502, "upstream_unreachable")
     assert b"half" not in said
     assert (event.outcome, event.status) == ("error", 502)
+
+
+FIRST: dict[str, list[bytes]] = {
+    "chat": sse(chunk("hello ")),
+    "messages": typed({"type": "message_start", "message": {"id": "m", "model": "scripted", "content": [], "usage": {
+        "input_tokens": 1, "output_tokens": 1}}}, {"type": "content_block_start", "index": 0, "content_block": {
+            "type": "text", "text": ""}}, {"type": "content_block_delta", "index": 0, "delta": {
+                "type": "text_delta", "text": "hello "}}),
+    "responses": typed({"type": "response.created", "response": {"id": "r", "model": "scripted", "output": []}},
+                       {"type": "response.output_text.delta", "output_index": 0, "content_index": 0,
+                        "item_id": "i", "delta": "hello "}),
+    "completions": sse({"id": "c", "object": "text_completion", "model": "scripted", "choices": [
+        {"index": 0, "text": "hello ", "finish_reason": None}]})}
+"""How a stream begins, in the shape of each API."""
+
+
+class Stalling(Script):
+    """Begins to answer, and says no more until the caller leaves."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+            return
+        while (await receive()).get("more_body"):
+            continue
+        await send({"type": "http.response.start", "status": 200, "headers": self.headers})
+        await send({"type": "http.response.body", "body": b"".join(self.pieces), "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            continue
+
+
+MIDWAY: dict[str, tuple[str, Callable[[list[bytes]], Script]]] = {
+    "dies": ("upstream_unreachable", lambda first: Script([b"".join(first)], cut=True)),
+    "ends": ("upstream_unreachable", lambda first: Script([b"".join(first)])),
+    "hangs": ("upstream_timeout", Stalling),
+    "babbles": ("upstream_invalid", lambda first: Script([b"".join(first), b"data: " + b"x" * (9 << 20)])),
+    "is no text": ("upstream_unreadable", lambda first: Script([b"".join(first), b"data: \xff\xfe\n\n"]))}
+
+
+@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("guarded", [False, True])
+@pytest.mark.parametrize("how", MIDWAY)
+def test_a_stream_that_goes_wrong_midway_ends_with_an_error_and_a_whole_event(tmp_path: Path, name: str, guarded: bool,
+                                                                              how: str) -> None:
+    way, (code, make) = WAYS[name], MIDWAY[how]
+    if how == "is no text" and not guarded:
+        code = "upstream_unreachable"  # what nobody reads passes; that the stream had no end is seen
+    model = make(FIRST[name])
+
+    def quick(policy: Policy) -> Policy:
+        policy = way.change(policy)
+        return replace(policy, upstreams={n: replace(u, timeout=500_000) for n, u in policy.upstreams.items()})
+
+    with standing(tmp_path, [SECRET] if guarded else [], model=model, change=quick) as stand:
+        status, said = post(stand, way, asking(way, stream=True))
+        event = stand.spool.wait(1)
+    assert status == 200, "it had begun"
+    last = [line.removeprefix(b"data: ") for line in said.splitlines() if line.startswith(b"data: {")][-1]
+    error = json.loads(last)
+    assert error.get("error", error)["code"] == code
+    assert b"hello" in said
+    outcome = {"upstream_timeout": "timeout", "upstream_unreadable": "refused"}.get(code, "error")
+    assert (event.outcome, event.status, event.error) == (outcome, 200, code)
+    assert event.latency_ms
+    assert event.ttft_ms is not None or how == "is no text"  # it may come with the very first piece
+    assert event.output_tokens is not None
 
 
 @pytest.mark.parametrize("name", WAYS)

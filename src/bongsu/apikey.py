@@ -15,7 +15,8 @@ import msgspec
 from bongsu.quantity import DAY, QuantityError, parse_duration
 
 INVOKE = "gateway:invoke"
-SCOPES = (INVOKE, "models:read")
+LIST = "models:read"
+SCOPES = (INVOKE, LIST)
 PREFIX = "key/"
 LONGEST_NAME = 100
 LONGEST_GRACE = 30 * DAY
@@ -42,8 +43,9 @@ class Hashed(msgspec.Struct, frozen=True):
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key as it is kept and published. Instants are microseconds since 1970, 0 for none.
 
-    ``user`` is the token of a person, never the person's name. ``routes`` empty means every route; ``origin`` is what
-    the events of its calls count as; ``block`` is how a blocked call is answered; limits are per minute, 0 for none.
+    ``user`` is the token of a person, never the person's name; ``region`` is where its people are. ``routes`` empty
+    means every route; ``origin`` is what the events of its calls count as; ``block`` is how a blocked call is answered;
+    limits are per minute, 0 for none.
     """
 
     id: str
@@ -54,7 +56,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     team: str = ""
     service: str = ""
     tier: str = ""
-    scopes: tuple[str, ...] = (INVOKE,)
+    region: str = ""
+    scopes: tuple[str, ...] = SCOPES
     routes: tuple[str, ...] = ()
     origin: Holding = "live"
     block: Literal["reply", "error"] = "reply"
@@ -78,7 +81,7 @@ def checked(key: ApiKey, routes: Iterable[str], service: str) -> ApiKey:
     known = tuple(routes)
     if not key.name.strip() or len(key.name) > LONGEST_NAME or not key.name.isprintable():
         raise KeyRefused("bad_name", f"'name' says whose key it is, 1 to {LONGEST_NAME} characters")
-    for field in ("team", "tier"):
+    for field in ("team", "tier", "region"):
         value = getattr(key, field)
         if value and not _TAG.fullmatch(value):
             raise KeyRefused(f"bad_{field}", f"'{field}' is a short name: letters, digits, spaces and ._-@:/, "

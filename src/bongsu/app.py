@@ -161,7 +161,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
         gc.freeze()
         noting = asyncio.create_task(_every(EVERY, app.note))
         try:
-            await serve(app, fd, parent, lifespan="on", watched=[noting], leaving=leaving)
+            await serve(app, fd, parent, lifespan="on", watched=[noting], leaving=leaving, lobby=ops.lobby)
         finally:
             noting.cancel()
             spool.close()

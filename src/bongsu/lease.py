@@ -11,6 +11,7 @@ import mmap
 import os
 import re
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 from bongsu.shared import CAPACITY, Shared
@@ -67,6 +68,10 @@ class Lease:
         at = place * _STRIDE
         return int(_CELL.unpack_from(self._map, at)[0] + _CELL.unpack_from(self._map, at + 8)[0])
 
+    def open(self, place: int) -> int:
+        """What it has reserved of a counter for calls that are under way."""
+        return int(_CELL.unpack_from(self._map, place * _STRIDE + 8)[0])
+
     def untouched(self, place: int) -> bool:
         """Whether it has taken nothing of a counter, and nothing is under way."""
         at = place * _STRIDE
@@ -113,3 +118,16 @@ class Leases:
         for lease in self._known.values():
             lease.close()
         self._known = {}
+
+
+def reserved(folder: Path, names: Iterable[bytes], capacity: int = CAPACITY) -> dict[bytes, int]:
+    """What is reserved of counters now, by all who are known: a look from outside, as it may have changed by then."""
+    table = Shared(folder / TABLE, 1, capacity)
+    leases = Leases(folder, table)
+    try:
+        held = leases.all().values()
+        return {name: sum(lease.open(place) for lease in held) for name in names
+                if (place := table.find(name)) is not None}
+    finally:
+        leases.close()
+        table.close()

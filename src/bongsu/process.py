@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import uvicorn
 
+from bongsu.lobby import Lobby
 from bongsu.supervisor import orphaned
 
 LAST = 5
@@ -79,12 +80,13 @@ class _Exit:
 
 
 async def serve(app: Any, fd: int, parent: int, lifespan: Any, watched: Sequence[asyncio.Task[None]] = (),
-                leaving: Leaving | None = None) -> None:
+                leaving: Leaving | None = None, lobby: Lobby | None = None) -> None:
     """Serve until SIGTERM or SIGINT, until the supervisor is gone, or until a watched job ends (then raise its error).
     """
     leaving = leaving or Leaving()
     sock = socket.socket(fileno=fd)
-    config = uvicorn.Config(app, lifespan=lifespan, log_level="warning", log_config=None, access_log=False,
+    config = uvicorn.Config(app, lifespan=lifespan, http=(lobby or Lobby()).protocol(), log_level="warning",
+                            log_config=None, access_log=False,
                             timeout_graceful_shutdown=int(leaving.drain + LAST), server_header=False,
                             date_header=False, proxy_headers=False)
     server = uvicorn.Server(config)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 REFUSALS: tuple[tuple[str, str], ...] = (
     (r"'name' says whose key it is.*", "누구의 키인지 이름을 1~100자로 적으세요"),
-    (r"'(?P<a>team|tier)' is a short name: .+, (?P<b>\d+) characters at most",
+    (r"'(?P<a>team|tier|region)' is a short name: .+, (?P<b>\d+) characters at most",
      "'{a}': 글자, 숫자, 공백과 ._-@:/ 로 된 짧은 이름을 {b}자 이내로 적으세요"),
     (r"expected scopes out of (?P<a>.+), came '(?P<b>.*)'", "권한 범위는 {a} 중에서 골라야 하는데 '{b}'입니다"),
     (r"expected routes of the policy \(it has none\), came '(?P<b>.*)'", "정책에 경로가 없는데 '{b}'입니다"),

@@ -17,6 +17,7 @@ from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.manners import TIER_NAMES, NotifyDecl
 from bongsu.policy.model import Exports, Heartbeat, Ingest, ReferenceDecl, Retention, Route, Service, Sources, Upstream
 from bongsu.policy.pricing import Exchange
+from bongsu.policy.routing import Trust
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
 from bongsu.policy.spend import BudgetDecl
 from bongsu.postmortem import MOST
@@ -40,6 +41,7 @@ class Settings:
     how much later those are answered who are slowed down. With ``vault``, what a token stands for can be read again by
     the privacy officer; its keys are wrapped by ``vault_key`` (a key file in the data folder, if left out). Once that
     is another, every key is wrapped anew; until then ``vault_key_before`` says what wrapped those that are not yet.
+    ``trust`` says whose word counts for where a person is.
     """
 
     base_window: Duration = MINUTE
@@ -56,6 +58,7 @@ class Settings:
     vault_key: Wrap | None = None
     vault_key_before: Wrap | None = None
     ingest: Ingest = field(default_factory=Ingest)
+    trust: Trust = field(default_factory=Trust)
 
     def __post_init__(self) -> None:
         if (behind := self.ingest.behind) is not None and behind > self.retention.cells:

@@ -214,6 +214,10 @@ class _Words:
         for name, regions in sorted(self.policy.borders.allowed.items()):
             where = ", ".join(sorted(regions)) or self.phrases["nowhere"]
             yield self.say("border", name=self.phrases["elsewhere"] if name == OTHER else name, regions=where)
+        trust = self.policy.trust
+        if self.policy.borders.allowed:
+            header = self.say("region header", header=trust.region_header) if trust.region_header else ""
+            yield self.say(f"region by {trust.region}", header=header)
 
     def budget(self, one: Budget) -> str:
         """Who may spend how much, and what happens then."""

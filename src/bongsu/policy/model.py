@@ -14,7 +14,7 @@ from bongsu.event import FeatureKind
 from bongsu.guard import Guard
 from bongsu.policy.patience import Breaker, Retries, Timeouts
 from bongsu.policy.predict import Predicted
-from bongsu.policy.routing import Borders, Version, check_canary, check_split
+from bongsu.policy.routing import Borders, Trust, Version, check_canary, check_split
 from bongsu.policy.scalar import ALWAYS, Day
 from bongsu.ports import Channel
 from bongsu.quantity import DAY, MINUTE, SECOND, Duration, Rate
@@ -289,3 +289,4 @@ class Policy:
     vault_key_before: Wrap | None = None
     ingest: Ingest = Ingest()
     review: Terms = field(default_factory=Terms)
+    trust: Trust = field(default_factory=Trust)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Literal
 
 from bongsu.canary import Canary
 from bongsu.policy.fault import Misfit, did_you_mean, listed, quoted
@@ -12,6 +14,8 @@ from bongsu.policy.fault import Misfit, did_you_mean, listed, quoted
 OTHER = "other"
 """The border of regions that no other border names."""
 SETTING = r"[A-Za-z_]\w*"
+HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+REGION = b"x-bongsu-region"
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,35 @@ def check_canary(canary: Canary, split: Mapping[str, int], versions: Mapping[str
         raise Misfit("another version as 'base' than as 'of'", quoted(canary.of), field="canary")
     if split:
         raise Misfit("no 'split' beside 'canary'", "both", "the canary begins with all calls on its base", "split")
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose word counts for the region of the person whose data a call carries.
+
+    A key's own region wins. Then ``region_header``: name one only where a proxy in front of the gateway sets it and
+    takes it from what callers send. Then ``x-bongsu-region``, from callers with a key, or from ``anybody``: who may say
+    it can lead data across a border. Where nobody says it, the person is taken to be in the service's own region.
+    """
+
+    region: Literal["keys", "anybody"] = "keys"
+    region_header: str = ""
+
+    def __post_init__(self) -> None:
+        if self.region_header and not HEADER.fullmatch(self.region_header):
+            raise Misfit("the name of a header such as x-client-region", quoted(self.region_header),
+                         field="region_header")
+
+    def region_of(self, headers: Mapping[bytes, bytes], *, keyed: bool) -> bytes:
+        """What the headers say of it, by the rules above; empty where nothing that counts does.
+
+        >>> Trust().region_of({b"x-bongsu-region": b"eu"}, keyed=False)
+        b''
+        >>> Trust(region_header="X-Geo").region_of({b"x-bongsu-region": b"eu", b"x-geo": b"kr"}, keyed=True)
+        b'kr'
+        """
+        said = headers.get(self.region_header.lower().encode(), b"") if self.region_header else b""
+        return said or (headers.get(REGION, b"") if keyed or self.region == "anybody" else b"")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bongsu import keys
-from bongsu.apikey import INVOKE, LONGEST_GRACE, ApiKey, KeyRefused, checked, lasting
+from bongsu.apikey import LONGEST_GRACE, ApiKey, KeyRefused, checked, lasting
 from bongsu.personal import veiled
 from bongsu.quantity import DAY
 from bongsu.room.control import Control
@@ -37,7 +37,7 @@ class KeyDesk:
         if isinstance(name := asked.get("name"), str):
             asked = {**asked, "name": veiled(name)}
         fields = {name: value for name, value in asked.items() if name not in ("expires", "user", "reason") and value}
-        whole = {"scopes": (INVOKE,), **fields, "id": id_, "created": now, "by": actor, "user": user,
+        whole = {**fields, "id": id_, "created": now, "by": actor, "user": user,
                  "expires": expires, "secrets": [{"digest": keys.digest(secret)}]}
         try:
             key = msgspec.convert(whole, ApiKey)

@@ -24,8 +24,9 @@ def key() -> None:
 @click.option("--team", default="", help="On whose budget.")
 @click.option("--service", default="", help="This policy's service, or none.")
 @click.option("--tier", default="", help="A tag of its events.")
+@click.option("--region", default="", help="Where its people are, for the policy's borders.")
 @click.option("--route", "routes", multiple=True, help="A route that it may call (else every one). Repeatable.")
-@click.option("--scope", "scopes", multiple=True, help="gateway:invoke (default), models:read. Repeatable.")
+@click.option("--scope", "scopes", multiple=True, help="gateway:invoke, models:read (else both). Repeatable.")
 @click.option("--origin", type=click.Choice(["live", "redteam", "evaluation"]), default="live", show_default=True,
               help="What its calls count as.")
 @click.option("--block", type=click.Choice(["reply", "error"]), default="reply", show_default=True,

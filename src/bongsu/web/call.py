@@ -21,8 +21,7 @@ from bongsu.web.plan import RoutePlan, Target
 from bongsu.web.surface import Surface
 
 _TAGS = {b"x-bongsu-tier": "tier", b"x-bongsu-group": "group", b"x-bongsu-environment": "environment",
-         b"x-bongsu-prompt-version": "prompt_version", b"x-bongsu-conversation": "conversation",
-         b"x-bongsu-region": "region"}
+         b"x-bongsu-prompt-version": "prompt_version", b"x-bongsu-conversation": "conversation"}
 # An event's origin is not among them: signals count what is live, so a caller that could say otherwise could hide from
 # every alert. Red teams and evaluations are told apart by the virtual key they call with.
 _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
@@ -89,6 +88,11 @@ class Call:
         if given and re.fullmatch(rb"[A-Za-z0-9_.:-]{1,128}", given):
             self.request_id = given
 
+    def of_region(self, said: bytes) -> None:
+        """Where the person is whose data it carries, as somebody says whose word counts."""
+        if said:
+            self.facts["region"] = self.masking.tag(said[: 4 * TAG].decode("utf-8", "replace"))[:TAG]
+
     def begin(self, plan: RoutePlan, user: str, stream: bool) -> None:
         self.facts = {**plan.facts, **self.facts, "service": plan.facts["service"], "policy": plan.facts["policy"],
                       "request_model": plan.route.name, "stream": stream}
@@ -100,7 +104,7 @@ class Call:
 
     def _on_account(self, key: ApiKey) -> None:
         """What a key says of its calls counts more than what the caller does."""
-        said = {"user": key.user, "team": key.team, "tier": key.tier}
+        said = {"user": key.user, "team": key.team, "tier": key.tier, "region": key.region}
         self.facts.update({name: value for name, value in said.items() if value}, origin=key.origin)
 
     def asks(self, texts: Sequence[str]) -> None:

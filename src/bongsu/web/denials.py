@@ -68,6 +68,11 @@ def wrong_route(key: ApiKey) -> ApiError:
                     "may", param="model", retry=False)
 
 
+def no_listing(key: ApiKey) -> ApiError:
+    return ApiError(403, "scope_missing", f"expected a key with the scope models:read, key {key.id} has "
+                    f"{', '.join(key.scopes) or 'none'}; ask for another one", retry=False)
+
+
 def standing(one: Restriction) -> str:
     """A restriction as a header tells it."""
     return f"{one.rung}; until={instant(one.until)}" if one.until else one.rung

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bongsu.apikey import LIST
 from bongsu.exports.exposition import CONTENT_TYPE
 from bongsu.live import Live, Snapshot
 from bongsu.policy.model import Policy
 from bongsu.ports import Spool
 from bongsu.sealing import Sealer
 from bongsu.tokens import Tokeniser
-from bongsu.web import errors, health
+from bongsu.web import denials, errors, health
 from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
 from bongsu.web.circuit import Health
@@ -176,6 +177,8 @@ class Gateway:
         """The routes a caller may use, or one of them."""
         plans = await self.plans()
         key = self.door.who(headers, plans.policy, self._clock(), {})
+        if key is not None and not key.may(LIST):
+            raise denials.no_listing(key)
         mine = [m for m in models(plans) if key is None or not key.routes or m["id"] in key.routes]
         if not name:
             return {"object": "list", "data": mine}
@@ -205,6 +208,7 @@ class Gateway:
             call.tags(headers)
             plans = await self.plans()
             call.key = self.door.who(headers, plans.policy, call.at, call.facts)
+            call.of_region(plans.policy.trust.region_of(headers, keyed=call.key is not None))
             body = await body_of(receive, self._max_body, self._patience)
             served = await self._admit(call, plans, surface.read(body), headers, send)
             watch = asyncio.ensure_future(receive())
@@ -244,7 +248,7 @@ class Gateway:
         if self.ledger.refuses(plans.policy):
             raise errors.log_unavailable()
         plan = await self.door.admit(call, request, plan, plans.policy)
-        call.past = self._past if plans.reads_prompts else None
+        call.past = self._past if plans.reads_prompts and not call.surface.free else None
         extra = {"x-request-id": call.id, **call.surface.passed(headers), **context(call, plans.policy, headers)}
         found = None
         if self.holding is not None and HEADER in headers:

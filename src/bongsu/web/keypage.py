@@ -22,10 +22,11 @@ from bongsu.web.spending import Accounts
 PAGE = "/keys"
 MOST = 100
 """Rows of each list; the API has them all."""
-_TEXTS = (("name", ""), ("user", ""), ("team", ""), ("tier", ""), ("expires", "90d"), ("origin", "live"),
-          ("block", "reply"), ("scopes", SCOPES[0]), ("routes", ""), ("requests", ""), ("tokens", ""))
+_TEXTS = (("name", ""), ("user", ""), ("team", ""), ("tier", ""), ("region", ""), ("expires", "90d"),
+          ("origin", "live"), ("block", "reply"), ("scopes", " ".join(SCOPES)), ("routes", ""),
+          ("requests", ""), ("tokens", ""))
 _SAY = (("subject", ""), ("rung", RUNGS[0]), ("for", "24h"), ("appeal", ""), ("reason", ""))
-CHOICES = {"scopes": (SCOPES[0], " ".join(SCOPES), SCOPES[1]), "origin": ("live", "redteam", "evaluation"),
+CHOICES = {"scopes": (" ".join(SCOPES), *SCOPES), "origin": ("live", "redteam", "evaluation"),
            "block": ("reply", "error"), "rung": RUNGS}
 
 

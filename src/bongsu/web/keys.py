@@ -11,7 +11,7 @@ from bongsu.apikey import KeyRefused
 from bongsu.web.access import Visit, Way, Wrong, answer
 from bongsu.web.api import reason_of
 
-TEXTS = ("name", "user", "team", "service", "tier", "origin", "block", "expires")
+TEXTS = ("name", "user", "team", "service", "tier", "region", "origin", "block", "expires")
 LISTS = ("scopes", "routes")
 WHOLES = ("requests", "tokens")
 LONGEST = 320
@@ -94,6 +94,7 @@ def key_ways(desk: Keys) -> tuple[Way, ...]:
         Way("GET", "/v1/keys", listed, "admin"),
         Way("POST", "/v1/keys", create, "admin", body={
             "name": "whose key it is", "user": "whom its calls are of; kept as a token", "team": "", "tier": "",
+            "region": "where its people are, for the policy's borders",
             "service": "this policy's, or none", "scopes": "array: gateway:invoke, models:read",
             "routes": "array: the routes it may call; every one if empty", "origin": "live, redteam or evaluation",
             "block": "reply or error: how a blocked call is answered", "expires": "in how long, e.g. 90d",

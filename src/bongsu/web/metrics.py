@@ -14,6 +14,7 @@ from typing import Any
 from bongsu import __version__
 from bongsu.event import Verdict
 from bongsu.exports.exposition import Counter, Family, Histogram, Lines, Values, shown
+from bongsu.lobby import Lobby
 from bongsu.meter import decimal
 from bongsu.web.circuit import Health
 from bongsu.web.ledger import Ledger
@@ -89,6 +90,15 @@ class Metrics:
             out |= shown(Family(name, kind, text), {(): value}, fixed)  # type: ignore[arg-type]
         info = Family("bongsu_gateway_info", "gauge", "Version and policy of a gateway process.", ("version", "policy"))
         return out | shown(info, {(__version__, policy): 1}, fixed) | of_process(fixed)
+
+
+def of_lobby(lobby: Lobby, fixed: Sequence[tuple[str, str]] = ()) -> Lines:
+    """Connections that are in no call."""
+    waiting = Family("bongsu_waiting_connections", "gauge", "Connections that are in no call.")
+    left = Family("bongsu_connections_sent_away_total", "counter", "Connections closed before their request was whole.",
+                  ("reason",))
+    return (shown(waiting, {(): len(lobby.waiting)}, fixed)
+            | shown(left, {(reason,): n for reason, n in lobby.left.items()}, fixed))
 
 
 def of_process(fixed: Sequence[tuple[str, str]] = ()) -> Lines:

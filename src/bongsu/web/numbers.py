@@ -13,9 +13,12 @@ from bongsu import __version__
 from bongsu.alert import Phase
 from bongsu.exports.exposed import Exposed
 from bongsu.exports.exposition import CONTENT_TYPE, Family, Lines, Values, page, shown
+from bongsu.folder import Folder
 from bongsu.policy.model import Policy
 from bongsu.room.control import View
+from bongsu.room.spending import Spending
 from bongsu.web.access import Visit, Way, Wrong
+from bongsu.web.budgets import of_budgets
 from bongsu.web.metrics import of_process
 from bongsu.web.scrape import Admission
 from bongsu.web.session import token_matches
@@ -36,6 +39,8 @@ class Counts(Protocol):
     exposed: Exposed
     counted: int
     policy: Policy
+    folder: Folder
+    spending: Spending
 
     def view(self) -> View: ...
 
@@ -62,7 +67,8 @@ def written(control: Counts, refused: Mapping[str, int] | None = None) -> str:
     """The page."""
     view, service = control.view(), control.policy.service.name
     return page(control.exposed.lines(), _judged(view, service), _own(control, view, service),
-                shown(_REFUSED, {(service, field): n for field, n in sorted((refused or {}).items())}), of_process())
+                shown(_REFUSED, {(service, field): n for field, n in sorted((refused or {}).items())}),
+                of_budgets(control.spending.standing, control.policy, control.folder.live), of_process())
 
 
 def _judged(view: View, service: str) -> Lines:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from bongsu import logs
+from bongsu.exports.exposition import Lines
+from bongsu.lobby import Lobby
 from bongsu.web.call import Call
 from bongsu.web.circuit import Health
 from bongsu.web.ledger import Ledger
-from bongsu.web.metrics import Metrics
+from bongsu.web.metrics import Metrics, of_lobby
 from bongsu.web.scrape import Admission, Shelf, whole
 
 
@@ -19,6 +21,7 @@ class Ops:
 
     def __init__(self, worker: str = "0", admission: Admission | None = None, shelf: Shelf | None = None) -> None:
         self.metrics, self.admission, self.shelf = Metrics(worker), admission or Admission(), shelf
+        self.lobby = Lobby()
         self.draining = False
         self._open: dict[Call, asyncio.Task[Any] | None] = {}
 
@@ -35,12 +38,15 @@ class Ops:
             logs.call(call.id, call.masking.tag(call.request_id.decode("latin-1")), call.facts)
 
     def page(self, health: Health, ledger: Ledger, policy: str) -> str:
-        return whole(self.metrics.lines(health, ledger, policy), self.shelf)
+        return whole(self._lines(health, ledger, policy), self.shelf)
+
+    def _lines(self, health: Health, ledger: Ledger, policy: str) -> Lines:
+        return self.metrics.lines(health, ledger, policy) | of_lobby(self.lobby, (("worker", self.metrics.worker),))
 
     def note(self, health: Health, ledger: Ledger, policy: str) -> None:
         """Raises OSError."""
         if self.shelf is not None:
-            self.shelf.put(self.metrics.lines(health, ledger, policy))
+            self.shelf.put(self._lines(health, ledger, policy))
 
     def lets(self, headers: Mapping[bytes, bytes]) -> bool:
         return self.admission.lets(headers)

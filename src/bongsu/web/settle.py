@@ -21,7 +21,8 @@ def settle(plan: RoutePlan, call: Call) -> RoutePlan:
     plan = _version(plan, call)
     if plan.sampled:
         plan = replace(plan, before=_looking(plan.before, "input", call), after=_looking(plan.after, "output", call))
-    return _within(plan, call)
+    plan = _within(plan, call)
+    return replace(plan, chain=tuple(replace(t, meter=None) for t in plan.chain)) if call.surface.free else plan
 
 
 def lightened(plan: RoutePlan, call: Call) -> RoutePlan | None:

@@ -42,13 +42,15 @@ class Blocked(NamedTuple):
 class Surface(Protocol):
     """One API. ``path`` is where callers post and, under an upstream's address, where the call goes on to; ``api`` is
     what the upstream has to speak; ``operation`` is OpenTelemetry's name for what is asked of it; ``echoes`` says
-    that replies repeat the request, ``shaped`` that a version's prompt and parameters have a place in it."""
+    that replies repeat the request, ``shaped`` that a version's prompt and parameters have a place in it,
+    ``free`` that no provider asks money for it: it draws on no budget, and repeats no prompt."""
 
     path: str
     operation: str
     api: str
     echoes: bool
     shaped: bool
+    free: bool
 
     def read(self, body: bytes) -> Asked:
         """Raises ``ApiError``."""

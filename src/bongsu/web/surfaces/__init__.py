@@ -5,6 +5,7 @@ from __future__ import annotations
 from bongsu.web.surface import Surface
 from bongsu.web.surfaces.chat import Chat
 from bongsu.web.surfaces.completions import Completions
+from bongsu.web.surfaces.count_tokens import CountTokens
 from bongsu.web.surfaces.decide import Decide
 from bongsu.web.surfaces.embeddings import Embeddings
 from bongsu.web.surfaces.messages import Messages
@@ -13,7 +14,7 @@ from bongsu.web.surfaces.predict import BEGINS, Predict
 from bongsu.web.surfaces.responses import Responses
 
 SURFACES: tuple[Surface, ...] = (Chat(), Messages(), Responses(), Completions(), Embeddings(), Moderations(),
-                                 Decide())
+                                 CountTokens(), Decide())
 _BY_PATH = {f"/v1{surface.path}": surface for surface in SURFACES}
 PATHS = (*_BY_PATH, f"{BEGINS}ROUTE")
 

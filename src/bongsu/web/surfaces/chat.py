@@ -70,6 +70,7 @@ class Chat:
     operation = "chat"
     echoes = False
     shaped = True
+    free = False
     api = "openai"
 
     def read(self, body: bytes) -> ChatAsked:

@@ -59,6 +59,7 @@ class Messages:
     operation = "chat"
     echoes = False
     shaped = True
+    free = False
     api = "anthropic"
 
     def read(self, body: bytes) -> Asked:

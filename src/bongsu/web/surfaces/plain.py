@@ -22,8 +22,13 @@ class WholeAsked(Asked):
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body)
-        if self.stream:
-            raise wrong("stream", "nothing, or false: answers of this API come whole", "true")
+        whole_only(self)
+
+
+def whole_only(asked: Asked) -> None:
+    """Raises where a stream is asked for."""
+    if asked.stream:
+        raise wrong("stream", "nothing, or false: answers of this API come whole", "true")
 
 
 class Whole:
@@ -32,6 +37,7 @@ class Whole:
     api = "openai"
     echoes = False
     shaped = False
+    free = False
 
     def passed(self, headers: Mapping[bytes, bytes]) -> Mapping[str, str]:  # noqa: ARG002
         return {}

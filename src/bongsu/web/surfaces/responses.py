@@ -47,6 +47,7 @@ class Responses:
     api = "openai"
     echoes = True
     shaped = True
+    free = False
 
     def read(self, body: bytes) -> Asked:
         return ResponsesAsked(body)
