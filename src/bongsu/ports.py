@@ -126,6 +126,30 @@ class Grounds(Protocol):
     def support(self, text: str, context: Sequence[str]) -> Support: ...
 
 
+class JudgeError(Exception):
+    """A judge that gave no verdict: why, without a word of what it was asked or said."""
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """A check that has another model, an ``upstream`` of the policy, say whether a reply rests on its context; beside
+    ``look``, which then finds nothing. A guard's time-out is that of the whole question."""
+
+    @property
+    def upstream(self) -> str: ...
+
+    @property
+    def roles(self) -> tuple[str, ...]: ...
+
+    def question(self, text: str, context: Sequence[str], mark: str) -> Sequence[Mapping[str, str]]:
+        """The messages of a chat; its answer must repeat ``mark``. Raises ``JudgeError``."""
+        ...
+
+    def verdict(self, said: str, text: str, mark: str) -> Support:
+        """What the answer means. Raises ``JudgeError``."""
+        ...
+
+
 # ---- channels ----
 
 

@@ -4,6 +4,7 @@ CHECKS = {
     "code": "bongsu.checks.code:Code",
     "grounding": "bongsu.checks.grounding:Grounding",
     "injection": "bongsu.checks.injection:Injection",
+    "judge": "bongsu.checks.judge:Judge",
     "known_attack": "bongsu.checks.memory:KnownAttack",
     "names": "bongsu.checks.names:Names",
     "pii": "bongsu.checks.pii:Pii",

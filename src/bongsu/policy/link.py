@@ -138,6 +138,14 @@ class Linker:
                     self.reader.fault(trail, f"an upstream that speaks {primary.api}, as {primary.name} does",
                                       f"'{other.name}', which speaks {other.api}", "a route speaks one API; make two")
 
+    def judges(self) -> None:
+        """Whom a guard asks for a verdict speaks chat completions."""
+        for name, guard in self.document.guards.items():
+            found = self.document.upstreams.get(getattr(guard.check, "upstream", ""))
+            if found is not None and found.api != "openai":
+                self.reader.fault(("guards", name, "upstream"), "an upstream that speaks openai",
+                                  f"'{found.name}', which speaks {found.api}")
+
     # ---- quantities ----
 
     def whole(self, trail: Trail, window: Duration) -> None:
@@ -266,6 +274,7 @@ class Linker:
         self.references()
         upstreams = priced(self)
         self.apis()
+        self.judges()
         self.features()
         fences, money, terms = borders(self), tuple(budgets(self)), reviewed(self)
         canaries(self)

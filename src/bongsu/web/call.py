@@ -43,9 +43,9 @@ class Call:
     was cancelled because its process ends.
     """
 
-    __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "cut", "facts", "id", "key", "masking",
-                 "owes", "past", "prompt", "reply", "request_id", "sealed", "started", "stored", "subject", "surface",
-                 "told", "verdicts")
+    __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "cut", "facts", "id", "judges", "key",
+                 "masking", "owes", "past", "prompt", "reply", "request_id", "sealed", "started", "stored", "subject",
+                 "surface", "told", "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
                  surface: Surface) -> None:
@@ -54,6 +54,7 @@ class Call:
         self._timer, self.began, self._waited = timer, timer(), 0
         self.sealed = self.started = self.cut = False
         self._priced: tuple[Usage, Meter] | None = None
+        self.judges: list[tuple[Usage, Meter]] = []
         self.facts: dict[str, Any] = {"id": id_, "operation": surface.operation}
         self.verdicts: tuple[Verdict, ...] = ()
         self.stored: tuple[Guard, ...] = ()
@@ -163,6 +164,10 @@ class Call:
             self.facts.update(cost=meter.cost(usage, self._clock()), currency=meter.currency)
             self._priced = (usage, meter) if meter.dated else None
 
+    def judged(self, usage: Usage, meter: Meter) -> None:
+        """What asking a judge used: its cost is the call's."""
+        self.judges.append((usage, meter))
+
     def found(self, verdicts: Sequence[Verdict], personal: int, injections: int) -> None:
         self.verdicts += tuple(verdicts)
         self.facts["pii_findings"] = self.facts.get("pii_findings", 0) + personal
@@ -190,6 +195,9 @@ class Call:
         if self._priced is not None:  # midnight may have been in between: the price is that of the event's own time
             usage, meter = self._priced
             facts["cost"] = meter.cost(usage, facts["time"])
+        for usage, meter in self.judges:
+            if (more := meter.cost(usage, facts["time"])) is not None:
+                facts.update(cost=(facts.get("cost") or 0) + more, currency=meter.currency)
         facts.update(latency_ms=took / 1e6, overhead_ms=max(0, took - self._waited) / 1e6, verdicts=self.verdicts)
         out = [Event(**facts)]
         same = {name: facts[name] for name in ("time", "service", "route", "policy") if name in facts}

@@ -38,6 +38,11 @@ def grounds(guard: Guard) -> bool:
     return hasattr(guard.check, "support")
 
 
+def judges(guard: Guard) -> bool:
+    """Whether another model is asked what it makes of a reply."""
+    return hasattr(guard.check, "question")
+
+
 def waits(guards: Sequence[Guard]) -> bool:
     """Whether a stream must wait for what these guards say."""
     return any(g.act in STOPS and not g.shadow for g in guards)

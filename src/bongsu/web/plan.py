@@ -20,7 +20,7 @@ from bongsu.versions import live_split
 from bongsu.web.asked import encode
 from bongsu.web.circuit import Circuit, Health, RetryBudget
 from bongsu.web.clusters import clustered
-from bongsu.web.grounded import grounds
+from bongsu.web.grounded import grounds, judges
 from bongsu.web.memory import Recall, recalling
 from bongsu.web.past import reads_prompts
 from bongsu.web.shape import Shape
@@ -53,9 +53,9 @@ class RoutePlan:
     """Where a route's next request goes: the first of ``chain``, then, should it fail, the others.
 
     ``allowed`` is the allow-list; entries whose time is over may still be in it. ``spare`` are the route's other
-    upstreams, asked only where a border closes the chain. With ``versions``, ``weights`` say how calls are spread over
-    them; each is a plan of its own. ``light`` is the way of who may only use the light model; empty without one.
-    ``reviews`` says that a guard may hold something for a person.
+    upstreams, asked only where a border closes the chain; ``judges`` are those that judging guards ask, by guard. With
+    ``versions``, ``weights`` say how calls are spread over them; each is a plan of its own. ``light`` is the way of who
+    may only use the light model; empty without one. ``reviews`` says that a guard may hold something for a person.
     """
 
     route: Route
@@ -74,6 +74,7 @@ class RoutePlan:
     stored: tuple[Guard, ...] = ()
     clusters: bool = False
     reviews: bool = False
+    judges: Mapping[str, Target] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +168,15 @@ class Compiling:
         route, name = self.route, self.route.name
         chain = self._chain(first, *(route.resolve(n) for n in route.fallback))
         before, after = (tuple(g for g in guards if g.applies(on, name)) for on in SIDES)
-        before = tuple(g for g in before if not grounds(g))
+        before = tuple(g for g in before if not grounds(g) and not judges(g))
+        asked = {g.name: self.targets[g.check.upstream] for g in after  # type: ignore[attr-defined]
+                 if judges(g) and g.check.upstream in self.targets}  # type: ignore[attr-defined]
         borders = self.policy.borders if self.policy.borders.allowed else None
         return RoutePlan(route, chain, before, after, _facts(self.policy, route), self.allowed,
                          self._chain(route.primary, route.light, route.conservative), borders,
                          any(g.sample < 1 for g in (*before, *after)), light=self._chain(route.light),
                          retries=self.retries, stored=tuple(g for g in guards if g.applies("store", name)),
-                         clusters=clustered(self.policy.plan),
+                         clusters=clustered(self.policy.plan), judges=asked,
                          reviews=any(g.act == "review" and not g.shadow for g in (*before, *after)))
 
     def _version(self, version: Version) -> RoutePlan:

@@ -21,8 +21,9 @@ from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
 from bongsu.web.clusters import cluster_of
 from bongsu.web.errors import ApiError, Fault, Header
-from bongsu.web.grounded import claimed, grounds, judge_aside
+from bongsu.web.grounded import Grounded, claimed, grounds, judge_aside, judges
 from bongsu.web.holding import HEADER, TEXTS, Found, Holding
+from bongsu.web.judge import Judging as Judges
 from bongsu.web.ledger import Ledger
 from bongsu.web.plan import RoutePlan
 from bongsu.web.screen import MOST, MOST_TEXTS, REPLACES, screen, unwritable
@@ -46,8 +47,10 @@ class Served:
         self.ledger, self.send, self.timer, self.holding, self.cleared = ledger, send, timer, holding, found
         self.asking = Asking(transport, timer, call, plan, request, extra)
         self.allowing = Allowing(plan.allowed, call.at, call.masking.token) if plan.allowed or plan.reviews else None
-        self.reading = tuple(g for g in plan.after if not grounds(g))
+        self.reading = tuple(g for g in plan.after if not grounds(g) and not judges(g))
         self.grounding = tuple(g for g in plan.after if grounds(g))
+        self.judges = tuple(g for g in plan.after if judges(g))
+        self.judging = Judges(transport, plan.judges, plan.stored, self.allowing, call.judged)
         self.claims: list[str] = []
         self.noted = False
         self.digest = ""
@@ -64,7 +67,7 @@ class Served:
             call.facts[COLUMN] = cluster_of(request)
         if request.user:  # on every route: what names a person is no business of the model's
             request.name_user(call.facts["user"])
-        if not plan.before and not self.grounding and call.past is None:
+        if not plan.before and not self.grounding and not self.judges and call.past is None:
             return None
         slots = request.slots()
         call.asks([slot.text for slot in slots[: request.said] if not slot.fixed])
@@ -157,19 +160,32 @@ class Served:
 
     async def ground(self, texts: Sequence[str]) -> Outcome | None:
         """Hold the reply against its context; the outcome if it must not go out."""
-        call = self.call
-        if not self.grounding or not any(texts):
+        if not any(texts):
             return None
-        seen = await judge_aside(self.grounding, texts, self.request.changed, self.allowing, self.request.chars())
-        call.found(seen.outcome.verdicts, 0, 0)
-        call.facts["grounding_score"] = seen.score
-        if seen.outcome.failed:
-            raise errors.guard_unavailable(seen.outcome.failed, call.id)
-        if seen.outcome.act not in STOPS:
+        if self.grounding:
+            seen = await judge_aside(self.grounding, texts, self.request.changed, self.allowing, self.request.chars())
+            if (ended := self._weighed(seen, texts)) is not None:
+                return ended
+        if self.judges:  # what it is asked costs money: not where the reply is withheld already
+            since = self.timer()
+            seen = await self.judging.judged(self.judges, texts, self.request.changed)
+            self.call.waited(since)
+            return self._weighed(seen, texts)
+        return None
+
+    def _weighed(self, seen: Grounded, texts: Sequence[str]) -> Outcome | None:
+        """What was said of the reply, as a fact of the call; the outcome if that ends it."""
+        call, outcome = self.call, seen.outcome
+        call.found(outcome.verdicts, 0, 0)
+        scores = [s for s in (call.facts.get("grounding_score"), seen.score) if s is not None]
+        call.facts["grounding_score"] = min(scores, default=None)
+        if outcome.failed:
+            raise errors.guard_unavailable(outcome.failed, call.id)
+        if outcome.act not in STOPS:
             return None
-        if seen.outcome.act == "block":
-            call.blocked(seen.outcome.by, sum(map(len, texts)))
-        return seen.outcome
+        if outcome.act == "block":
+            call.blocked(outcome.by, sum(map(len, texts)))
+        return outcome
 
     # ---- what goes no further ----
 

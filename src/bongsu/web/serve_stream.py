@@ -73,9 +73,10 @@ class Streamed(Served):
 
     def _replies(self) -> Replies:
         out = self.call.surface.replies(self.request, self.reading, self.call.masking, self.call.id, self.allowing)
-        if self.grounding:
+        whole = (*self.grounding, *self.judges)
+        if whole:
             out.listen()
-        self.held = waits(self.grounding) or (self.plan.reviews and holds(self.reading))
+        self.held = waits(whole) or (self.plan.reviews and holds(self.reading))
         return out
 
     def _withhold(self) -> None:
@@ -177,7 +178,7 @@ class Streamed(Served):
 
     def _overlong(self) -> None:
         """More waits than guards look at: what that means is their policy."""
-        closed = next((g for g in self.grounding if g.fails == "closed" and not g.shadow), None)
+        closed = next((g for g in (*self.grounding, *self.judges) if g.fails == "closed" and not g.shadow), None)
         if closed is not None:
             raise errors.guard_unavailable(closed.name, self.call.id)
         self.held = False

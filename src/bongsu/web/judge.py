@@ -1,0 +1,103 @@
+"""Judges at work: another model is asked whether a reply rests on its context, within the guard's time-out.
+
+It is asked with what is personal hidden, on the loop, so that nobody else waits; what it costs is booked on the call.
+A judge that cannot be asked, is too slow, or answers something else has failed: that is counted apart from verdicts,
+and means what the guard's ``fails`` says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bongsu.allow import Allowing
+from bongsu.checks.judge import Judge
+from bongsu.checks.pii import Pii
+from bongsu.guard import Guard, resolve
+from bongsu.meter import Meter, Usage, estimate, read_usage
+from bongsu.ports import Check, JudgeError, Support
+from bongsu.tokens import Aliases
+from bongsu.web.asked import decode_object, encode
+from bongsu.web.grounded import Grounded, context_of
+from bongsu.web.plan import Target
+from bongsu.web.screen import Track, decide
+from bongsu.web.upstream import Transport, UpstreamError
+
+PATH = "/chat/completions"
+LONGEST = 300
+"""Most tokens of a judge's answer; it is asked for twenty, and some models think aloud before."""
+Spent = Callable[[Usage, Meter], None]
+
+
+def hidden(texts: Sequence[str], masks: Sequence[Check]) -> list[str]:
+    """Texts with aliases for whatever these checks find, the same for the same value."""
+    names = Aliases()
+    return [names.hide(text, resolve(f for check in masks for f in check.look(text))) for text in texts]
+
+
+class Judging:
+    """How the judges of one call are asked: over which way, where each is, who hides what, who is told the cost."""
+
+    def __init__(self, transport: Transport, targets: Mapping[str, Target], stored: Sequence[Guard],
+                 allowing: Allowing | None, spent: Spent) -> None:
+        self._transport, self._targets, self._allowing, self._spent = transport, targets, allowing, spent
+        self._masks: list[Check] = [Pii(), *(guard.check for guard in stored)]
+
+    async def judged(self, guards: Sequence[Guard], texts: Sequence[str], fields: Mapping[str, Any]) -> Grounded:
+        """What all of them say of a reply; ``score`` is the least support that any gave it."""
+        text = "\n\n".join(filter(None, texts))
+        seen = await asyncio.gather(*(self._one(guard, text, fields) for guard in guards))
+        return Grounded(decide([track for track, _ in seen]), min((s for _, s in seen if s is not None), default=None))
+
+    async def _one(self, guard: Guard, text: str, fields: Mapping[str, Any]) -> tuple[Track, float | None]:
+        track, begun = Track(guard, "output", self._allowing), time.monotonic_ns()
+        support = Support(None)
+        try:
+            async with asyncio.timeout(guard.timeout / 1e6):
+                support = await self._asked(guard, text, fields)
+        except TimeoutError:
+            track.fail("the judge took too long")
+        except JudgeError as error:
+            track.fail(f"of the judge: {error}")
+        except Exception as error:  # noqa: BLE001 (any fault of a part is the guard's; its text could hold the caller's)
+            track.fail(type(error).__name__)
+        track.found, track.passed = map(list, track.sift(text, support.findings))
+        track.took_ns = time.monotonic_ns() - begun
+        return track, support.score
+
+    async def _asked(self, guard: Guard, text: str, fields: Mapping[str, Any]) -> Support:
+        judge, target = guard.check, self._targets.get(guard.name)
+        assert isinstance(judge, Judge)
+        context = context_of(fields, judge.roles)
+        if not context:
+            return Support(None)
+        if target is None:
+            raise JudgeError("its upstream cannot be called, or not within the borders of this call")
+        answer, *sources = await asyncio.to_thread(hidden, [text, *context], self._masks)
+        mark = secrets.token_hex(8)
+        body = encode({"model": target.upstream.model, "messages": judge.question(answer, sources, mark),
+                       "temperature": 0, "max_tokens": LONGEST, "response_format": {"type": "json_object"}})
+        try:
+            got = await self._transport.send(target.endpoint.at(PATH), body, {})
+        except UpstreamError as error:
+            raise JudgeError(f"it did not answer ({type(error).__name__})") from None
+        if got.status != 200:
+            raise JudgeError(f"it answered with status {got.status}")
+        found = decode_object(got.body) or {}
+        said = _said(found)
+        if target.meter is not None:
+            self._spent(read_usage(found.get("usage")) or estimate(len(body), len(said)), target.meter)
+        return judge.verdict(said, text, mark)
+
+
+def _said(found: Mapping[str, Any]) -> str:
+    try:
+        said = found["choices"][0]["message"]["content"]
+    except (LookupError, TypeError):
+        said = None
+    if not isinstance(said, str):
+        raise JudgeError("it answered in another form than chat completions")
+    return said
