@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bongsu.checks.pii import Pii
 from bongsu.ports import Finding
-from bongsu.tokens import Aliases, Restorer, Tokeniser, in_json
+from bongsu.tokens import Aliases, Restorer, Tokeniser, beside_tokens, in_json
 
 KEY = bytes(range(32))
 TEXT = "홍길동 hong@example.com, 010-1234-5678 그리고 hong@example.com입니다"
@@ -182,3 +182,18 @@ def test_hostile_repetition_is_restored_however_long(piece) -> None:
     """What grows with the square of a text's length does not end within a test's time at this length."""
     names, text = issued(), (piece * 1_000_000)[:1_000_000]
     assert names.restore(names.hide(text, [])) == text
+
+
+@given(st.text("ab K김", max_size=8), st.text("ab K김", max_size=8), st.integers(0, 30), st.integers(1, 30))
+def test_what_is_a_token_already_is_not_masked_again_and_all_beside_it_is(before, after, start, length):
+    tokens = Tokeniser(bytes(32))
+    token = tokens.token("email", "kim@example.com")
+    text = f"{before} {token} {after}"
+    start = min(start, len(text) - 1)
+    found = Finding("person", start, min(len(text), start + length))
+    begin = len(before) + 1
+    hidden = {i for f in beside_tokens(text, [found]) for i in range(f.start, f.end)}
+    asked = set(range(found.start, found.end)) - set(range(begin, begin + len(token)))
+    assert hidden <= asked
+    assert not any(text[i].strip() for i in asked - hidden)
+    assert token in tokens.mask(text, beside_tokens(text, [found]))

@@ -14,6 +14,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from bongsu.checks.flat import Flat
 from bongsu.ports import Finding
@@ -63,6 +64,25 @@ def _spans(text: str, findings: Iterable[Finding]) -> Iterator[tuple[Finding, in
             best, end = max(best, f, key=lambda g: (g.score, g.end - g.start)), max(end, f.end)
     if best:
         yield best, start, end
+
+
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9_]{0,40}_[A-Z2-7]{16}(?![A-Za-z0-9])")
+
+
+def beside_tokens(text: str, findings: Iterable[Finding]) -> list[Finding]:
+    """The findings without what is a token already: in a text that is masked twice, that is no name or postcode.
+
+    >>> text = "Kim EMAIL_QQWHN65O6KGV3CSM"
+    >>> [text[f.start : f.end] for f in beside_tokens(text, [Finding("person", 0, 26), Finding("address", 10, 13)])]
+    ['Kim ']
+    """
+    tokens = [match.span() for match in _TOKEN.finditer(text)]
+    out = list(findings)
+    for begin, end in tokens:
+        parts = [[replace(f, end=min(f.end, begin)), replace(f, start=max(f.start, end))]
+                 if f.start < end and begin < f.end else [f] for f in out]
+        out = [f for some in parts for f in some if text[f.start : f.end].strip()]
+    return out
 
 
 def _replace(text: str, findings: Iterable[Finding], stand_in: Callable[[str, str], str]) -> str:
