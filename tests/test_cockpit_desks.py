@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from bongsu.ports import Refused
+from browserkit import chromium, entering
 from gatehouse import POLICY, TOKEN, Gatehouse, gatehouse
 from test_channel_verbs import TOKEN as CHANNEL_TOKEN
 from test_channel_verbs import house as channel_house
-from test_cockpit_browser import ARGS, CHROMIUM, CONTRAST, keep, no_sideways
+from test_cockpit_browser import CHROMIUM, CONTRAST, keep, no_sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.req("A1", "A2", "A3"),
               pytest.mark.skipif(CHROMIUM is None, reason="browser not run: no Chromium")]
@@ -28,10 +29,8 @@ MUTED = POLICY.replace("alerts:", "channels: {ops: {webhook: 'http://127.0.0.1:1
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -43,27 +42,8 @@ def house(tmp_path: Path) -> Iterator[Gatehouse]:
 
 @pytest.fixture
 def enter(browser: Browser, house: Gatehouse) -> Iterator[Callable[..., Page]]:
-    """Signs in and opens a page; fails the test if the page's policy complained."""
-    contexts: list[Any] = []
-    complaints: list[str] = []
-
-    def enter(path: str, locale: str = "en-GB", script: bool = True, width: int = 1280) -> Page:
-        context = browser.new_context(locale=locale, java_script_enabled=script, reduced_motion="reduce",
-                                      viewport={"width": width, "height": 800})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda note: complaints.append(note.text) if "Content Security Policy" in note.text else None)
-        page.goto(house.url + path)
-        page.get_by_label("Admin token" if locale.startswith("en") else "관리자 토큰").fill(TOKEN)
-        page.keyboard.press("Enter")
-        page.wait_for_url(house.url + path)
-        return page
-
-    yield enter
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with entering(browser, house.url, TOKEN) as enter:
+        yield enter
 
 
 def test_a_latched_gate_is_cleared_with_a_reason_and_not_while_its_alert_fires(house: Gatehouse, enter: Callable[..., Page]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from bongsu.actions.restrict import Restrict
 from bongsu.keys import whole
@@ -18,8 +18,9 @@ from bongsu.quantity import DAY, HOUR
 from bongsu.restriction import RUNGS
 from bongsu.web.keypage import CHOICES, MOST
 from bongsu.web.words import EN, say
+from browserkit import chromium, entering
 from peoplekit import POLICY, T0, TOKEN, Place, place
-from test_cockpit_browser import ARGS, CHROMIUM, CONTRAST, keep, no_sideways
+from test_cockpit_browser import CHROMIUM, CONTRAST, keep, no_sideways
 
 pytestmark = [pytest.mark.req("P6", "A4"),
               pytest.mark.skipif(CHROMIUM is None, reason="browser not run: no Chromium")]
@@ -34,10 +35,8 @@ PRICED = POLICY.replace("timeout: 5s}\n  light", "timeout: 5s, max_output: 100}\
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -48,27 +47,8 @@ def one(tmp_path: Path) -> Iterator[Place]:
 
 @pytest.fixture
 def enter(browser: Browser, one: Place) -> Iterator[Callable[..., Page]]:
-    """Signs in and opens a page; fails the test if the page's script or policy complained."""
-    contexts: list[Any] = []
-    complaints: list[str] = []
-
-    def enter(path: str = "/keys", locale: str = "en-GB", script: bool = True, width: int = 1280) -> Page:
-        context = browser.new_context(locale=locale, java_script_enabled=script, reduced_motion="reduce",
-                                      viewport={"width": width, "height": 800})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda note: complaints.append(note.text) if "Content Security Policy" in note.text else None)
-        page.goto(one.url + path)
-        page.get_by_label("Admin token" if locale.startswith("en") else "관리자 토큰").fill(TOKEN)
-        page.keyboard.press("Enter")
-        page.wait_for_url(one.url + path)
-        return page
-
-    yield enter
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with entering(browser, one.url, TOKEN, "/keys") as enter:
+        yield enter
 
 
 def region(page: Page, name: str) -> Any:
