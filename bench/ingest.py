@@ -4,6 +4,9 @@ Arrow streams of 10,000 predictions are posted to the real control site over loo
 before it answers, and counts 30 signals (confusion counts, quantiles, ratios by model, performance on late labels) into
 committed cells. A third of the predictions get a label afterwards. CPU of the whole process, client included.
 
+Before that, the way from the durable log to committed cells alone: 15 signals with drift of 5 features and no labels,
+and the 30 with their late labels; the middle of several runs. Last, how the cost grows with the number of label values.
+
 The floor is numpy in memory: one ``bincount`` for each of the same 30 signals over ready columns, nothing stored,
 nothing checked, nothing masked. It is not like for like; it says what the arithmetic alone costs.
 """
@@ -12,16 +15,21 @@ import asyncio
 import hashlib
 import io
 import platform
+import sqlite3
+import statistics
 import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bongsu.folder import Folder
 from bongsu.policy import parse
@@ -39,6 +47,11 @@ from servers import serving
 
 BATCH, MINUTE, T0 = 10_000, 60 * 10**6, 1_790_000_000 * 10**6
 MODELS = np.array(["m1", "m2", "m3", "m4"])
+FEATURES = ("age", "b", "c", "d", "e")
+RUNS = 3
+
+
+HEAD = "bongsu: 1\nservice: {name: bench}\nfeatures: {age: number, b: number, c: number, d: number, e: number}\n"
 
 
 def policy() -> Any:
@@ -51,16 +64,41 @@ def policy() -> Any:
                 "mean": "{kind: mean, sum: latency_ms}", "said": "{kind: count, of: \"prediction = '1'\"}",
                 "unlabelled": "{kind: ratio, bad: \"label IS NULL\", total: \"kind = 'prediction'\"}",
                 "all": "{kind: count}"}
-    body = "\n".join(f"  {name}: {text}" for name, text in signals.items())
     assert len(signals) == 30
-    head = "bongsu: 1\nservice: {name: bench}\nfeatures: {age: number}\nsignals:"
-    return parse(f"{head}\n{body}\n", "bench.yaml", {})
+    return _parsed(signals)
+
+
+def drifting(folder: Path) -> Any:
+    """15 signals, one of them the drift of 5 features against a file."""
+    signals = {f"band{i}": f'{{kind: ratio, bad: "score > {i / 8}", labels: [model]}}' for i in range(5)}
+    signals |= {f"age{i}": f'{{kind: ratio, bad: "features.age > {20 + 9 * i}"}}' for i in range(4)}
+    signals |= {"p95": "{kind: quantile, of: latency_ms, q: 95%}", "slow": '{kind: ratio, bad: "latency_ms > 800"}',
+                "mean": "{kind: mean, sum: latency_ms}", "all": "{kind: count}",
+                "said": "{kind: count, of: \"prediction = '1'\"}",
+                "moved": "{kind: drift, reference: past, columns: [features.age, features.b, features.c, features.d, "
+                         "features.e], measure: psi}"}
+    assert len(signals) == 15
+    made = columns(20_000)
+    pq.write_table(pa.table({name: made[name] for name in FEATURES}), folder / "past.parquet")
+    return _parsed(signals, f"references: {{past: {{file: {folder / 'past.parquet'}}}}}\n")
+
+
+def by_label(name: str) -> Any:
+    signals = {f"band{i}": f'{{kind: ratio, bad: "score > {i / 5}", labels: [{name}]}}' for i in range(5)}
+    return _parsed(signals)
+
+
+def _parsed(signals: dict[str, str], more: str = "") -> Any:
+    body = "\n".join(f"  {name}: {text}" for name, text in signals.items())
+    return parse(f"{HEAD}{more}signals:\n{body}\n", "bench.yaml", {})
 
 
 def columns(n: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(7)
     return {"time": T0 + np.arange(n) * 3600, "score": rng.random(n), "age": rng.integers(18, 80, n).astype(float),
-            "latency": rng.lognormal(6, 1, n), "model": rng.integers(0, 4, n), "truth": rng.integers(0, 2, n)}
+            "b": rng.normal(size=n), "c": rng.exponential(size=n),
+            "d": rng.random(n), "e": rng.normal(3, 2, n), "latency": rng.lognormal(6, 1, n),
+            "model": rng.integers(0, 4, n), "truth": rng.integers(0, 2, n)}
 
 
 def streams(data: dict[str, np.ndarray]) -> list[tuple[int, bytes]]:
@@ -72,7 +110,7 @@ def streams(data: dict[str, np.ndarray]) -> list[tuple[int, bytes]]:
                                    "kind": ["prediction"] * rows, "score": part["score"],
                                    "prediction": np.where(part["score"] > 0.5, "1", "0"),
                                    "model": pa.array(MODELS[part["model"]]).dictionary_encode(),
-                                   "latency_ms": part["latency"], "features.age": part["age"]})))
+                                   "latency_ms": part["latency"], **{f"features.{f}": part[f] for f in FEATURES}})))
     for at in range(0, n, BATCH * 3):
         some = np.arange(at, min(n, at + BATCH * 3), 3)
         out.append((len(some), _stream({"id": [f"l{i:012d}" for i in some], "time": data["time"][some] + MINUTE,
@@ -140,12 +178,11 @@ def ours(parts: list[tuple[int, bytes]], folder: Path) -> tuple[float, float, in
     return wall, cpu, sent
 
 
-def cells_alone(parts: list[tuple[int, bytes]], folder: Path) -> tuple[float, float]:
-    """CPU seconds of (the durable log, the cells): checked tables, no HTTP, nothing to mask."""
+def cells_alone(read: Any, tables: list[pa.Table], folder: Path) -> tuple[float, float, int]:
+    """CPU seconds of (the durable log, the cells) and how many cells: checked tables, no HTTP, nothing to mask."""
     room, now = Folder(folder).create(), T0 + 10**12
     store = State(f"sqlite:///{room.state}")
-    control = Control(policy(), room, store, lambda: now)
-    tables = [read_arrow(body, "bench", Span(0, now)).table for _, body in parts]
+    control = Control(read, room, store, lambda: now)
     log = cells = 0.0
     for i, table in enumerate(tables):
         begin = time.process_time()
@@ -154,29 +191,61 @@ def cells_alone(parts: list[tuple[int, bytes]], folder: Path) -> tuple[float, fl
         if i % 10 == 9 or i + 1 == len(tables):
             control.cycle()
         log, cells = log + taken - begin, cells + time.process_time() - taken
+    n = sum(1 for _ in store.cells())
+    assert n
     control.close()
     store.dispose()
-    return log, cells
+    return log, cells, n
+
+
+def alone(make: Callable[[Path], Any], tables: list[pa.Table]) -> tuple[float, float, int]:
+    """Events a CPU-second into the log, from the log to cells, and how many cells: the middle of several runs."""
+    n, found = sum(t.num_rows for t in tables), []
+    for _ in range(RUNS):
+        with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+            log, cells, count = cells_alone(make(Path(name)), tables, Path(name) / "room")
+            found.append((n / log, n / cells, count))
+    return statistics.median(f[0] for f in found), statistics.median(f[1] for f in found), found[0][2]
+
+
+def growth(tables: list[pa.Table]) -> None:
+    """The same events with ever more values of one label: rows of cells are what it costs."""
+    print("  5 ratios by one label, by how many values it has (beyond 1,000 they are counted as one)")
+    rng, plain = np.random.default_rng(3), [t for t in tables if t["kind"][0].as_py() == "prediction"]
+    for values in (1, 10, 100, 1000, 100_000):
+        mixed = [t.set_column(t.column_names.index("tier"), "tier", pa.array(
+            [f"t{v}" for v in rng.integers(0, values, t.num_rows)])) for t in plain]
+        _, rate, count = alone(lambda _: by_label("tier"), mixed)
+        print(f"    {values:>9,} values {rate:>24,.0f} events/CPU-s   {count:>9,} cells")
 
 
 def main() -> None:
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     data = columns(n)
     parts = streams(data)
-    print(f"Python {platform.python_version()}, numpy {np.__version__}, pyarrow {pa.__version__}; {n:,} predictions, "
-          f"{n // 3:,} late labels, 30 signals, batches of {BATCH:,}")
-    base = floor(data)
-    print(f"  {'floor: numpy bincount in memory':44}{n / base:>12,.0f} events/CPU-s   1.00")
-    sent = sum(rows for rows, _ in parts)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        log, cells = cells_alone(parts, Path(folder))
-    for name, spent in (("into the durable log", log), ("durable log -> committed cells", cells),
-                        ("both: no HTTP, no masking", log + cells)):
-        print(f"  {name:44}{sent / spent:>12,.0f} events/CPU-s   {(sent / spent) / (n / base):.3f}")
+    tables = [read_arrow(body, "bench", Span(0, T0 + 10**12)).table for _, body in parts]
+    sent, labels = sum(rows for rows, _ in parts), -(-n // BATCH)
+    print(f"Python {platform.python_version()}, numpy {np.__version__}, pyarrow {pa.__version__}, DuckDB "
+          f"{duckdb.__version__}, SQLite {sqlite3.sqlite_version}; {n:,} predictions, {sent - n:,} late labels, "
+          f"batches of {BATCH:,}; CPU of the process, the middle of {RUNS} runs")
+    base = n / floor(data)
+
+    def line(name: str, rate: float, more: str = "") -> None:
+        print(f"  {name:62}{rate:>12,.0f} events/CPU-s   {rate / base:.3f}{more}")
+
+    line("floor: numpy bincount in memory", base)
+    log, cells, _ = alone(drifting, tables[:labels])
+    line("15 signals, drift of 5 features: durable log -> committed cells", cells, "   (target 400,000)")
+    line("  into the durable log", log)
+    log, cells, _ = alone(lambda _: policy(), tables)
+    line("30 signals, late labels: durable log -> committed cells", cells, "   (target 400,000)")
+    line("  into the durable log", log)
+    line("  both: no HTTP, no masking", 1 / (1 / log + 1 / cells))
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         wall, cpu, sent = ours(parts, Path(folder))
-    print(f"  {'HTTP Arrow -> durable log -> committed cells':44}{sent / cpu:>12,.0f} events/CPU-s   "
-          f"{(sent / cpu) / (n / base):.3f}   ({sent / wall:,.0f} events/s wall)")
+    line("30 signals, late labels: HTTP Arrow -> log -> committed cells", sent / cpu,
+         f"   ({sent / wall:,.0f} events/s wall)")
+    growth(tables[: max(1, labels // 4)])
 
 
 if __name__ == "__main__":

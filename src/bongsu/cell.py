@@ -65,6 +65,20 @@ def capped(cells: Iterable[Cell], known: Cells, most: int) -> list[Cell]:
     return out
 
 
+def merged(cells: Iterable[Cell]) -> list[Cell]:
+    """Cells of the same place as one, those that add up to nothing left out.
+
+    >>> a = Cell("s", (), 0, "n", 2)
+    >>> merged([a, Cell("s", (), 60, "n", 1), a, Cell("s", (), 60, "n", -1)])
+    [Cell(signal='s', labels=(), start=0, part='n', n=4)]
+    """
+    sums: dict[tuple[str, Labels, int, str], int] = {}
+    for signal, labels, start, part, n in cells:
+        place = signal, labels, start, part
+        sums[place] = sums.get(place, 0) + n
+    return [Cell(*place, n) for place, n in sums.items() if n]
+
+
 class _Track:
     """One part over time: sorted starts, counts, and running totals that are valid before ``fresh``."""
 

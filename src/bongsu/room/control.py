@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from bongsu import gate
 from bongsu.alert import Rule, Signal, State
-from bongsu.cell import MOST_GROUPS, OTHER, Cell, Cells, Labels, capped
+from bongsu.cell import MOST_GROUPS, OTHER, Cell, Cells, Labels, capped, merged
 from bongsu.engine import Plan, born, standings, tick
 from bongsu.event import Event
 from bongsu.expression import read
@@ -304,7 +304,7 @@ class Control:
             self.store.record("labels.full", "bongsu", signal, f"more than {MOST_LABELS} combinations of label values, "
                               f"or {MOST_GROUPS} groups: the others are counted as {OTHER}", {}, self.now,
                               self.policy.hash)
-        return kept
+        return merged(kept)  # thousands that were capped are one
 
     def remarks(self) -> tuple[str, ...]:
         """What people should know though nothing is broken."""

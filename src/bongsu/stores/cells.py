@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from sqlalchemy import select
 
@@ -22,7 +23,9 @@ class CellStore(Store):
 
         False, and nothing is changed, where the position is not beyond the stored one: that batch was counted before.
         """
-        rows = [{**c._asdict(), "labels": dump(c.labels)} for c in cells]
+        said = cache(dump)
+        rows = [{"signal": signal, "labels": said(labels), "start": start, "part": part, "n": n}
+                for signal, labels, start, part, n in cells]
         with self.writing() as transaction:
             if not advance(transaction, name, position):
                 return False
