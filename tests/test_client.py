@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import subprocess
@@ -36,8 +37,6 @@ class Port:
         self.app = Starlette(routes=[Route("/v1/events", self.take, methods=["POST"])])
 
     async def take(self, request: Request) -> Response:
-        import asyncio
-
         body = await request.body()
         self.bodies += bool(body)
         await asyncio.to_thread(self.hold.wait, 20)
@@ -207,6 +206,92 @@ def test_after_a_fork_both_go_on_and_nothing_is_sent_twice(port):
     served, url = port
     subprocess.run([sys.executable, "-c", FORKED, url], check=True, timeout=60)
     assert sorted(e["prediction"] for e in served.seen.values()) == ["child", "parent", "parent"]
+
+
+CHILDREN = """
+import multiprocessing, sys
+from bongsu.client import Client
+
+def work(url, made):
+    client = made or Client(url, wait=60)
+    client.prediction("child")
+
+if __name__ == "__main__":
+    made = Client(sys.argv[1], wait=60) if sys.argv[2] == "fork" else None
+    if made:
+        made.prediction("parent")
+    context = multiprocessing.get_context(sys.argv[2])
+    child = context.Process(target=work, args=(sys.argv[1], made))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0, child.exitcode
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize(("method", "expected"), [("fork", ["child", "parent"]), ("spawn", ["child"]),
+                                                  ("forkserver", ["child"])])
+def test_a_child_of_multiprocessing_that_just_ends_sends_what_it_has(port, tmp_path, method, expected):
+    served, url = port
+    script = tmp_path / "app.py"
+    script.write_text(CHILDREN)
+    subprocess.run([sys.executable, str(script), url, method], check=True, timeout=90)
+    assert sorted(e["prediction"] for e in served.seen.values()) == expected
+
+
+def test_an_asyncio_application_goes_on_while_the_port_hangs_and_while_it_closes(port):
+    served, url = port
+    served.hold.clear()
+
+    async def app() -> tuple[int, bool]:
+        turns = 0
+        async with Client(url, wait=0.01, timeout=30) as client:
+            for _ in range(500):
+                client.prediction("a")
+                await asyncio.sleep(0)
+                turns += 1
+            threading.Timer(0.3, served.hold.set).start()
+            closing = asyncio.create_task(asyncio.to_thread(client.close, 30))
+            while not closing.done():
+                turns += 1
+                await asyncio.sleep(0.001)
+            return turns, await closing
+
+    turns, sent = asyncio.run(app())
+    assert turns > 510, "the loop had its turns while the client waited for the port"
+    assert sent
+    assert len(served.seen) == 500
+
+
+def test_with_a_spill_a_burst_that_outruns_a_slow_port_waits_on_disk_and_nothing_is_lost(port, tmp_path):
+    served, url = port
+    served.hold.clear()
+    client = Client(url, queue=100, batch=50, wait=0.01, timeout=30, spill=tmp_path / "spill")
+    ids = set()
+    for _ in range(40):
+        ids |= {client.prediction("a") for _ in range(50)}
+        eventually(lambda: len(client._delivery._queue) < 50)  # the disk keeps up, the port does not
+    assert client.counts.dropped == 0
+    assert list((tmp_path / "spill").glob("[0-9]*.ndjson"))
+    served.hold.set()
+    assert client.flush(60)
+    assert (client.counts.accepted, client.counts.waiting) == (2000, 0)
+    assert client.close()
+    assert set(served.seen) == ids
+
+
+@pytest.mark.real
+@pytest.mark.timeout(600)
+def test_a_million_events_as_fast_as_the_application_makes_them_arrive_or_are_counted(port, tmp_path):
+    served, url = port
+    with Client(url, batch=5000, wait=0.01, spill=tmp_path / "spill", spill_bytes=1 << 30) as client:
+        for n in range(1_000_000):
+            client.event("visit", latency_ms=n)
+        assert client.flush(500)
+        counts = client.counts
+    assert counts.accepted + counts.dropped == 1_000_000
+    assert counts.dropped == 0, "the disk has room for what the queue has not"
+    assert len(served.seen) == 1_000_000
 
 
 def test_what_waits_at_the_end_of_a_program_is_sent(port):

@@ -9,8 +9,10 @@
 
 Nothing here blocks or raises into the application. Events are encoded, put into a queue and sent by a thread of their
 own, in batches, again and again until they are taken; sending twice is safe, since an event's id is made once. What
-cannot be kept is counted, told to ``on_drop``, and said once in the log ``bongsu.client``. Needs the standard library
-only.
+cannot be kept is counted, told to ``on_drop``, and said once in the log ``bongsu.client``. With a ``spill`` folder what
+fills the queue goes to disk: while control cannot be reached, and while it is slower than the application. In an
+asyncio application use ``async with``; children of a fork and of ``multiprocessing`` send their own. Needs the standard
+library only.
 """
 
 from bongsu.client.client import Client

@@ -42,6 +42,7 @@ class Client:
         self._delivery = Delivery(url, token, queue=queue, batch=batch, wait=wait, timeout=timeout, on_drop=on_drop,
                                   spill=None if spill is None else Spill(Path(spill), spill_bytes))
         self._ids = ulids(now)
+        _children()
         _open.add(self)
         _delivering.add(self._delivery)
 
@@ -84,6 +85,16 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self.close()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                        trace: TracebackType | None) -> None:
+        """Ends without keeping the event loop waiting."""
+        import asyncio
+
+        await asyncio.to_thread(self.close)
 
     def _send(self, kind: str, given: str | None, columns: Mapping[str, Any]) -> str:
         key = given or self._ids()
@@ -146,6 +157,20 @@ def _after_fork() -> None:
         client._forked()
 
 
+def _children(_: object = None) -> None:
+    """A child of ``multiprocessing`` runs no ``atexit``: it has exits of its own, and forgets them when it begins."""
+    from multiprocessing import parent_process, util
+
+    if not _known_to:
+        _known_to.append(_children)
+        util.register_after_fork(_children, _children)
+    if parent_process() is not None and os.getpid() not in _ending:
+        _ending.add(os.getpid())
+        util.Finalize(None, _at_exit, exitpriority=0)
+
+
+_known_to: list[object] = []
+_ending: set[int] = set()
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

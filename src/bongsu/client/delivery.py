@@ -51,8 +51,11 @@ class Delivery:
         self._wait, self._timeout, self._spill, self._on_drop = wait, timeout, spill, on_drop
         self._queue: deque[bytes] = deque()
         self._changed = threading.Condition()
+        self._disk = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._relief: threading.Thread | None = None
         self._sending, self._closing, self._flushing = 0, False, 0
+        self._kept_aside = 0
         self._failures, self._after, self._held = 0, 0.0, False
         self._counts = {"accepted": 0, "duplicates": 0, "refused": 0, "dropped": 0}
         self._said: set[str] = set()
@@ -67,14 +70,21 @@ class Delivery:
         with self._changed:
             full = len(self._queue) >= self._most or self._closing
             if not full:
+                self._start()
                 self._queue.append(event)
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="bongsu-client", daemon=True)
-                    self._thread.start()
-                if len(self._queue) >= self._batch:
+                if len(self._queue) >= min(self._batch, self._half):
                     self._changed.notify_all()
         if full:
             self.drop(1, "the client is closed" if self._closing else f"{self._most} events wait already")
+
+    def _start(self) -> None:
+        """With the first event, not before: most programs that are forked have sent none yet."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="bongsu-client", daemon=True)
+            self._thread.start()
+        if self._relief is None and self._spill is not None:
+            self._relief = threading.Thread(target=self._relieve, name="bongsu-client-disk", daemon=True)
+            self._relief.start()
 
     def drop(self, n: int, why: str, counted: str = "dropped") -> None:
         """Count what is given up, say so once, and tell who asked to be told."""
@@ -90,9 +100,13 @@ class Delivery:
             except Exception:
                 log.exception("on_drop failed")
 
+    @property
+    def _half(self) -> int:
+        return max(1, self._most // 2)
+
     def counts(self) -> Counts:
         with self._changed:
-            return Counts(**self._counts, waiting=len(self._queue) + self._sending)
+            return Counts(**self._counts, waiting=len(self._queue) + self._sending + self._kept_aside)
 
     def flush(self, timeout: float) -> bool:
         end = time.monotonic() + timeout
@@ -109,8 +123,9 @@ class Delivery:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        if self._thread is not None and threading.current_thread() is not self._thread:
-            self._thread.join(self._timeout + 1.0)
+        for thread in (self._thread, self._relief):
+            if thread is not None and threading.current_thread() is not thread:
+                thread.join(self._timeout + 1.0)
         left = self._taken(len(self._queue))
         kept = self._keep(left)
         with self._changed:
@@ -120,7 +135,7 @@ class Delivery:
         return sent and not left
 
     def _empty(self) -> bool:
-        return not self._queue and not self._sending and not self._held
+        return not self._queue and not self._sending and not self._kept_aside and not self._held
 
     # ---- in the thread ----
 
@@ -137,6 +152,23 @@ class Delivery:
             self._once()
         if self._connection is not None:
             self._connection.close()
+
+    def _relieve(self) -> None:
+        """While a batch is on its way, which may take long, what fills the queue waits on disk instead."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or len(self._queue) >= self._half)
+                if self._closing:
+                    return
+                waiting, self._kept_aside = list(self._queue), len(self._queue)
+                self._queue.clear()
+            kept = self._keep(waiting)
+            with self._changed:
+                self._queue.extendleft(reversed(waiting[kept:]))
+                self._kept_aside = 0
+                self._changed.notify_all()
+                if kept < len(waiting):  # the disk is full too: what comes now is dropped, and counted
+                    self._changed.wait_for(lambda: self._closing, SHORTEST)
 
     def _once(self) -> None:
         """What waits on disk first, since it is older; then a batch of the queue."""
@@ -164,8 +196,8 @@ class Delivery:
                 self._quietly(self._spill.give_back, path)
                 return
             self._quietly(self._spill.done, path)
-        with self._changed:
-            self._held = False
+        with self._disk, self._changed:
+            self._held = bool(self._quietly(self._spill.waiting)) if self._spill is not None else False
             self._changed.notify_all()
 
     def _taken(self, most: int) -> list[bytes]:
@@ -188,8 +220,10 @@ class Delivery:
             self._queue.extendleft(reversed(batch))
 
     def _keep(self, events: list[bytes]) -> int:
-        kept = 0 if self._spill is None or not events else int(self._quietly(self._spill.put, events) or 0)
-        self._held = self._held or kept > 0
+        with self._disk:
+            kept = 0 if self._spill is None or not events else int(self._quietly(self._spill.put, events) or 0)
+        with self._changed:
+            self._held = self._held or kept > 0
         return kept
 
     def _quietly(self, work: Callable[..., Any], *given: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -58,8 +59,12 @@ class Spill:
         return bool(self._files())
 
     def size(self) -> int:
-        """Bytes that wait."""
-        return sum(path.stat().st_size for path in self._files())
+        """Bytes that wait; not those that are being sent."""
+        total = 0
+        for path in self._files():
+            with suppress(FileNotFoundError):  # taken to be sent meanwhile
+                total += path.stat().st_size
+        return total
 
     def rescue(self) -> None:
         """Files that a process took and died with wait again."""
