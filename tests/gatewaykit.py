@@ -126,6 +126,18 @@ class Broken:
         return 0
 
 
+async def left(receive: Any, pause: float) -> bool:
+    """Wait so many seconds, or until whoever asked has left: nobody waits for a model that speaks to nobody."""
+    if not pause:
+        await asyncio.sleep(0)
+        return False
+    try:
+        async with asyncio.timeout(pause):
+            return bool((await receive())["type"] == "http.disconnect")
+    except TimeoutError:
+        return False
+
+
 class Script:
     """An upstream that says exactly what it is told to, byte for byte; ``seen`` are the requests."""
 
@@ -152,7 +164,8 @@ class Script:
         if self.seen[-1].get("stream") and self.status == 200:
             for piece in self.pieces:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await asyncio.sleep(self.pause)
+                if await left(receive, self.pause):
+                    return
             if self.cut:
                 raise ConnectionAbortedError
             await send({"type": "http.response.body"})

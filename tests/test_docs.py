@@ -26,6 +26,13 @@ def covered() -> dict[str, list[str]]:
     return out
 
 
+def test_a_decision_has_a_number_of_its_own_in_its_name_and_in_its_title() -> None:
+    files = sorted((ROOT / "docs/decisions").glob("*.md"))
+    titles = [file.read_text(encoding="utf-8").partition("\n")[0] for file in files]
+    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+    assert [re.match(r"# (\d+)\. \S", title)[1] for title in titles] == [str(n) for n in range(1, len(files) + 1)]
+
+
 def test_every_requirement_has_a_row() -> None:
     assert set(covered()) == {f"{letter}{n}" for letter, last in ROWS.items() for n in range(1, last + 1)}
 

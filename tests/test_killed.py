@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from bongsu.response import LEASE
@@ -41,6 +42,8 @@ WORKER = textwrap.dedent("""
 """)
 
 
+@pytest.mark.real
+@pytest.mark.timeout(300)
 def test_workers_killed_at_any_moment_lose_nothing_and_record_each_outcome_once(tmp_path: Path) -> None:
     """Again and again two workers start on one file and are killed; each time their clock has passed the leases."""
     with opened(tmp_path) as state:

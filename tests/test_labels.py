@@ -69,7 +69,7 @@ def known_beforehand(events: list[Event], by_name: dict[str, Counter]) -> Cells:
 
 
 @pytest.mark.req("D5")
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(sent=st.lists(st.lists(st.one_of(PREDICTIONS, LABELS, LABELS), max_size=4), max_size=8),
        stops=st.sets(st.integers(1, 8)))
 def test_any_order_duplication_or_correction_gives_the_cells_of_labels_known_beforehand(sent, stops, counting):
@@ -95,7 +95,7 @@ def fold(log: EventLog, joining: Joining, after: int) -> list[Cell]:
     return joining.count(log, [t for _, t in batches], after, log.last_position(), plainly)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(early=st.lists(st.one_of(PREDICTIONS, LABELS), max_size=8), late=st.lists(LABELS, max_size=6))
 def test_what_was_learnt_later_can_be_taken_away_again(early, late, counting):
     joining, _ = counting

@@ -308,7 +308,7 @@ MANNERS = st.builds(
     st.sampled_from([(), ("legal",)]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(MANNERS, ALARMS, st.integers(0, 60), st.integers(0, 60), st.sets(st.integers(0, 3)))
 def test_whoever_is_told_is_told_the_end_severe_is_never_kept_back_and_no_delivery_comes_twice(
         manners: Manners, lives: list[tuple[Alarm, float]], starts: int, ends: int, acked: set[int]) -> None:

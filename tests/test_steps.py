@@ -262,7 +262,7 @@ class Interleavings(RuleBasedStateMachine):
 
 
 TestInterleavings = Interleavings.TestCase
-TestInterleavings.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestInterleavings.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
 
 
 def test_a_new_control_waits_for_no_dead_workers_lease(tmp_path: Path) -> None:
