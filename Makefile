@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 PY := .venv/bin/python
+# so many files of tests at once; the live tests go one after the other, since they load the machine on purpose
+JOBS ?= 2
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .PHONY: help setup run check test test-real bench bench-peers docs browser promtool servers
@@ -22,7 +24,7 @@ check: setup     ## ruff, mypy, and the demo policy
 	@$(PY) -m bongsu check --demo
 
 test: setup browser promtool ## fast and complete, without servers (under 6 minutes)
-	@.venv/bin/pytest -m "not real" $(ARGS)
+	@.venv/bin/pytest -m "not real" -n $(JOBS) --dist loadfile $(ARGS)
 
 test-real: setup browser servers ## live servers, kill loops, load (under 15 minutes)
 	@.venv/bin/pytest -m "real" $(ARGS)

@@ -150,8 +150,7 @@ def test_more_text_than_guards_may_read_is_413_at_once(tmp_path: Path, stream: b
     assert f"{LIMIT} characters" in str(caught.value.body)
     assert "came 9000000" in str(caught.value.body)
     assert (event.outcome, event.status, event.error) == ("refused", 413, "text_too_long")
-    assert event.overhead_ms is not None
-    assert event.overhead_ms < 1000
+    assert event.verdicts == (), "no guard began to read it"
 
 
 def test_more_texts_than_guards_may_read_are_413_however_short(tmp_path: Path) -> None:
