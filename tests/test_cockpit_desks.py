@@ -188,7 +188,7 @@ def test_a_korean_reader_gets_korean_pages_that_fit_a_phone_and_can_be_read(hous
 
 @pytest.mark.parametrize(("locale", "button", "delivered", "failed"), [
     ("en-GB", "Send a test", "ops: delivered in 0 ms (status 202).", "not delivered: answered 404 no_service"),
-    ("ko-KR", "시험 메시지 보내기", "ops: 0ms 만에 전달되었습니다(상태 202).", "전달하지 못했습니다: answered 404 no_service")])
+    ("ko-KR", "시험 메시지 보내기", "ops: 0ms 만에 전달되었습니다(상태 202).", "전달하지 못했습니다: 응답 404 no_service")])
 def test_a_channel_is_tried_from_its_page_and_what_came_of_it_is_said(
         browser: Browser, tmp_path: Path, locale: str, button: str, delivered: str, failed: str) -> None:
     with channel_house(tmp_path) as home:
