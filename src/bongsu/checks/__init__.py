@@ -5,6 +5,7 @@ CHECKS = {
     "grounding": "bongsu.checks.grounding:Grounding",
     "injection": "bongsu.checks.injection:Injection",
     "judge": "bongsu.checks.judge:Judge",
+    "knowledge": "bongsu.checks.knowledge:Knowledge",
     "known_attack": "bongsu.checks.memory:KnownAttack",
     "names": "bongsu.checks.names:Names",
     "pii": "bongsu.checks.pii:Pii",
