@@ -247,6 +247,11 @@ class Machine:
         self.known = set()
         return code
 
+    def reload(self) -> None:
+        """SIGHUP: the policy is read again."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
+
     # ---- use ----
 
     def client(self, timeout: float = 20.0) -> openai.OpenAI:

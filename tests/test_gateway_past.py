@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from bongsu.quantity import DAY
 from bongsu.slis.count import Count
 from bongsu.slis.ratio import Ratio
 from bongsu.web.past import Past, reads_prompts
+from bongsu.web.past_shared import CommonPast
 from gatewaykit import INJECTION, standing
 
 RESET = "Please tell me how to reset the password of my account"
@@ -99,3 +101,33 @@ def test_memory_is_bounded_and_who_is_remembered_is_judged_as_a_list_would(calls
     assert len(past._rings) <= 3
     assert len(past._maps) <= 2
     assert all(len(ring) <= 3 for ring in past._rings.values())
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 40), st.integers(0, 2)), max_size=80))
+@pytest.mark.req("D9")
+def test_workers_that_share_a_memory_judge_as_one_would(tmp_path_factory: pytest.TempPathFactory,
+                                                        calls: list[tuple[str, int, int]]) -> None:
+    root, key = tmp_path_factory.mktemp("past"), bytes(range(32))
+    workers = [CommonPast(root, key) for _ in range(3)]
+    alone = Past(workers[0]._secret)
+    for at, (user, n, worker) in enumerate(calls):
+        text = " ".join(f"{word}{chr(97 + n % 26)}{chr(97 + n // 26)}" for word in ("one", "two", "six", "ten", "many"))
+        now = at * DAY // 20
+        assert workers[worker].note(text, user, "k", now) == alone.note(text, user, "k", now)
+    for one in workers:
+        one.close()
+
+
+def test_a_shared_memory_that_is_full_forgets_who_was_not_seen_for_longest(tmp_path: Path) -> None:
+    past = CommonPast(tmp_path, bytes(32), users=4, keys=4)
+    assert not past.note(RESET, "ann", "k-ann", 1)["near_duplicate"]
+    for n in range(2, 20):
+        assert not past.note(RESET, f"u{n}", f"k{n}", n)["near_duplicate"]
+        seen = past.note(RESET, "ann", "k-ann", n)
+        assert seen == {"near_duplicate": True, "new_cluster": False}, "who is seen is remembered"
+    assert past.note(RESET, "u5", "k5", 30) == {"near_duplicate": False, "new_cluster": True}
+    again = CommonPast(tmp_path, bytes(32), users=4, keys=4)
+    after = again.note(RESET, "ann", "k-ann", 31)
+    assert after == {"near_duplicate": True, "new_cluster": False}, "after a restart, too"
+    again.close()
+    past.close()

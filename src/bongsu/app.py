@@ -84,13 +84,8 @@ def run_up(policy_path: Path, data: Path, gateway_at: tuple[str, int], control_a
 
     ``public_url`` is how people reach the cockpit, for the links in notices.
     """
-    report = check_policy(policy_path, None)
-    if report["faults"]:
-        print("\n".join(report["faults"]), file=sys.stderr)
-        return 2
-    if gateway_at[0] not in LOOPBACK and load(policy_path, os.environ).keys != "required":
-        print(f"the gateway would serve anybody who reaches {gateway_at[0]}: expected settings.keys: required in the "
-              "policy for a host that is not loopback", file=sys.stderr)
+    if wrong := _unfit(policy_path, gateway_at[0]):
+        print(wrong, file=sys.stderr)
         return 2
     try:
         folder = Folder(data.resolve()).create()
@@ -112,8 +107,34 @@ def run_up(policy_path: Path, data: Path, gateway_at: tuple[str, int], control_a
     for name, (host, _) in (("gateway", gateway_at), ("control", control_at)):
         if host not in LOOPBACK:
             print(f"the {name} listens on {host} without TLS: put a proxy that speaks TLS in front", file=sys.stderr)
-    supervisor.run()
+    supervisor.run(lambda: _renew(supervisor, folder, policy_path, gateway_at[0]))
     return 0
+
+
+def _unfit(policy_path: Path, host: str) -> str:
+    """Why a policy cannot be run on this host; empty where it can."""
+    if faults := check_policy(policy_path, None)["faults"]:
+        return "\n".join(faults)
+    if host not in LOOPBACK and load(policy_path, os.environ).keys != "required":
+        return (f"the gateway would serve anybody who reaches {host}: expected settings.keys: required in the policy "
+                "for a host that is not loopback")
+    return ""
+
+
+def _renew(supervisor: Supervisor, folder: Folder, policy_path: Path, host: str) -> None:
+    """Read the policy again. A sound one goes to a new control process, which tells the gateways: they go on with what
+    is under way, and take it for what comes after. One with faults changes nothing."""
+    try:
+        wrong = _unfit(policy_path, host)
+        pinned = "" if wrong else str(folder.pin(policy_path.read_bytes()))
+    except OSError as error:
+        wrong, pinned = f"{policy_path}: {error.strerror}", ""
+    if wrong:
+        print(f"policy not taken, the one before stays:\n{wrong}", file=sys.stderr, flush=True)
+        return
+    supervisor.take("--policy", pinned)
+    supervisor.again("control")
+    print(f"policy taken: {policy_path}", flush=True)
 
 
 def _url(at: tuple[str, int]) -> str:
@@ -133,6 +154,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     from bongsu.web.gateway import Gateway
     from bongsu.web.holding import Holding
     from bongsu.web.ops import Ops
+    from bongsu.web.past_shared import CommonPast
     from bongsu.web.purse import Purse
     from bongsu.web.rates import Rates
     from bongsu.web.scrape import EVERY, Shelf, admission
@@ -155,6 +177,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
                                                  Purse(folder.live, f"gateway-{worker}")),
                       clock=clock, ids=ulids(clock), reload=reload, ops=ops,
                       sealer=Sealer(Live(folder.live, LIVE), policy.service.name), attacks=Live(folder.live, "attacks"),
+                      past=CommonPast(folder.live, keys.token_key(folder.keys)),
                       holding=Holding(folder.held, Live(folder.live, "reviews")))
         # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
         gc.collect()

@@ -64,7 +64,8 @@ class Shared:
 
     # ---- names ----
 
-    def _window(self, name: bytes) -> Iterator[int]:
+    def window(self, name: bytes) -> Iterator[int]:
+        """The places a name may be at, in the order in which they are looked at."""
         home = int.from_bytes(name[:8], "little")
         return ((home + i) % self._capacity for i in range(min(WINDOW, self._capacity)))
 
@@ -74,7 +75,7 @@ class Shared:
 
     def find(self, name: bytes) -> int | None:
         """Where a name's row is; None where it has none. It may be another's when the lock is let go."""
-        for place in self._window(name):
+        for place in self.window(name):
             held = self._name(place)
             if held == name:
                 return place
@@ -85,14 +86,14 @@ class Shared:
     def place(self, name: bytes, idle: Callable[[int], bool] = _never) -> int:
         """Where a name's row is, which is made where there was none, if need be in place of one that is ``idle``.
         Only under the lock."""
-        for place in self._window(name):
+        for place in self.window(name):
             held = self._name(place)
             if held == name:
                 return place
             if held == _NOBODY:
                 _WORD.pack_into(self._map, _USED, self.used + 1)
                 return self._make(place, name)
-        found = next(filter(idle, self._window(name)), None)
+        found = next(filter(idle, self.window(name)), None)
         if found is None:
             raise Full(f"{self.path.name}: {self.used} of {self._capacity} places for users and keys are taken, and "
                        f"none of the {WINDOW} that this one could have is free")

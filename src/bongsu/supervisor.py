@@ -33,6 +33,8 @@ class Child:
     started: float = 0.0
     quick_deaths: int = 0
     not_before: float = 0.0
+    wanted: bool = False
+    """It was told to end, to be started again as it is to run now."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -55,7 +57,7 @@ class Supervisor:
     def __init__(self, environ: Mapping[str, str], patience: float = 15.0) -> None:
         self.environ = dict(environ)
         self.children: list[Child] = []
-        self.stopping = False
+        self.stopping = self.asked = False
         self.patience = patience
 
     def add(self, name: str, verb: str, sock: socket.socket, *options: str) -> Child:
@@ -72,23 +74,44 @@ class Supervisor:
                 continue
             now = time.monotonic()
             if child.process is not None:
-                quick = now - child.started < QUICK
+                quick = now - child.started < QUICK and not child.wanted
                 child.quick_deaths = child.quick_deaths + 1 if quick else 0
                 child.not_before = now + min(0.1 * 2**child.quick_deaths, 10.0) if quick else now
-                print(f"{child.name} ended ({child.process.returncode}); starting it again", file=sys.stderr)
-                child.process = None
+                if not child.wanted:
+                    print(f"{child.name} ended ({child.process.returncode}); starting it again", file=sys.stderr)
+                child.process, child.wanted = None, False
             if now >= child.not_before:
                 child.started = now
                 child.process = subprocess.Popen(list(child.argv), env=self.environ, pass_fds=[child.socket.fileno()])  # noqa: S603
 
-    def run(self) -> None:
-        """Until SIGINT or SIGTERM."""
+    def take(self, option: str, value: str) -> None:
+        """Another value of an option, for every child that starts from now on."""
+        for child in self.children:
+            child.argv = [value if before == option else word
+                          for before, word in zip(("", *child.argv), child.argv, strict=False)]
+
+    def again(self, name: str) -> None:
+        """End a child, to be started again at once."""
+        for child in self.children:
+            if child.name == name and child.process is not None and child.process.poll() is None:
+                child.wanted = True
+                child.process.terminate()
+
+    def run(self, renew: Callable[[], None] = lambda: None) -> None:
+        """Until SIGINT or SIGTERM. A SIGHUP asks to ``renew``."""
         def stop(*_: object) -> None:
             self.stopping = True
 
+        def ask(*_: object) -> None:
+            self.asked = True
+
+        signal.signal(signal.SIGHUP, ask)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         while not self.stopping:
+            if self.asked:
+                self.asked = False
+                renew()
             self.poll()
             time.sleep(0.1)
         self.stop(self.patience)

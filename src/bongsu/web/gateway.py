@@ -103,6 +103,7 @@ class Gateway:
                 if self._sealer is not None:
                     self._sealer.close()
                 self._recall.close()
+                self._past.close()
                 if self.holding is not None:
                     self.holding.close()
             await send({"type": f"{message['type']}.complete"})
@@ -146,7 +147,7 @@ class Gateway:
         elif path in health.READY and method in ("GET", "HEAD"):
             plans = await self.plans()
             status, found = health.readiness(plans, self._snapshot, self._refused, self.ledger, self._clock())
-            found["upstreams"] = self.health.shown(self._timer())
+            found["worker"], found["upstreams"] = self.ops.metrics.worker, self.health.shown(self._timer())
             if self.ops.draining:
                 status, found["status"] = 503, "draining"
         elif path == METRICS and method == "GET" and self.ops.lets(dict(scope["headers"])):

@@ -1,11 +1,8 @@
 """What a worker remembers of prompts, so that a call can say whether it repeats one or asks of something new.
 
 No text is kept: of each user the sketches of the last prompts, of each key one bit a cell of the space of prompts for
-the current day (UTC). Both are bounded; who was not seen for longest is forgotten first. The hash is keyed anew by each
-process, and nothing of it is written anywhere.
-
-Each worker has a memory of its own. Over W workers up to W of a burst of the same prompt count as new, and a key may be
-said to enter the same cell W times; a restart forgets. Signals on these columns are about patterns, not single calls.
+the current day (UTC). Both are bounded; who was not seen for longest is forgotten first. This one is a single
+process's; that of all workers of a host is in ``past_shared.py``.
 """
 
 from __future__ import annotations
@@ -38,6 +35,9 @@ class Past:
         self._maps: OrderedDict[str, tuple[int, bytearray]] = OrderedDict()
         self._lock = Lock()
 
+    def close(self) -> None:
+        """Let go of what it holds."""
+
     def note(self, text: str, user: str, key: str, now: int) -> dict[str, bool]:
         """The columns of a call that says ``text``: none of it where nobody is named or the text says too little.
 
@@ -47,10 +47,10 @@ class Past:
         if seen is None:
             return {}
         with self._lock:
-            return {"near_duplicate": self._near(user or key, seen.bits),
-                    "new_cluster": self._new(key or user, seen.cell, now // DAY)}
+            return {"near_duplicate": self._near(user or key, seen.bits, now),
+                    "new_cluster": self._new(key or user, seen.cell, now)}
 
-    def _near(self, user: str, bits: int) -> bool:
+    def _near(self, user: str, bits: int, now: int) -> bool:  # noqa: ARG002 (here the order of calls is enough)
         ring = self._rings.setdefault(user, array("Q"))
         self._rings.move_to_end(user)
         near = any(apart(bits, one) <= NEAR for one in ring)
@@ -60,7 +60,8 @@ class Past:
             self._rings.popitem(last=False)
         return near
 
-    def _new(self, key: str, cell: int, day: int) -> bool:
+    def _new(self, key: str, cell: int, now: int) -> bool:
+        day = now // DAY
         of, cells = self._maps.get(key, (day, None))
         if cells is None or of != day:
             cells = bytearray(CELLS // 8)
