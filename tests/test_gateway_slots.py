@@ -36,7 +36,10 @@ def asked(text: str) -> dict[str, dict[str, Any]]:
         "format": {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "description": text}}},
         "field of a format": {"response_format": {"type": "json_schema", "json_schema": wanted}},
         "metadata": {"metadata": {"ticket": text}},
-        "prediction": {"prediction": {"type": "content", "content": text}}}
+        "prediction": {"prediction": {"type": "content", "content": text}},
+        "unknown field": {"session_note": text},
+        "deep in an unknown field": {"vendor": {"notes": [1, {"said": text}]}},
+        "unknown field of a message": {"messages": [{**HI, "aside": [text]}]}}
 
 
 def fixed(text: str) -> dict[str, dict[str, Any]]:

@@ -90,7 +90,18 @@ class Flat:
         n = len(self.data[:place].decode("utf-8", "replace")) if not self.text.isascii() else place
         if self._starts is None:
             return n
-        return self._starts[n] if n < len(self._starts) else (self._ends[-1] if self._ends else 0)
+        return self._starts[n] if n < len(self._starts) else self.end
+
+    def written(self, begin: int, end: int) -> tuple[int, int]:
+        """Characters of ``text``, at least one, as characters of the original."""
+        if self._starts is None or self._ends is None:
+            return begin, end
+        return self._starts[begin], self._ends[end - 1]
+
+    @property
+    def end(self) -> int:
+        """Where the last character of ``text`` ended in the original."""
+        return len(self.text) if self._ends is None else self._ends[-1] if self._ends else 0
 
 
 def spelled(text: str) -> Flat:

@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 import re2
 
 from bongsu.checks import injection_forms
-from bongsu.checks.flat import Flat, spelled
+from bongsu.checks.escapes import held, readings
+from bongsu.checks.flat import Flat
 from bongsu.ports import Finding
 
 LONGEST = 300
@@ -65,20 +66,20 @@ class Pattern:
 
     def look(self, text: str) -> Sequence[Finding]:
         """Findings in order of place; matches of one kind that overlap are one finding."""
-        flat = spelled(text)
-        spans = {kind: list(_merged(engine.hits(flat.data))) for kind, engine in self._engines()}
-        if not any(spans.values()):
-            return ()
-        flattened = [(kind, span) for kind, found in spans.items() for span in found]
-        places = flat.spans([span for _, span in flattened])
-        findings = [Finding(kind, start, end, 1.0 if kind == "pattern" else 0.9)
-                    for (kind, _), (start, end) in zip(flattened, places, strict=True)]
-        return tuple(sorted(findings, key=lambda f: (f.start, f.end)))
+        found: set[tuple[str, int, int]] = set()
+        for flat in readings(text):
+            for kind, engine in self._engines():
+                if spans := list(_merged(engine.hits(flat.data))):
+                    found.update((kind, start, end) for start, end in flat.spans(spans))
+        return tuple(Finding(kind, start, end, 1.0 if kind == "pattern" else 0.9)
+                     for kind, start, end in sorted(found, key=lambda f: (f[1], f[2], f[0])))
 
     def hold(self, text: str) -> int:
         """How many trailing characters may still become, or be part of, a match."""
-        cut = max(0, len(text) - _TAIL)
-        flat = spelled(text[cut:])
+        return held(text, _TAIL, self._open)
+
+    def _open(self, flat: Flat, size: int) -> int:
+        """The same for one reading of a text of this size."""
         data = flat.data
         near = max(0, len(flat.text) - self.window)
         window = near if flat.text.isascii() else len(flat.text[:near].encode())
@@ -89,7 +90,7 @@ class Pattern:
         if self.builtin:
             found = _OPEN.search(data, window)
             place = min(place, found.start()) if found else place
-        return len(text) - cut - flat.origin(place) if place < len(data) else 0
+        return size - flat.origin(place) if place < len(data) else 0
 
     def _engines(self) -> Iterator[tuple[str, _Engine]]:
         if self.builtin:

@@ -20,7 +20,8 @@ from typing import ClassVar
 
 import re2
 
-from bongsu.checks.flat import spelled
+from bongsu.checks.escapes import held, readings
+from bongsu.checks.flat import Flat
 from bongsu.checks.pii_forms import BORN_OPEN, ENTITIES, FORMS, PEM_BODY, PEM_HEAD, Form, compiled
 from bongsu.checks.pii_places import EN_OPEN, KR_OPEN
 from bongsu.checks.pii_rules import Candidate
@@ -50,6 +51,10 @@ _OPEN_PLACE = compiled(rf"(?:{KR_OPEN}|{EN_OPEN}|{BORN_OPEN})\z")
 _OPEN_KEY = compiled(rf"(?:-----BEGIN [A-Z0-9 ]{{0,60}}-{{0,5}}|{PEM_HEAD}{PEM_BODY}(?:-[A-Z0-9 -]{{0,70}})?)\z")
 
 
+Hit = tuple[str, float, int, int]
+"""Kind, how sure, from where, to where."""
+
+
 @dataclass(frozen=True)
 class Pii:
     """Finds ``entities`` (all, if empty) that are at least ``least`` sure."""
@@ -69,23 +74,28 @@ class Pii:
 
     def look(self, text: str) -> Sequence[Finding]:
         """Non-overlapping findings in order of place: the surer wins, then the longer."""
-        flat = spelled(text)
+        found = [hit for flat in readings(text) for hit in self._hits(flat)]
+        return tuple(Finding(kind, start, end, score) for kind, score, start, end in _resolve(found)) if found else ()
+
+    def _hits(self, flat: Flat) -> list[Hit]:
+        """What one reading shows, by places in the text as it was written."""
         engine = _engine(self.entities)
-        found: list[tuple[str, float, int, int]] = []
+        found: list[Hit] = []
         for row in engine.present(flat.data):
             found += [hit for hit in row.hits(flat.data)
                       if hit[1] >= self.least and (not self.entities or hit[0] in self.entities)]
         if not found:
-            return ()
+            return found
         found = _resolve(found)
         places = flat.spans([(start, end) for _, _, start, end in found])
-        return tuple(Finding(kind, start, end, score)
-                     for (kind, score, _, _), (start, end) in zip(found, places, strict=True))
+        return [(kind, score, start, end) for (kind, score, _, _), (start, end) in zip(found, places, strict=True)]
 
     def hold(self, text: str) -> int:
-        """How many trailing characters may still become, or change, a finding: the open word, number or key."""
-        cut = max(0, len(text) - BOUND)
-        flat = spelled(text[cut:])
+        """How many trailing characters may still become, or change, a finding: the open word, number, key or escape."""
+        return held(text, BOUND, self._open)
+
+    def _open(self, flat: Flat, size: int) -> int:
+        """The same for one reading of a text of this size."""
         data = flat.data
         place = len(data.rstrip(_RUN))
         near = max(0, len(data) - _NEAR)
@@ -98,7 +108,7 @@ class Pii:
         if b"-----BEGIN" in data:
             found = _OPEN_KEY.search(data)
             place = min(place, found.start()) if found else place
-        return len(text) - cut - flat.origin(place) if place < len(data) else 0
+        return size - flat.origin(place) if place < len(data) else 0
 
 
 class _Row:
@@ -111,7 +121,7 @@ class _Row:
         self.context = compiled(f"(?i){form.context}") if form.context else None
         self.spoils, self.rest = _SPOILS[form.edge], _REST.get(form.edge)
 
-    def hits(self, data: bytes) -> Iterator[tuple[str, float, int, int]]:
+    def hits(self, data: bytes) -> Iterator[Hit]:
         form, pos = self.form, 0
         while match := self.pattern.search(data, pos):
             start, end = match.span(form.group)
@@ -163,11 +173,11 @@ def _engine(entities: tuple[str, ...]) -> _Engine:
     return _Engine(entities)
 
 
-def _resolve(found: list[tuple[str, float, int, int]]) -> list[tuple[str, float, int, int]]:
+def _resolve(found: list[Hit]) -> list[Hit]:
     if len(found) == 1:
         return found
     starts: list[int] = []
-    taken: list[tuple[str, float, int, int]] = []
+    taken: list[Hit] = []
     for hit in sorted(found, key=lambda h: (-h[1], h[2] - h[3], h[2], h[0])):
         at = bisect_left(starts, hit[3])
         if at and taken[at - 1][3] > hit[2]:

@@ -269,12 +269,13 @@ def _mod97(text: str) -> bool:
 
 
 def us_ssn(c: Candidate) -> Answer:
-    """Numbers from 900 up are no social security numbers, but taxpayers' (ITIN) or mistyped: believed if announced."""
+    """Numbers from 900 up are no social security numbers, but taxpayers' (ITIN) or mistyped: believed if announced, or
+    if both hyphens are where they belong."""
     digits, marks = c.digits, [ch for ch in c.text if not ch.isdigit()]
     if digits[:3] in ("000", "666") or digits[3:5] == "00" or digits[5:] == "0000":
         return None
     if digits[0] == "9":
-        return ("us_ssn", 0.7) if c.known and len(set(marks)) <= 1 else None
+        return ("us_ssn", 0.7) if c.known and len(set(marks)) <= 1 else ("us_ssn", 0.6) if marks == ["-"] * 2 else None
     if len(set(marks)) > 1 or digits in ("078051120", "219099999"):
         return None
     return "us_ssn", 0.95 if c.known else 0.7 if len(marks) == 2 else 0.6 if marks == ["-"] else 0.3

@@ -6,17 +6,20 @@ are written again from what it read, so that no second key of the same name can 
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import msgspec
 
 from bongsu.web.errors import malformed, missing, wrong
-from bongsu.web.slots import Slot
+from bongsu.web.slots import Slot, free_slots
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _any = msgspec.json.Decoder()
 encode = msgspec.json.Encoder().encode
+_NO_TEXTS = frozenset(("model", "stream", "logit_bias", "previous_response_id", "conversation", "container"))
+"""Fields that are numbers or ids, and that others find again by them."""
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What decoding raises."""
 
@@ -40,7 +43,7 @@ class Asked(ABC):
     conversation (the others stand beside it) and is known once they were read. One that is not ``rewritable`` is only
     looked at: what a guard would replace in it is counted, and hidden from every store."""
 
-    __slots__ = ("changed", "fields", "model", "said", "stream", "user")
+    __slots__ = ("beside", "changed", "fields", "model", "said", "stream", "user")
     needs: ClassVar[tuple[str, str]]
     rewritable: ClassVar[bool] = True
     names_user: ClassVar[tuple[str, ...]] = ("user", "safety_identifier")
@@ -56,6 +59,7 @@ class Asked(ABC):
         self.stream: bool = self.read("stream", bool, "true or false") or False
         self.user = self._user()
         self.changed: dict[str, Any] = {}
+        self.beside: dict[str, Any] = {}
         self.said = 0
 
     def _user(self) -> str:
@@ -88,9 +92,21 @@ class Asked(ABC):
     def slots(self) -> list[Slot]:
         """Every text that a model will read."""
 
+    def others(self) -> list[Slot]:
+        """Texts of the fields that ``slots`` did not take: a note of the caller's, a parameter that is newer than we.
+        Such a field goes on as it came unless a text in it is replaced, or it names something twice."""
+        if not self.rewritable:
+            return []
+        known = {*_NO_TEXTS, *self.names_user, *self.changed}
+        for name, raw in self.fields.items():
+            if name not in known and b'"' in bytes(raw):
+                self.beside[name] = self.read(name, object, "")
+        return list(free_slots(self.beside, ()))
+
     def body(self, model: bytes) -> bytes:
         """The request as sent on: ``model`` (JSON) is the upstream's."""
-        return encode({**self.fields, **self.changed, "model": msgspec.Raw(model)})
+        new = {name: value for name, value in self.beside.items() if _differs(self.fields[name], value)}
+        return encode({**self.fields, **new, **self.changed, "model": msgspec.Raw(model)})
 
     def name_user(self, token: str) -> None:
         """Send ``token`` on in place of whatever named the person."""
@@ -101,3 +117,20 @@ class Asked(ABC):
     def chars(self) -> int:
         """How long it is, for an estimate."""
         return len(bytes(self.fields[self.needs[0]]))
+
+
+def _differs(raw: msgspec.Raw, value: Any) -> bool:
+    """Whether a field says anything beside this value: a text was replaced, or of two names alike only one was read."""
+    twice: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in pairs}) < len(pairs):
+            twice.append("")
+
+    if decode(raw) != value:
+        return True
+    try:
+        json.loads(bytes(raw), object_pairs_hook=note)
+    except RecursionError:
+        return True
+    return bool(twice)

@@ -69,7 +69,7 @@ class Served:
             request.name_user(call.facts["user"])
         if not plan.before and not self.grounding and not self.judges and call.past is None:
             return None
-        slots = request.slots()
+        slots = [*request.slots(), *request.others()]
         call.asks([slot.text for slot in slots[: request.said] if not slot.fixed])
         before = plan.before if request.rewritable else tuple(map(_looking, plan.before))
         if not before:

@@ -6,15 +6,22 @@ declarations of tools and of the wanted format, what only describes (``descripti
 (``default``, ``const``, ``enum``, ``examples``). The rest is only looked at: names of tools, names of properties and
 all other words of a schema, keys of metadata, since callers and models find each other by them; and the words beside
 spoken audio in a reply, since the voice would say them all the same. What should be hidden there is blocked.
+
+Fields that this version does not know are read, too (``free_slots``): a caller's own note, a provider's new field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 _DESCRIBES = frozenset(("description", "title"))
 _VALUES = frozenset(("default", "const", "enum", "example", "examples"))
+_OF_MESSAGES = frozenset(("role", "content", "refusal", "reasoning_content", "reasoning", "name", "audio", "tool_calls",
+                          "function_call", "annotations"))
+_NAMES = frozenset(("id", "type", "role", "tool_call_id", "tool_use_id", "call_id", "signature", "encrypted_content",
+                    "data", "file_data", "b64_json"))
+"""Fields by which programs find each other, or that hold no text: an id, a kind, a seal, a file."""
 APART = "\n;\n"
 """Between texts that are read as one: no form of personal data and no phrase goes over it."""
 
@@ -56,6 +63,22 @@ def message_slots(message: dict[str, Any], *, spoken: bool = False) -> Iterator[
             yield from _call(call.get("function"), "arguments", json=True)
             yield from _call(call.get("custom"), "input")
     yield from _call(message.get("function_call"), "arguments", json=True)
+    if len(message) > 1 and not message.keys() <= _OF_MESSAGES:
+        yield from free_slots(message, _OF_MESSAGES)
+
+
+def free_slots(box: dict[str, Any], known: Collection[str]) -> Iterator[Slot]:
+    """Texts of fields that are not ``known``, however deep. Their names, and numbers, are not read."""
+    waiting: list[tuple[Any, Any]] = [(box, key) for key in box if key not in known and key not in _NAMES]
+    while waiting:  # not by recursion: how deep it goes is the caller's choice
+        place, key = waiting.pop()
+        value = place[key]
+        if isinstance(value, str):
+            yield Slot(place, key)
+        elif isinstance(value, dict):
+            waiting += [(value, name) for name in value if name not in _NAMES]
+        elif isinstance(value, list):
+            waiting += [(value, i) for i in range(len(value))]
 
 
 def _text(box: Any, key: str, *, json: bool = False, fixed: bool = False) -> Iterator[Slot]:
