@@ -70,9 +70,14 @@ def hidden(text: str) -> Iterator[bytes]:
 
 def anchors(data: bytes, key: bytes) -> list[tuple[int, bytes]]:
     """(place in ``data``, keyed hash) of each anchor, in order."""
-    last = len(data) - SPAN
-    return [(at, blake2b(data[at:at + SPAN], digest_size=WIDTH, key=key).digest())
-            for at in [m.start() for m in _PLACE.finditer(data)] if at <= last]
+    last, out = len(data) - SPAN, []
+    keyed = blake2b(digest_size=WIDTH, key=key).copy  # to take in the key is half of the work
+    for match in _PLACE.finditer(data):
+        if (at := match.start()) <= last:
+            one = keyed()
+            one.update(data[at:at + SPAN])
+            out.append((at, one.digest()))
+    return out
 
 
 def place(text: str, at: int) -> int:
