@@ -29,7 +29,7 @@ def encoded(text: str) -> str:
     MAIL.replace("@", "&#x40;"), MAIL.replace("@", "&commat;").replace(".", "&period;"), MAIL.replace("@", "\\u0040"),
     MAIL.replace("@", "％40"), encoded(MAIL), encoded(MAIL).rstrip("=")])
 @pytest.mark.parametrize(("left", "right"), [("", ""), ("write to ", " today"), ("메일 ", "입니다"), ("(", ").")])
-@pytest.mark.req("D4")
+@pytest.mark.req("D3")
 def test_an_address_is_found_whole_behind_its_escapes(written: str, left: str, right: str) -> None:
     assert seen(f"{left}{written}{right}") == [("email", written)]
 

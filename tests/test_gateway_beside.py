@@ -57,6 +57,7 @@ def test_ids_and_files_are_not_read() -> None:
     assert [slot.text for slot in asked.others()] == ["here"]
 
 
+@pytest.mark.req("D3")
 def test_a_note_of_the_callers_is_an_alias_to_the_model_and_itself_to_the_caller(tmp_path: Path) -> None:
     with standing(tmp_path, [PII], model=Script(plain=reply("noted: [[EMAIL_1]]"))) as stand:
         said = stand.ask(extra_body={"session_note": f"write to {MAIL}"})
