@@ -32,3 +32,16 @@ command -v wrk >/dev/null 2>&1 || {
   [ "$(id -u)" = 0 ] && (apt-get install -y -q wrk || (apt-get update -q && apt-get install -y -q wrk)) >/dev/null 2>&1
 } || echo "no wrk: install it to run bench/gateway.py"
 .peers/litellm/bin/python -c "import importlib.metadata as m; print('litellm', m.version('litellm'))"
+# The peers of bench/signals.py. Each as it installs today with what it needs besides: Evidently does not import with
+# pandas 3, NannyML does not name statsmodels, whylogs needs numpy 1 and the extra that has its drift scores.
+peer() {
+  name=$1; shift
+  [ -x ".peers/$name/bin/python" ] && .peers/$name/bin/python -c "import $name" >/dev/null 2>&1 && return 0
+  "$uv" venv -q --allow-existing --python 3.11 ".peers/$name"
+  "$uv" pip install -q --python ".peers/$name/bin/python" "$@" || echo "$name: could not be installed: $*"
+}
+peer evidently 'evidently==0.7.23' 'pandas<3'
+peer nannyml 'nannyml==0.13.1' statsmodels
+peer whylogs 'whylogs[viz]==1.6.4' 'numpy<2' 'pandas<2.3' 'pyarrow<20'
+peer river 'river==0.26.1'
+peer fairlearn 'fairlearn==0.15.0' pyarrow

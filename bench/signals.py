@@ -1,9 +1,10 @@
 """How often default alarms fire when nothing has changed, and how soon when something has. Prints Markdown.
 
-    python bench/signals.py [--windows 4000] [--seed 1]
+    python bench/signals.py [--windows 4000] [--seed 1] [--rows 1000000] [--only peers]
 
 Every window is drawn anew from one distribution (i.i.d.); the same code judges it as live: ``slis.drift`` and
 ``slis.gap`` with their defaults. Real traffic repeats its users and has days and nights, so its rate will be higher.
+Then the same beside Evidently, NannyML, whylogs, river and Fairlearn (``signal_peers.py``; ``sh bench/peers.sh``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import accumulate
 from math import log
+
+import signal_peers
 
 from bongsu.drift import Bins, Reference
 from bongsu.ports import Evident
@@ -86,7 +89,17 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--windows", type=int, default=4000)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--rows", type=int, default=signal_peers.ROWS)
+    options.add_argument("--only", choices=["ours", "peers"])
     given = options.parse_args()
+    if given.only != "peers":
+        alone(given)
+    if given.only != "ours":
+        signal_peers.main(given.windows, shifted(0.3), given.rows)
+
+
+def alone(given: argparse.Namespace) -> None:
+    """Our own tables."""
     chance, began = random.Random(given.seed), time.process_time()
     equal, moved = list(accumulate([0.1] * BINS)), list(accumulate(shifted(0.3)))
     sizes, tenth, quarter = (50, 100, 200, 500, 1000), Fraction(1, 10), Fraction(1, 4)
