@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bongsu import keys
-from bongsu.cell import Cells
+from bongsu.cell import Cell, Cells, capped
 from bongsu.cli import cli
 from bongsu.event import Event
 from bongsu.folder import Folder
@@ -192,3 +192,20 @@ def test_every_kind_of_signal_has_words_of_its_own(language) -> None:
     assert set(said) == set(kinds("slis"))
     assert len({words[0] for words in said.values()}) == len(said)
     assert not any("{" in line or "what ratio counts" in line for words in said.values() for line in words)
+
+
+@pytest.mark.req("O5")
+@pytest.mark.parametrize(("language", "words"), [
+    ("en", "for 3 combinations of model, of at most 1,000; the cap is reached, and what came beyond it is counted "
+           "together as __other__ (25% of the last 1 hour)"),
+    ("ko", "model 조합 3개를 따로 집계(최대 1,000개); 한도에 도달하여 초과분은 __other__로 합산(최근 1시간 중 25%)")])
+def test_the_cap_of_label_values_and_what_is_beyond_it_are_said(language, words) -> None:
+    policy = parse("bongsu: 1\nservice: {name: a}\nsignals: {s: {kind: count, labels: [model]}}", "p.yaml", {})
+    [signal] = policy.plan.signals
+    many = [Cell(signal.key, (name,), T0 - MINUTE, "n", 5) for name in ("a", "b", "c", "d")]
+    cells = Cells(MINUTE, capped(many, Cells(MINUTE), 3))
+    [told] = [line for line in explain_signal(policy, (), signal, cells, T0, language).words if "__other__" in line]
+    assert words in told
+    few = explain_signal(policy, (), signal, Cells(MINUTE, many), T0, language).words
+    assert any("1,000" in line for line in few)
+    assert not any("__other__" in line for line in few)

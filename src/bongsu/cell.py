@@ -32,6 +32,8 @@ class Cell(NamedTuple):
 
 
 OTHER = "__other__"
+MOST_LABELS = 1000
+"""Combinations of label values that one signal counts apart."""
 MOST_GROUPS = 100
 """Values that one signal counts apart in its parts (``NAME=VALUE``)."""
 

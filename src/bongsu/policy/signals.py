@@ -9,7 +9,7 @@ from typing import Any
 
 from bongsu.aggregate import Evidence
 from bongsu.alert import Rule, Signal, Threshold, read_evidence, read_threshold
-from bongsu.cell import Cells
+from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells
 from bongsu.incident import show
 from bongsu.policy.explain import explain_rule
 from bongsu.policy.model import Policy
@@ -40,6 +40,10 @@ WORDS: dict[Language, dict[str, str]] = {
         "chance": ", which chance may give", "none": "over the last {over}: no data",
         "few": "over the last {over}: insufficient data ({why})",
         "reference": "reference {name}, version {version}, from {source}: {rows} rows",
+        "apart": "counted apart for {n} combinations of {labels}, of at most {most}{rest}",
+        "groups": "counted apart for {n} values of {labels}, of at most {most}{rest}",
+        "rest": "; the cap is reached, and what came beyond it is counted together as __other__{share}",
+        "share": " ({share} of the last {over})",
         "firing": "now this holds: {alert}", "quiet": "now this does not hold: {alert}",
         "unjudged": "now this cannot be judged: {alert}", "nobody": "no alert looks at it",
     },
@@ -61,6 +65,10 @@ WORDS: dict[Language, dict[str, str]] = {
         "chance": ", 우연으로도 나올 수 있는 값", "none": "최근 {over}: 데이터 없음",
         "few": "최근 {over}: 판단할 데이터 부족({why})",
         "reference": "기준 {name}, 버전 {version}, 출처 {source}: {rows}행",
+        "apart": "{labels} 조합 {n}개를 따로 집계(최대 {most}개){rest}",
+        "groups": "{labels} 값 {n}개를 따로 집계(최대 {most}개){rest}",
+        "rest": "; 한도에 도달하여 초과분은 __other__로 합산{share}",
+        "share": "(최근 {over} 중 {share})",
         "firing": "현재 충족: {alert}", "quiet": "현재 미충족: {alert}",
         "unjudged": "현재 판단 불가: {alert}", "nobody": "이 신호를 보는 알림 없음",
     },
@@ -93,6 +101,7 @@ def explain_signal(policy: Policy, rules: tuple[Rule, ...], signal: Signal, cell
     found = read_evidence(cells, signal, over, now)
     teller = _Teller(WORDS[language], language)
     words = [teller.signal(signal), teller.now(signal, found, over), *teller.reference(signal),
+             *teller.labels(signal, cells, now, over, found.n),
              *(teller.alert(policy, rule, cells, now) for rule in mine)]
     if not mine:
         words.append(teller.words["nobody"])
@@ -144,6 +153,18 @@ class _Teller:
         one = getattr(signal.sli, "bound_to", None)
         if one is not None:
             yield self.say("reference", name=one.name, version=one.version, source=one.source, rows=f"{one.rows:,}")
+
+    def labels(self, signal: Signal, cells: Cells, now: int, over: Duration, n: int) -> Iterator[str]:
+        """How many values are counted apart, and what share is beyond the cap."""
+        if signal.labels:
+            known, other = cells.labels(signal.key), (OTHER,) * len(signal.labels)
+            beyond = read_evidence(cells, signal, over, now, [other]).n if other in known else 0
+            share = self.say("share", share=show_share(Fraction(beyond, n)), over=self.duration(over)) if n else ""
+            yield self.say("apart", n=len(known) - (other in known), labels=", ".join(signal.labels),
+                           most=f"{MOST_LABELS:,}", rest=self.say("rest", share=share) if other in known else "")
+        if groups := cells.groups(signal.key):
+            yield self.say("groups", n=len(groups - {OTHER}), labels=getattr(signal.sli, "group", signal.name),
+                           most=MOST_GROUPS, rest=self.say("rest", share="") if OTHER in groups else "")
 
     def alert(self, policy: Policy, rule: Rule, cells: Cells, now: int) -> str:
         assert isinstance(rule.when, Threshold)

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from bongsu import gate
 from bongsu.alert import Rule, Signal, State
-from bongsu.cell import MOST_GROUPS, OTHER, Cell, Cells, Labels, capped, merged
+from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cell, Cells, Labels, capped, merged
 from bongsu.engine import Plan, born, standings, tick
 from bongsu.event import Event
 from bongsu.expression import read
@@ -51,7 +51,6 @@ from bongsu.stores.state import State as Store
 
 REPUBLISH = 2 * SECOND
 COMMIT_EVERY = 5 * SECOND
-MOST_LABELS = 1000
 SPOOL_BYTES = 16 << 20
 FOLD_BATCHES = 64
 CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "outcome"), "any", "bongsu/calls")
