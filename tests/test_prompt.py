@@ -9,8 +9,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -20,6 +22,7 @@ from bongsu.alert import Signal
 from bongsu.cli import cli
 from bongsu.drift import Distance, distance
 from bongsu.engine import Plan
+from bongsu.novelty import new_words
 from bongsu.policy import load, parse
 from bongsu.prompt import CELLS, LONGEST, cell
 from bongsu.slis.drift import Drift
@@ -123,7 +126,7 @@ def test_two_files_are_compared_by_their_texts(tmp_path: Path) -> None:
             csv.writer(file).writerows([("q", "n"), *((f"{texts[i % 5]} ({i})", i) for i in range(300))])
     paths = [str(tmp_path / "ref.csv"), str(tmp_path / "cur.csv")]
     found = json.loads(CliRunner().invoke(cli, ["drift", *paths, "--text", "q", "--json"]).output)
-    assert found["alarms"] == ["q"]
+    assert found["alarms"] == ["q", "q: new words"]
     assert all(name.startswith(("1.", "__")) for name in found["columns"]["q"]["names"])
     wrong = CliRunner().invoke(cli, ["drift", *paths, "--text", "n"])
     assert (wrong.exit_code, "expected texts in column 'n', came int64" in wrong.output) == (2, True)
@@ -144,6 +147,47 @@ def test_questions_out_of_scope_are_found_on_clinc_and_halves_of_the_reference_a
     for seed in range(8):
         random.Random(seed).shuffle(reference)
         assert far(reference[:513], reference[513:]).p > 0.01
+
+
+@pytest.mark.req("D1")
+@pytest.mark.skipif(not DATA, reason="BONGSU_EVAL_DATA is not set")
+def test_a_fifth_of_questions_out_of_scope_is_found_by_its_new_words_and_alike_halves_are_not(tmp_path: Path) -> None:
+    with (Path(str(DATA)) / "text_drift_clinc.jsonl").open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    before = [row["text"] for row in rows if row["period"] == "reference"]
+    later = [row["text"] for row in rows if row["period"] == "current"]
+    alike = [row["text"] for row in rows if row["period"] == "current" and row["in_scope"]]
+    for name, texts in (("ref", before), ("later", later), ("alike", alike)):
+        pq.write_table(pa.table({"q": texts}), tmp_path / f"{name}.parquet")
+
+    def said(current: str) -> Any:
+        args = ["drift", str(tmp_path / "ref.parquet"), str(tmp_path / f"{current}.parquet"), "--text", "q", "--json"]
+        return json.loads(CliRunner().invoke(cli, args).output)
+
+    found = said("later")
+    assert found["alarms"] == ["q: new words"]
+    assert found["columns"]["q: new words"]["p"] < 1e-20
+    assert said("alike")["alarms"] == []
+    beyond = 0
+    for seed in range(200):
+        random.Random(seed).shuffle(before)
+        bins, now = new_words("q", before[:513], before[513:])
+        one = distance(bins, now)
+        assert not (one.value > 0.1 and one.p < 0.01)
+        beyond += one.p < 0.01
+    assert beyond <= 6, "2 are expected"
+
+
+@given(st.lists(st.text(max_size=20), max_size=8), st.lists(st.text(max_size=20), max_size=8), st.randoms())
+def test_new_words_count_every_text_once_in_any_order(reference: list[str], current: list[str],
+                                                      chance: random.Random) -> None:
+    bins, now = new_words("q", reference, current)
+    assert (sum(bins.counts), sum(now)) == (len(reference), len(current))
+    chance.shuffle(reference)
+    chance.shuffle(current)
+    assert new_words("q", reference, current) == (bins, now)
+    known = new_words("q", reference, [text for text in reference if text])[1]
+    assert sum(known[1:-1]) == 0, "what is in the reference is not new"
 
 
 def test_a_policy_that_reads_no_cells_costs_no_call_anything() -> None:

@@ -15,6 +15,7 @@ The story, in order. Each module may import only the modules above it; a test re
     interval    how sure a count is: Wilson, Newcombe, chi-square
     joint       numbers together: directions through a reference, so that a relation that breaks is seen
     drift       cells compared: this window against a reference
+    novelty     how much of a text is in words that a reference does not have
     season      which rhythm a series has: that of a week, of a day, or none
     ports       the shape of every outside part, all on one page
     guard       many findings -> one decision: allow, flag, tokenise, review, block

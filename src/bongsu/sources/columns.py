@@ -20,6 +20,8 @@ from bongsu.drift import MISSING, OTHER, Bins, Joint, Reference, number_bins, te
 from bongsu.event import FEATURES
 
 Kind = Literal["number", "text", "bool"]
+MOST_TEXTS = 50_000
+"""Texts that are compared word by word."""
 
 
 class ColumnsError(ValueError):
@@ -67,6 +69,13 @@ class Columns:
         else:
             values = pq.read_table(self.path, columns=[name], partitioning=None)[name]
         return cells(values) if name in self._texts else values
+
+    def some_texts(self, name: str) -> list[str | None]:
+        """A column's texts as they are; of more than ``MOST_TEXTS`` every second, third, … one."""
+        values = self._table[name] if self._table is not None else pq.read_table(
+            self.path, columns=[name], partitioning=None)[name]
+        step = max(1, -(-len(values) // MOST_TEXTS))
+        return values.take(pa.array(range(0, len(values), step))).cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
 
 
 def cells(texts: Any) -> pa.ChunkedArray:
