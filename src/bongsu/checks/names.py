@@ -120,7 +120,7 @@ def _best(odds: list[float]) -> int:
 
 def pack(head: dict[str, Any], table: bytes) -> bytes:
     """A file of weights: a line that names it, a line of JSON, the deflated table."""
-    full = {**head, "map": names_map.VERSION, "table": hashlib.sha256(table).hexdigest()}
+    full = {**head, "map": names_map.VERSION[head["language"]], "table": hashlib.sha256(table).hexdigest()}
     return MAGIC + json.dumps(full, sort_keys=True, ensure_ascii=False).encode() + b"\n" + zlib.compress(table, 9)
 
 
@@ -132,7 +132,7 @@ def unpack(data: bytes, language: str) -> Model:
         table = zlib.decompress(body)
     except (ValueError, zlib.error):
         head, table = {}, b""
-    want = (language, names_map.VERSION, hashlib.sha256(table).hexdigest(),
+    want = (language, names_map.VERSION[language], hashlib.sha256(table).hexdigest(),
             len(head.get("labels", ())) << names_map.BITS[language])
     came = (head.get("language"), head.get("map"), head.get("table"), len(table))
     if came != want:

@@ -8,11 +8,15 @@ word it stands in, and what follows it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from array import array
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
 from typing import NamedTuple
 from zlib import crc32
 
-VERSION = 1
+VERSION = {"ko": 1, "en": 2}
 BITS = {"ko": 18, "en": 16}
 LONGEST = 200
 """Tokens in a piece; a longer sentence is cut."""
@@ -135,6 +139,7 @@ def _latin(text: str, found: list[Token]) -> Iterator[tuple[str, ...]]:
     gap = [0, 0, *(t.apart for t in found), 0, 0]
     low = [re.sub(r"[0-9]", "0", word.lower()) for word in w]
     shape = [_shape(word) for word in w]
+    known = [_known(word, small) for word, small in zip(w, low, strict=True)]
     for i in range(len(found)):
         j = i + 2
         size = min(len(w[j]), 6)
@@ -145,4 +150,31 @@ def _latin(text: str, found: list[Token]) -> Iterator[tuple[str, ...]]:
                f"{shape[j - 2]} {shape[j - 1]} {shape[j]} {shape[j + 1]} {shape[j + 2]}",
                f"{low[j - 1]} {shape[j]}", f"{shape[j]} {low[j + 1]}", f"{low[j - 2]} {low[j - 1]} {shape[j]}",
                f"{shape[j]} {low[j + 1]} {low[j + 2]}", f"{i == 0} {shape[j]}", f"{shape[j]} {size} {gap[j]}",
-               f"{gap[j]} {shape[j - 1]} {shape[j]} {gap[j + 1]} {shape[j + 1]}")
+               f"{gap[j]} {shape[j - 1]} {shape[j]} {gap[j + 1]} {shape[j + 1]}",
+               known[j], f"{known[j - 1]} {known[j]}", f"{known[j]} {known[j + 1]}",
+               f"{known[j - 1]} {known[j]} {known[j + 1]}", f"{known[j]} {low[j - 1]}", f"{known[j]} {low[j + 1]}")
+
+
+def _known(word: str, small: str) -> str:
+    """Whether a word with a capital is somewhere a given name, a family name, both or neither."""
+    if not word[0].isupper():
+        return "-"
+    given, family = known_names()
+    number = crc32(small.encode("utf-8", "replace"))
+    return f"{number in given:d}{number in family:d}"
+
+
+def listed(names: Iterable[str]) -> frozenset[int]:
+    """Names as the tagger knows them: numbers, from which none can be read back for certain."""
+    return frozenset(crc32(name.lower().encode()) for name in names)
+
+
+@cache
+def known_names() -> tuple[frozenset[int], frozenset[int]]:
+    """Given and family names of many countries in Latin letters (names_known.bin; training/names_known.py)."""
+    data = files("bongsu.checks").joinpath("names_known.bin").read_bytes()
+    count = int.from_bytes(data[:4], "little")
+    numbers = array("I", data[4:])
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return frozenset(numbers[:count]), frozenset(numbers[count:])
