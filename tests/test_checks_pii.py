@@ -103,6 +103,7 @@ KNOWN = [
     ("address", " ", "742 Evergreen Terrace, Springfield, IL 62704", ""),
     ("address", " ", "350 Fifth Avenue, Suite 3300, New York, NY 10118", ""),
     ("address", " ", "221B Baker Street, London NW1 6XE", ""),
+    ("address", " ", "51 Franklin Street, Fifth Floor, Boston, MA 02110-1301", ""),
     ("address", "my home is ", "12 Park Place", ""),
     ("address", " ", "P.O. Box 1234, Austin, TX 78701", ""),
 ]

@@ -99,6 +99,14 @@ def test_nobody_but_the_officer_may_and_what_is_refused_opens_nothing(one: Safe)
     assert one.reveal(mail) == {mail: MAIL}
 
 
+def test_a_verb_without_the_officers_token_says_which_token_it_needs(one: Safe) -> None:
+    one.officer = TOKEN
+    done = one.cli("reveal", one.token("email", MAIL))
+    assert done.exit_code != 0
+    assert "BONGSU_OFFICER_TOKEN" in done.output
+    assert "`bongsu token officer`" in done.output
+
+
 def test_an_officer_who_is_too_fast_is_told_when_and_that_is_on_the_record(one: Safe) -> None:
     one.say(f"write to {MAIL}")
     mail = one.token("email", MAIL)

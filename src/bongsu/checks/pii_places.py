@@ -100,7 +100,8 @@ _STRONG = (r"Streets?|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Parkway|Pkwy|
            r"Turnpike|Mews|Alley")
 _WEAK = (r"Drive|Dr|Court|Ct|Circle|Cir|Place|Pl|Square|Sq|Way|Trail|Trl|Highway|Hwy|Close|Gardens|Grove|Row|Walk|Loop|"
          r"Plaza|Park|Path|Ridge|Run|Hill|Broadway")
-_UNIT = (r"(?:,?\s{1,2}(?:Apt|Apartment|Suite|Ste|Unit|Floor|Fl|Flat|Room|Rm)\.?\s?#?[A-Za-z0-9-]{1,6}|"
+_UNIT = (r"(?:,?\s{1,2}(?:[A-Z][a-z]+|[0-9]{1,3}(?:st|nd|rd|th))\s(?:Floor|Fl)\b|"
+         r",?\s{1,2}(?:Apt|Apartment|Suite|Ste|Unit|Floor|Fl|Flat|Room|Rm)\.?\s?#?[A-Za-z0-9-]{1,6}|"
          r",?\s{1,2}#\s?[0-9A-Za-z-]{1,6})")
 _CITY = r"(?:,\s{1,2}|\s{1,2})[A-Z][A-Za-z.'’-]+(?:\s[A-Z][A-Za-z.'’-]+){0,2}"
 _CODE = (r"(?:,?\s{1,2}(?:[A-Z]{2}|[A-Z][a-z]{3,12}(?:\s[A-Z][a-z]{3,10})?),?\s{1,2}[0-9]{5}(?:-[0-9]{4})?|"

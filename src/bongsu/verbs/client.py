@@ -99,9 +99,14 @@ def _decode(raw: bytes, path: str) -> Any:
 
 
 def _message(error: urllib.error.HTTPError) -> str:
+    try:
+        said = json.loads(error.read())["error"]
+        code, message = str(said.get("code", "")), str(said["message"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        code, message = "", f"HTTP {error.code}"
+    if code == "not_the_officer":
+        return ("the privacy officer's token is missing or wrong: set BONGSU_OFFICER_TOKEN to the one that "
+                "`bongsu token officer` shows; the admin's does not do")
     if error.code == 401:
         return "the admin token is missing or wrong: set BONGSU_TOKEN to the one shown at first start"
-    try:
-        return str(json.loads(error.read())["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {error.code}"
+    return message
