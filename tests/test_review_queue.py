@@ -12,7 +12,7 @@ import pytest
 from bongsu.quantity import DAY, HOUR, SECOND
 from bongsu.verbs.client import Client, RefusedError
 from gatewaykit import reply
-from peoplekit import T0, Place, place
+from peoplekit import T0, Place, fetch, place
 from reviewkit import ATTACK, HELD, ask, decide, held, queue, reviewer, told, waiting
 
 
@@ -107,6 +107,32 @@ def test_who_is_held_for_review_has_a_case_and_is_let_in_by_it(one: Place) -> No
     one.cycle()
     assert one.post(key).status == 200
     assert not one.api().get("/v1/restrictions")["restrictions"]
+
+
+@pytest.mark.req("P2", "P6")
+def test_who_is_suspended_may_appeal_once_and_a_person_lifts_it(one: Place) -> None:
+    one.model.plain = reply("Good day.")
+    key, id_ = one.key("kim")
+    other, _ = one.key("lee")
+    one.cli("restrict", f"key/{id_}", "suspended", "--for", "2d", "--reason", "odd prompts")
+    one.cycle(2 * SECOND)
+    assert not waiting(one), "a suspension waits for nobody until somebody appeals"
+    url = f"{one.gateways[0]}/v1/appeals"
+    assert fetch(url, other, {"text": "let me in"}).code() == (409, "not_restricted")
+    assert fetch(url, key, {"text": ""}).code() == (400, "invalid_value")
+    assert fetch(url, key, [1]).code() == (400, "invalid_json")
+    taken = fetch(url, key, {"text": "It was my son; write to kim@example.com."})
+    assert (taken.status, taken.json()["appeal"]) == (202, "taken")
+    assert fetch(url, key, {"text": "a second try"}).status == 202
+    one.cycle()
+    (case,) = waiting(one)
+    assert case["id"] == taken.json()["review"]
+    assert (case["source"], case["by"]) == ("restricted", "admin (api)")
+    assert case["appeal"].startswith("It was my son; write to EMAIL_"), "the first counts, and nothing personal is kept"
+    decide(reviewer(one, "lee"), case["id"], "approve")
+    one.cycle()
+    assert one.post(key).status == 200
+    assert "review.appeal" in one.actions("review.")
 
 
 def test_a_restriction_that_ends_by_itself_leaves_no_case(one: Place) -> None:

@@ -57,6 +57,9 @@ class Reviewing:
         if asked:
             self.store.ask_review([(case, (heard(case, "asked", now),)) for case in asked], now, self.policy.hash)
             self._blank.update(case.id for case in asked)
+        for event in events:
+            if event.kind == "appeal":
+                self._appeal(event, now)
         if self._blank:
             texts = {e.call: (e.prompt, e.reply) for e in events if e.kind == "content" and e.call in self._blank}
             if texts:
@@ -77,6 +80,17 @@ class Reviewing:
             elif share and room > 0 and event.kind in KINDS and sampled(event.id, "review", share):
                 room -= 1
                 yield replace(_of_call(event), due=event.time + terms.within("minor"))
+
+    def _appeal(self, event: Event, now: int) -> None:
+        """Somebody says why a restriction should end: a case, if there is none yet, with their words in it."""
+        one = next((r for r in self.store.restrictions() if r.id == event.name and r.holds(now)), None)
+        if one is None:
+            return
+        case = _of_restriction(one, now, self.terms.within("major"))
+        self.store.ask_review([(case, (heard(case, "asked", now),))], now, self.policy.hash)
+        self.store.alter_review(one.id, lambda known: Altered(
+            replace(known, appeal=event.prompt or ""), "bongsu", "review.appeal", "who is restricted appeals",
+        ) if not (known.appeal or known.word) else None, now, self.policy.hash)
 
     # ---- what time makes of them ----
 
@@ -118,8 +132,8 @@ class Reviewing:
         """A case for every restriction that waits for a person; one whose restriction ended otherwise is over."""
         holding = [one for one in self.store.restrictions() if one.holds(now)]
         known = {case.id: case for case in self._open if case.source == "restricted"}
-        fresh = [_of_restriction(one, self.terms.within("major")) for one in holding
-                 if one.rung == "review" and one.id not in known]
+        fresh = [_of_restriction(one, now, self.terms.within("major")) for one in holding
+                 if one.rung == "review" and one.id not in known and self.store.review(one.id) is None]
         if fresh:
             self.store.ask_review([(case, (heard(case, "asked", now),)) for case in fresh], now, self.policy.hash)
         for id_ in known.keys() - {one.id for one in holding}:
@@ -184,6 +198,6 @@ def _of_call(event: Event) -> Case:
                 why=f"guard {held.guard} found {', '.join(held.kinds)}" if held else "one of a sample of all calls")
 
 
-def _of_restriction(one: Restriction, within: int) -> Case:
-    return Case(id=one.id, source="restricted", asked=one.since, due=one.since + within, subject=one.subject,
-                why=one.reason, by=one.by)
+def _of_restriction(one: Restriction, now: int, within: int) -> Case:
+    return Case(id=one.id, source="restricted", asked=now, due=now + within, subject=one.subject, why=one.reason,
+                by=one.by)

@@ -139,7 +139,7 @@ async def login(visit: Visit) -> Response:
         site.brake.wrong(client, now)
         return form(401, problem=word(language(request), "login_wrong"))
     site.sessions.close(request.cookies.get(site.cookie, ""))
-    response = RedirectResponse("/reviews" if who else after, 303)
+    response = RedirectResponse("/reviews" if who and not after.startswith("/reviews") else after, 303)
     by = site.reviewers().get(who, "") if who else site.token_hash
     response.set_cookie(site.cookie, site.sessions.open(now, by, who).id, max_age=ABSOLUTE // 1_000_000,
                         path="/", httponly=True, samesite="lax", secure=site.secure)

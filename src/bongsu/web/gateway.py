@@ -20,6 +20,8 @@ from bongsu.ports import Spool
 from bongsu.sealing import Sealer
 from bongsu.tokens import Tokeniser
 from bongsu.web import denials, errors, health
+from bongsu.web.appealing import MOST, appealed
+from bongsu.web.appealing import PATH as APPEALS
 from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
 from bongsu.web.circuit import Health
@@ -86,6 +88,8 @@ class Gateway:
             surface = surface_of(scope["path"])
             if surface is not None and scope["method"] == "POST":
                 await self._serve(surface, scope, receive, send)
+            elif scope["path"] == APPEALS and scope["method"] == "POST":
+                await self._appeal(scope, receive, send)
             else:
                 await self._other(scope, send)
         else:
@@ -161,7 +165,8 @@ class Gateway:
             except ApiError as refused:
                 status, found = refused.status, refused.error()
         else:
-            known = path in (*health.ALIVE, *health.READY, METRICS, "/v1/models") or surface_of(path) is not None
+            ours = (*health.ALIVE, *health.READY, METRICS, APPEALS, "/v1/models")
+            known = path in ours or surface_of(path) is not None
             error = ApiError(405, "method_not_allowed", "this path takes another method") if known else ApiError(
                 404, "not_found", f"expected one of {', '.join(PATHS)}, /v1/models or /health/readiness as the path")
             status, found = error.status, error.error()
@@ -187,6 +192,23 @@ class Gateway:
         if found is None:
             raise errors.unknown_model()
         return found
+
+    async def _appeal(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Who is restricted says why they should not be; it is written down before they are told so."""
+        try:
+            headers = dict(scope["headers"])
+            not_by_a_page(headers)
+            plans = await self.plans()
+            event = appealed(await body_of(receive, MOST, self._patience), headers, self.door, plans.policy,
+                             Masking(self._tokens), self._clock)
+            if not await self.ledger.keep([event], plans.policy):
+                raise errors.log_unavailable()
+        except ApiError as error:
+            await answer(send, error.status, error.headers(), encode(error.error()))
+        except Gone:
+            return
+        else:
+            await answer(send, 202, (), encode({"review": event.name, "appeal": "taken"}))
 
     # ---- calls ----
 

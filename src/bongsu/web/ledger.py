@@ -98,5 +98,5 @@ def short(event: Event) -> Event:
                  environment=event.environment, upstream_region=event.upstream_region, stream=event.stream,
                  outcome=event.outcome, status=event.status, error=event.error or "unrecordable",
                  attempts=event.attempts, fallback=event.fallback, latency_ms=event.latency_ms, ttft_ms=event.ttft_ms,
-                 overhead_ms=event.overhead_ms, blocked=event.blocked, blocked_by=event.blocked_by,
+                 overhead_ms=event.overhead_ms, review=event.review, blocked=event.blocked, blocked_by=event.blocked_by,
                  key=event.key, cost=event.cost, currency=event.currency, lease=event.lease, policy=event.policy)

@@ -22,7 +22,7 @@ def _operation(way: Way) -> dict[str, Any]:
         "operationId": f"{way.method.lower()}{re.sub(r'[^a-z0-9]+', '_', way.path.lower()).rstrip('_')}",
         "summary": summary,
         "security": [] if way.access == "public" else [
-            {"token": []}, *([{"session": []}] if way.access == "admin" and not way.raw else [])],
+            {"token": []}, *([{"session": []}] if way.access in ("admin", "reviewer") and not way.raw else [])],
         "responses": {"200": {"description": "OK"}, "default": _FAILURE},
     }
     names = re.findall(r"{(\w+)", way.path)

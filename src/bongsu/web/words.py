@@ -14,7 +14,7 @@ EN = {
     "language": "Language", "theme": "Appearance", "theme_auto": "Auto", "theme_light": "Light", "theme_dark": "Dark",
     "logout": "Log out", "service": "Service",
     # login
-    "login_title": "Light the beacon", "login_lead": "Sign in with the admin token. It was shown once, when bongsu first started.",
+    "login_title": "Light the beacon", "login_lead": "Sign in with the admin token. It was shown once, when bongsu first started. Reviewers use their own.",
     "token": "Admin token", "login": "Sign in", "login_wrong": "That is not the admin token. Check for missing characters and try again.",
     "login_wait": "Too many wrong tokens. Try again in {seconds} s.", "login_foreign": "The form did not come from this page. Reload and try again.",
     # beacons
@@ -154,7 +154,7 @@ KO = {
     "brand": "봉수", "title": "관제", "skip": "본문으로 건너뛰기",
     "language": "언어", "theme": "화면 모드", "theme_auto": "자동", "theme_light": "밝게", "theme_dark": "어둡게",
     "logout": "로그아웃", "service": "서비스",
-    "login_title": "봉수대에 오르기", "login_lead": "관리자 토큰으로 로그인하세요. 토큰은 처음 시작할 때 한 번만 표시됩니다.",
+    "login_title": "봉수대에 오르기", "login_lead": "관리자 토큰으로 로그인하세요. 토큰은 처음 시작할 때 한 번만 표시됩니다. 검토자는 자신의 토큰을 씁니다.",
     "token": "관리자 토큰", "login": "로그인", "login_wrong": "관리자 토큰이 아닙니다. 빠진 글자가 없는지 확인한 뒤 다시 입력하세요.",
     "login_wait": "잘못된 토큰이 너무 많이 입력되었습니다. {seconds}초 뒤에 다시 시도하세요.", "login_foreign": "이 페이지에서 보낸 요청이 아닙니다. 새로 고친 뒤 다시 시도하세요.",
     "fires": "봉수 {n}거 / 5거", "fires_0": "관측 없음", "fires_1": "이상 없음", "fires_2": "주의 관찰",
