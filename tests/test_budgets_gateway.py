@@ -59,6 +59,7 @@ def test_a_team_is_told_at_the_soft_limit_and_refused_at_the_hard_one(one: Place
     first = next(i for i, words in enumerate(told) if words)
     assert all(words.startswith("soft teams; left=0.00") and "try=demo-small" in words for words in told[first:])
     events = one.events()
+    assert {(e.budget, e.proposed) for e in events if e.budget} == {("soft teams", "demo-small"), ("hard teams", "")}
     spent = sum(e.cost or 0 for e in events)
     assert {e.version for e in events if e.budget == "soft teams"} <= {e.version for e in events if not e.budget}
     worth = 1_000_000 + 2_500 * 300
@@ -73,6 +74,7 @@ def test_a_team_is_told_at_the_soft_limit_and_refused_at_the_hard_one(one: Place
     accounts = {a["subject"]: a for a in one.api().get("/v1/budgets")["budgets"] if a["budget"] == "teams"}
     assert accounts["team/research"]["spent"] == spent
     assert accounts["team/research"]["left"] == 10_000_000 - spent
+    assert accounts["team/research"]["proposes"] == ["shop → demo-small"]
     assert any("teams" in line for line in one.api().get("/v1/board")["troubles"])
     one.now += 40 * DAY
     one.cycle()

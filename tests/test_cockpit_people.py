@@ -195,7 +195,7 @@ def test_budgets_are_bars_with_both_limits_marked(one: Place, enter: Callable[..
     rows = region(page, "Budgets").get_by_role("listitem")
     expect(rows).to_have_count(2)
     team = rows.nth(0)
-    for text in ("team/research", "of 0.004 USD", "left", "until", "Soft limit reached"):
+    for text in ("team/research", "of 0.004 USD", "left", "until", "Soft limit reached", "A cheaper model: shop → "):
         expect(team).to_contain_text(text)
     expect(team.get_by_role("img", name=re.compile(r"spent; soft limit 0\.0008 USD, hard limit 0\.004 USD"))).to_be_visible()
     assert [mark.get_attribute("x") for mark in team.locator(".line").all()] == ["18.0", "90.0"]

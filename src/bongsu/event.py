@@ -18,7 +18,8 @@ Units: times are microseconds since 1970 (UTC), durations are milliseconds, mone
 ``prompt_cluster`` is the cell of what was asked last (``prompt.py``), where the policy has a signal that reads it.
 
 ``key`` is the id of a virtual key, never the key; ``lease`` names the worker's lease that a budget was drawn by, and
-``budget`` the budget that was nearly or wholly spent (``soft NAME``, ``hard NAME``).
+``budget`` the budget that was nearly or wholly spent (``soft NAME``, ``hard NAME``); ``proposed`` is the cheaper model
+that the caller was told of then, or was given.
 
 ``trace`` is the W3C trace a call belongs to, ``parent`` the span of its caller in it.
 
@@ -120,6 +121,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: str = ""
     lease: str = ""
     budget: str = ""
+    proposed: str = ""
     # under which restriction of its user or key it was served or refused
     restriction: str = ""
     # what the guards said

@@ -66,11 +66,14 @@ class KeyDesk:
         return gone
 
     def accounts(self) -> list[dict[str, Any]]:
-        """What each subject has spent of its budgets and has left, the most strained first."""
+        """What each subject has spent of its budgets and has left, the most strained first; and the cheaper model of
+        each route, which is proposed from the soft limit on."""
         control = self.control
+        lighter = [f"{route.name} → {control.policy.upstreams[route.light].model}"
+                   for route in control.policy.routes.values() if route.light]
         found = sorted(control.spending.standing, key=lambda a: (-a.spent / a.budget.limit, a.budget.name, a.subject))
         return [{"budget": a.budget.name, "subject": a.subject, "limit": a.budget.limit, "spent": a.spent,
-                 "left": a.left, "soft": a.budget.is_soft(a.spent),
+                 "left": a.left, "soft": a.budget.is_soft(a.spent), "proposes": lighter,
                  "soft_at": ceil(a.budget.soft * a.budget.limit), "then": a.budget.then,
                  "currency": control.policy.currency, "ends": a.budget.end(control.now)} for a in found]
 

@@ -23,7 +23,8 @@ def spending_ways(desk: Accounts) -> tuple[Way, ...]:
 
     async def listed(_visit: Visit) -> Response:
         """What every subject has spent of its budgets, and has left; money in nano-units of the currency. At `soft_at`
-        callers are told; at `limit` they are refused, or go on with the light model (`then`)."""
+        callers are told of the cheaper models of `proposes`; at `limit` they are refused, or go on with the light model
+        (`then`)."""
         return answer({"budgets": desk.accounts()})
 
     return (Way("GET", "/v1/budgets", listed, "admin"),)

@@ -58,9 +58,10 @@ def spend(purse: Purse, call: Call, request: Asked, plan: RoutePlan, policy: Pol
 
 
 def _say(call: Call, how: str, spent: Spent, light: RoutePlan | None, currency: str) -> None:
-    """The event keeps it, the caller reads it; ``try`` is a model that costs less."""
+    """The event keeps it, the caller reads it; ``try`` is the model that costs less."""
     call.facts["budget"] = f"{how} {spent.draw.budget.name}"
     words = f"{how} {spent.draw.budget.name}; left={decimal(max(0, spent.left))} {currency}"
     if light is not None:
+        call.facts["proposed"] = light.chain[0].upstream.model
         words += f"; {'using' if how == 'hard' else 'try'}={light.chain[0].upstream.model}"
     call.told.append((b"x-bongsu-budget", words.encode()))

@@ -121,7 +121,7 @@ EN = {
     "lift": "Lift", "lift_title": "Lift every restriction of {id}?", "lift_lead": "Those that a playbook set, too. In force within a second.",
     "budgets": "Budgets", "budgets_lead": "The first line on a bar is the soft limit, where callers are told. The second is the hard limit.",
     "no_budgets": "The policy declares no budget, or nothing has been spent.", "spent_bar": "{share} spent; soft limit {soft}, hard limit {limit}",
-    "spent_of": "{spent} of {limit}", "money_left": "{left} left", "money_gone": "nothing left", "soft_reached": "Soft limit reached",
+    "spent_of": "{spent} of {limit}", "money_left": "{left} left", "money_gone": "nothing left", "soft_reached": "Soft limit reached", "soft_proposes": "A cheaper model: {moves}",
     "over_refuse": "Calls are refused", "over_light": "Light model only",
     # the gate
     "latches": "Held shut until a person clears it", "latches_lead": "Severe alerts, and those the policy names, keep the gate closed after they are over.",
@@ -258,7 +258,7 @@ KO = {
     "lift": "해제", "lift_title": "{id}의 제한을 모두 해제할까요?", "lift_lead": "플레이북이 건 제한도 함께 해제됩니다. 1초 안에 적용됩니다.",
     "budgets": "예산", "budgets_lead": "막대의 첫 선은 호출자에게 알리는 주의 한도, 둘째 선은 최종 한도입니다.",
     "no_budgets": "정책에 예산이 없거나 아직 지출이 없습니다.", "spent_bar": "{share} 사용, 주의 한도 {soft}, 최종 한도 {limit}",
-    "spent_of": "{limit} 중 {spent} 사용", "money_left": "{left} 남음", "money_gone": "남은 예산 없음", "soft_reached": "주의 한도 도달",
+    "spent_of": "{limit} 중 {spent} 사용", "money_left": "{left} 남음", "money_gone": "남은 예산 없음", "soft_reached": "주의 한도 도달", "soft_proposes": "더 저렴한 모델 제안: {moves}",
     "over_refuse": "호출 거부 중", "over_light": "경량 모델만 사용",
     "latches": "사람이 풀 때까지 닫힘", "latches_lead": "심각 알림과 정책이 지정한 알림은 끝난 뒤에도 게이트를 닫아 둡니다.",
     "no_latches": "게이트를 붙잡고 있는 알림이 없습니다.", "latches_firing": "알림이 끝나면 해제할 수 있습니다.", "latch_over": "종료",
