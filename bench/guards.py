@@ -1,7 +1,9 @@
 """What the checks cost and what they find, beside floors and peers. Run: python bench/guards.py
 
 Cost: microseconds of CPU per 500 characters, beside two floors; of every check also p50, p99, MB/s and what a megabyte
-costs of its share (1.0: linear). Detection: ``_detection.py``.
+costs of its share (1.0: linear). Detection: personal data beside
+Presidio (``_detection.py``), Korean numbers and keys (``_identifiers.py``), the rest beside naive ways
+(``_baselines.py``).
 
 Floors: encoding the text (nothing looked at), and Python's ``re`` searching the same patterns one after another
 (nothing validated, so it does less than the check). Sparse texts are ordinary prose without personal data; the dense
@@ -19,7 +21,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import _baselines
 import _detection
+import _identifiers
 
 from bongsu.checks.code import Code
 from bongsu.checks.grounding import Grounding
@@ -139,6 +143,8 @@ def main() -> None:
         print(f"{name:26}{p50:12.1f}{p99:12.1f}{rate:10.3f}{ratio:16.2f}")
     sys.stdout.flush()
     _detection.main()
+    _identifiers.main()
+    _baselines.main()
 
 
 if __name__ == "__main__":

@@ -291,3 +291,23 @@ def test_ordinary_prose_is_released_up_to_the_open_word() -> None:
 
 def test_the_hold_is_bounded() -> None:
     assert PII.hold("x" * 100_000) == BOUND
+
+
+@pytest.mark.parametrize("tail", ["oKtzTqWmPXcVbNhLsDfGjHkRyUeAiOpQzX", "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6q7"])
+def test_a_key_whose_tail_has_letters_alone_is_a_key(tail: str) -> None:
+    assert [f.kind for f in Pii().look(f"token hf_{tail} works")] == ["key"]
+
+
+@pytest.mark.parametrize("password", ["ApiSecret", "mypass", "JWTToken", "access_token", "sendingPassword"])
+def test_the_name_of_a_secret_in_a_url_is_a_placeholder(password: str) -> None:
+    assert not [f for f in Pii().look(f"mailto://user:{password}@example.net/") if f.kind == "url_password"]
+
+
+def test_a_password_in_a_url_is_found_though_it_begins_like_a_placeholder() -> None:
+    assert [f.kind for f in Pii().look("postgres://app:mypass8Kq@db.internal/x")] == ["url_password"]
+
+
+def test_a_number_announced_as_a_residents_is_none_of_a_company() -> None:
+    """Its last digits fit both rules for one number in ten that was issued since October 2020."""
+    assert [f.kind for f in Pii().look("주민등록번호는 361014-1238556이고요")] == ["kr_rrn"]
+    assert [f.kind for f in Pii().look("외국인등록번호 580215-6871144입니다")] == ["kr_frn"]

@@ -80,7 +80,9 @@ def six_seven(c: Candidate) -> Answer:
     digits, known = c.digits, c.known
     born = kr.birth(digits)
     corporate = kr.corporate_check(digits)
-    if "법인".encode() in c.before(15) or (corporate and not (born and kr.resident_check(digits))):
+    before = c.before(15)
+    told = "주민".encode() in before or "외국인".encode() in before
+    if "법인".encode() in before or (corporate and not told and not (born and kr.resident_check(digits))):
         return "kr_corporate", 0.95 if corporate else 0.6
     if born is None:
         return None
@@ -324,14 +326,23 @@ def email(c: Candidate) -> Answer:
 
 
 def key(c: Candidate) -> Answer:
-    """A known prefix and an unlikely tail: both letters and digits, and not one letter over and over."""
+    """A known prefix and an unlikely tail: digits or capitals in it, and not one letter over and over.
+
+    Some keys have letters alone, and one in thirty of AWS's has no digit; a tail of small letters is a word.
+    """
     body = c.text[len("sk-ant-api03-") :] if c.text.startswith("sk-ant-") else c.text[4:]
-    return "key", 0.95 if any(ch.isdigit() for ch in body) and len(set(body)) > 5 else 0.2
+    return "key", 0.95 if any(ch.isdigit() or ch.isupper() for ch in body) and len(set(body)) > 5 else 0.2
+
+
+_PLACEHOLDER = re.compile(
+    r"(?i)(?:(?:my|your|some|the|api|app|access|auth|master|jwt|user|account|sending)[_-]?)*"
+    r"(?:pass|passwd|password|pwd|token|secret|key|seed)>?")
+"""What documentation writes where a password stands."""
 
 
 def url_password(c: Candidate) -> Answer:
-    """``user:password`` of a URL; a variable or a row of stars is a placeholder."""
+    """``user:password`` of a URL; a variable, a row of stars or the name of a secret is a placeholder."""
     _, _, password = c.text.partition(":")
-    if not password or password[0] in "$<{%*" or password.lower() in ("password", "pass", "pwd", "secret"):
+    if not password or password[0] in "$<{%*" or _PLACEHOLDER.fullmatch(password):
         return None
     return "url_password", 0.98

@@ -1,4 +1,4 @@
-"""How well our checks find what they are for, beside naive ways of finding it. Run: python bench/baselines.py
+"""How well our checks find what they are for, beside naive ways of finding it. Part of ``python bench/guards.py``.
 
 Reads the labelled evaluation data (BONGSU_EVAL_DATA) and says so where there is none. By source, nothing pooled.
 Injection: the packaged weights have seen some of these sources (training/README.md has the table of unseen ones), and
@@ -20,7 +20,7 @@ from bongsu.evaluation.run import report
 from bongsu.measure import auc
 
 DATA = Path(os.environ.get("BONGSU_EVAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
-FILES = (("pii", "pii_spans.jsonl"), ("injection", "guard_prompts.jsonl"), ("injection", "indirect_injection.jsonl"),
+FILES = (("injection", "guard_prompts.jsonl"), ("injection", "indirect_injection.jsonl"),
          ("grounding", "rag_hallucination.jsonl"), ("toxicity", "toxicity_ko.jsonl"), ("code", "secure_code.jsonl"))
 
 
