@@ -23,7 +23,8 @@ SECRETS = frozenset(("key", "jwt", "private_key", "url_password"))
 PARTICLES = ("입니다", "이고요", "으로", "을", "이에요", "인데", "")
 BANKS = ("국민은행", "신한은행", "우리은행", "하나은행", "농협", "카카오뱅크", "기업은행")
 SHAPES = (("AKIA", 16, string.ascii_uppercase + "234567"), ("ghp_", 36, ""), ("github_pat_", 82, ""),
-          ("glpat-", 20, ""),          ("sk-ant-api03-", 95, ""), ("sk-proj-", 64, ""), ("hf_", 34, string.ascii_letters), ("gsk_", 52, ""),
+          ("glpat-", 20, ""),
+          ("sk-ant-api03-", 95, ""), ("sk-proj-", 64, ""), ("hf_", 34, string.ascii_letters), ("gsk_", 52, ""),
           ("AIza", 35, ""), ("xoxb-1234567890-1234567890-", 24, ""), ("sk_live_", 24, ""), ("npm_", 36, ""),
           ("SG.", 22, ""), ("dapi", 32, "0123456789abcdef"), ("shpat_", 32, "0123456789abcdef"))
 """What a key of a provider begins with, and how many letters of which alphabet follow (letters and digits, if none)."""
