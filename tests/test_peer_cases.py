@@ -1,7 +1,8 @@
 """What breaks other gateways, one sentence each, and the test that it does not break this one.
 
 LiteLLM
-    a block in a stream cuts the connection          ``test_a_phrase_split_over_four_chunks...`` below, with the real
+    a block in a stream cuts the connection          ``test_a_phrase_split_over_four_chunks...``, with
+                                                     ``curl`` below, with the real
                                                      SDKs ``test_gateway_guards.py``, ``_messages``, ``_responses``
     spend lost on a deadlock (#34887)                ``test_spend_survives_a_locked_database`` below
     budgets over and under (#26672, #36926)          ``test_budgets.py``, ``test_budgets_killed.py``, ``test_shared.py``
@@ -26,7 +27,9 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import shutil
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -143,6 +146,21 @@ def test_a_phrase_split_over_four_chunks_is_withheld_and_the_stream_ends_as_its_
     assert (event.outcome, event.blocked_by, event.blocked) == ("blocked", "secret", True)
     assert event.withheld_chars >= len(PHRASE) - len(SPLIT[-1]), "it says how much was withheld"
     assert [v.act for v in event.verdicts if v.guard == "secret"][-1] == "block"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("name", REASON)
+def test_curl_reads_a_blocked_stream_to_its_end(tmp_path: Path, name: str) -> None:
+    """Where a gateway cuts the connection curl ends with 18: a transfer that is not complete."""
+    model = Script(CHANNELS[name].events(SAFE, *SPLIT, " and more"))
+    with standing(tmp_path, [GUARD], model=model, change=WAYS[name].change) as stand:
+        done = subprocess.run(["curl", "-sN", "--max-time", "30", "-H", "content-type: application/json", "-d", "@-",  # noqa: S607
+                               f"{stand.server.url}/v1/{WAYS[name].path}"], capture_output=True, check=False,
+                              input=asking(WAYS[name], stream=True))
+    assert done.returncode == 0
+    assert REASON[name] in done.stdout.replace(b": ", b":")
+    assert LAST[name] in done.stdout.rstrip().split(b"\n\n")[-1]
+    assert b"confid" not in done.stdout
 
 
 @pytest.mark.parametrize("name", CHANNELS)

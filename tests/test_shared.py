@@ -240,11 +240,13 @@ budget = Budget("each", 1000, Duration(SECOND), per="user")
 dice, spool = random.Random(int(worker)), SpoolWriter(root / "spool", worker)
 purse = module.Purse(root / "live", worker, room)
 end, open_, n, full, refused = now() + 4 * SECOND, [], 0, 0, 0
-while now() < end or open_:
+tried = 0
+while now() < end or tried < 1500 or open_:
     lease = purse.lease((budget,), now())
     epoch = (now() // SECOND) % 100_000
-    user = f"{epoch}-{dice.randrange(room // 3)}" if dice.random() < 0.9 else f"old-{dice.randrange(5)}"
-    if now() < end:
+    user = f"{epoch}-{dice.randrange(room // 3)}" if dice.random() < 0.6 else f"hot-{dice.randrange(2)}"
+    if now() < end or tried < 1500:
+        tried += 1
         try:
             got = purse.reserve([module.Draw(budget, f"user/{user}")], dice.randint(1, 400), lease)
             if isinstance(got, module.Spent):
@@ -256,7 +258,7 @@ while now() < end or open_:
         except module.NotReady:
             pass
         time.sleep(0.0005)
-    while open_ and (len(open_) > 10 or now() >= end or dice.random() < 0.5):
+    while open_ and (len(open_) > 10 or (now() >= end and tried >= 1500) or dice.random() < 0.5):
         got, held, user = open_.pop(dice.randrange(len(open_)))
         cost = dice.choice((0, dice.randint(0, got.amount), got.amount))
         spool.append([Event(id=f"{worker}-{n}", time=now(), service="shop", user=user, cost=cost, currency="USD",
