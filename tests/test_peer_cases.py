@@ -154,7 +154,7 @@ def test_curl_reads_a_blocked_stream_to_its_end(tmp_path: Path, name: str) -> No
     """Where a gateway cuts the connection curl ends with 18: a transfer that is not complete."""
     model = Script(CHANNELS[name].events(SAFE, *SPLIT, " and more"))
     with standing(tmp_path, [GUARD], model=model, change=WAYS[name].change) as stand:
-        done = subprocess.run(["curl", "-sN", "--max-time", "30", "-H", "content-type: application/json", "-d", "@-",  # noqa: S607
+        done = subprocess.run(["curl", "-sN", "--max-time", "30", "-H", "content-type: application/json", "-d", "@-",
                                f"{stand.server.url}/v1/{WAYS[name].path}"], capture_output=True, check=False,
                               input=asking(WAYS[name], stream=True))
     assert done.returncode == 0
