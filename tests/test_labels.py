@@ -19,6 +19,7 @@ from bongsu.expression import read
 from bongsu.label import joined
 from bongsu.policy import parse
 from bongsu.quantity import DAY, HOUR, SECOND
+from bongsu.room import joining as joining_module
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
 from bongsu.room.joining import Joining
@@ -88,6 +89,23 @@ def test_any_order_duplication_or_correction_gives_the_cells_of_labels_known_bef
         waiting = {(e.call, e.name, e.time, e.id) for e in {e.id: e for e in reversed(events)}.values()
                    if e.kind == "label" and e.call not in placed}
         assert log.orphans() == len(waiting)
+
+
+@settings(max_examples=30, deadline=None)
+@given(sent=st.lists(st.lists(st.one_of(PREDICTIONS, LABELS, LABELS), max_size=5), max_size=8),
+       stop=st.integers(1, 8), most=st.integers(1, 3))
+def test_corrections_counted_a_few_at_a_time_are_those_counted_at_once(sent, stop, most, counting):
+    joining, by_name = counting
+    with (TemporaryDirectory() as folder, EventLog(Path(folder) / "log.db") as log,
+          pytest.MonkeyPatch.context() as patch):
+        patch.setattr(joining_module, "MOST_ROWS", most)
+        for batch in sent[:stop]:
+            log.append(batch)
+        cells, after = Cells(BASE, fold(log, joining, 0)), log.last_position()
+        for batch in sent[stop:]:
+            log.append(batch)
+        cells.add(fold(log, joining, after))
+        assert cells.digest() == known_beforehand([e for batch in sent for e in batch], by_name).digest()
 
 
 def fold(log: EventLog, joining: Joining, after: int) -> list[Cell]:

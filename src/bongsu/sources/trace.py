@@ -1,8 +1,8 @@
 """Files of past traffic as events: Parquet, CSV or newline-delimited JSON, with a map from columns to fields.
 
 What is read has origin ``replay`` and ids made of the file's name and the row, so reading it again adds nothing. The
-first value that does not fit stops the reading with the file, the row and the column; rows count from 1, after a
-header.
+first value that does not fit stops the reading with the file, the line (where it has lines), the row and the column;
+or it is told, and the row passed over. Rows count from 1, after a header.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from itertools import islice
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -34,6 +34,20 @@ _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 class TraceError(ValueError):
     """A file that cannot be read as events; the message says where, what was expected and what came."""
+
+
+class Place(NamedTuple):
+    """Where an event stands: its row, and its line where the file has lines (0 where it has none)."""
+
+    row: int
+    line: int = 0
+
+    def of(self, path: Path) -> str:
+        """
+        >>> Place(1, 2).of(Path("calls.csv")), Place(1).of(Path("calls.parquet"))
+        ('calls.csv:2, row 1', 'calls.parquet, row 1')
+        """
+        return f"{path}:{self.line}, row {self.row}" if self.line else f"{path}, row {self.row}"
 
 
 @dataclass(frozen=True)
@@ -56,10 +70,29 @@ class Trace:
 
     def batches(self, size: int = 10_000) -> Iterator[list[Event]]:
         """The events in the order of the file, up to ``size`` at a time."""
-        self._check()
-        events = self._events()
+        events = (event for _, event in self.events())
         while batch := list(islice(events, size)):
             yield batch
+
+    def events(self, first: int = 1,
+               wrong: Callable[[TraceError], None] | None = None) -> Iterator[tuple[Place, Event]]:
+        """Each event with its place, from row ``first`` on; a row that is ``wrong`` is told to whom it concerns."""
+        self._check()
+        reader = _READERS.get(self.path.suffix.lower())
+        if reader is None:
+            raise TraceError(f"{self.path}: expected a file ending in {', '.join(_READERS)}, came {self.path.suffix!r}")
+        fixed = self._fixed()
+        for place, row in reader(self.path, (*self.columns.values(), *([self.ids] if self.ids else []))):
+            if place.row < first:
+                continue
+            try:
+                if isinstance(row, TraceError):
+                    raise row
+                yield place, self._event(place, row, fixed)
+            except TraceError as error:
+                if wrong is None:
+                    raise
+                wrong(error)
 
     def _check(self) -> None:
         for name in (*self.columns, *self.constants):
@@ -72,37 +105,34 @@ class Trace:
         if "time" not in self.columns:
             raise TraceError(f"{self.path}: expected a column for 'time', came none; add time: COLUMN")
 
-    def _events(self) -> Iterator[Event]:
-        reader = _READERS.get(self.path.suffix.lower())
-        if reader is None:
-            raise TraceError(f"{self.path}: expected a file ending in {', '.join(_READERS)}, came {self.path.suffix!r}")
+    def _fixed(self) -> dict[str, Any]:
         fixed = {name: _value(name, value) for name, value in self.constants.items()}
         for name, value in self.constants.items():
             if fixed[name] is None:
                 raise TraceError(f"{self.path}: constant {name!r}: expected {_noun(name)}, came {value!r}")
-        name = self.name or self.path.name
-        wanted = (*self.columns.values(), *([self.ids] if self.ids else []))
-        for number, row in reader(self.path, wanted):
-            given = {field: self._read(field, column, row[column], number) for field, column in self.columns.items()}
-            known = {field: value for field, value in given.items() if value is not None}
-            key = self._id(row, number) if self.ids else f"{name}#{number}"
-            yield Event(id=key, origin="replay", **_nested({**fixed, **known}))
+        return fixed
 
-    def _id(self, row: Mapping[str, Any], number: int) -> str:
+    def _event(self, place: Place, row: Mapping[str, Any], fixed: Mapping[str, Any]) -> Event:
+        given = {field: self._read(field, column, row[column], place) for field, column in self.columns.items()}
+        known = {field: value for field, value in given.items() if value is not None}
+        key = self._id(row, place) if self.ids else f"{self.name or self.path.name}#{place.row}"
+        return Event(id=key, origin="replay", **_nested({**fixed, **known}))
+
+    def _id(self, row: Mapping[str, Any], place: Place) -> str:
         found = _text(row[self.ids])
         if not found:
-            raise self._wrong(number, self.ids, "an id", "nothing")
+            raise self._wrong(place, self.ids, "an id", "nothing")
         return found
 
-    def _read(self, field: str, column: str, raw: Any, row: int) -> Any:
+    def _read(self, field: str, column: str, raw: Any, place: Place) -> Any:
         """A field's value, None where the file has none."""
         if raw is None or raw == "" or (isinstance(raw, float) and not isfinite(raw)):
             if field == "time":
-                raise self._wrong(row, column, _NOUNS["time"], "nothing")
+                raise self._wrong(place, column, _NOUNS["time"], "nothing")
             return None
         value = self._time(raw) if field == "time" else _value(field, raw)
         if value is None:
-            raise self._wrong(row, column, _noun(field), repr(raw)[:60])
+            raise self._wrong(place, column, _noun(field), repr(raw)[:60])
         return value
 
     def _time(self, raw: Any) -> int | None:
@@ -116,8 +146,8 @@ class Trace:
             return (moment - _EPOCH) // timedelta(microseconds=1) + self.start
         return round(raw * UNITS[self.unit]) + self.start if type(raw) in (int, float) else None
 
-    def _wrong(self, row: int, column: str, expected: str, came: str) -> TraceError:
-        return TraceError(f"{self.path}, row {row}, column {column!r}: expected {expected}, came {came}")
+    def _wrong(self, place: Place, column: str, expected: str, came: str) -> TraceError:
+        return TraceError(f"{place.of(self.path)}, column {column!r}: expected {expected}, came {came}")
 
 
 _NOUNS = {"text": "a text", "int": "a whole number", "number": "a number", "bool": "true or false",
@@ -207,7 +237,16 @@ def open_trace(path: Path, columns: Mapping[str, str], constants: Mapping[str, A
     return Trace(path, {**kept, **columns}, constants, unit)
 
 
-Rows = Iterator[tuple[int, Mapping[str, Any]]]
+def rows_of(path: Path) -> int:
+    """About how many rows a file has: to show how far one has come. A text over several lines counts as several."""
+    if path.suffix.lower() == ".parquet":
+        return int(pq.read_metadata(path).num_rows)
+    with path.open("rb") as file:
+        return sum(part.count(b"\n") for part in iter(lambda: file.read(1 << 20), b""))
+
+
+Rows = Iterator[tuple[Place, Mapping[str, Any] | TraceError]]
+"""A row that is none of its kind is an error in its place: the ones after it may be read."""
 
 
 def _need(path: Path, columns: tuple[str, ...], has: list[str], where: str = "") -> None:
@@ -224,7 +263,7 @@ def _parquet(path: Path, columns: tuple[str, ...]) -> Rows:
             for batch in file.iter_batches(columns=list(dict.fromkeys(columns))):
                 for row in _microseconds(batch).to_pylist():
                     number += 1
-                    yield number, row
+                    yield Place(number), row
     except pa.ArrowInvalid as error:
         raise TraceError(f"{path}: expected a Parquet file, broken after row {number} ({error})") from error
 
@@ -245,10 +284,12 @@ def _csv(path: Path, columns: tuple[str, ...]) -> Rows:
             rows = csv.DictReader(file, strict=True)
             _need(path, columns, list(rows.fieldnames or []))
             for number, row in enumerate(rows, 1):
+                place = Place(number, rows.line_num)
                 if None in row or None in row.values():
-                    raise TraceError(f"{path}, row {number}: expected {len(rows.fieldnames or [])} fields, "
-                                     f"came {'more' if None in row else 'fewer'}")
-                yield number, row
+                    yield place, TraceError(f"{place.of(path)}: expected {len(rows.fieldnames or [])} fields, "
+                                            f"came {'more' if None in row else 'fewer'}")
+                else:
+                    yield place, row
     except (UnicodeDecodeError, csv.Error) as error:
         raise TraceError(f"{path}: expected CSV in UTF-8 ({error})") from error
 
@@ -260,12 +301,14 @@ def _ndjson(path: Path, columns: tuple[str, ...]) -> Rows:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
+            place = Place(number, number)
             try:
                 row = decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise TraceError(f"{path}, row {number}: expected one JSON object a line ({error})") from error
+                yield place, TraceError(f"{place.of(path)}: expected one JSON object a line ({error})")
+                continue
             seen |= row.keys()
-            yield number, {column: row.get(column) for column in columns}
+            yield place, {column: row.get(column) for column in columns}
     if seen:
         _need(path, columns, sorted(seen), " (every row)")
 

@@ -21,8 +21,6 @@ UNIT = click.option("--unit", type=click.Choice(["s", "ms", "us"]), default="us"
                     help="What a number in the time column counts, since 1970.")
 IDS = click.option("--id", "ids", default="", metavar="FILE_COLUMN",
                    help="The column with ids of events; else the file's name and the row.")
-BATCH = 2000
-SHOWN = 20
 
 
 @click.command("events")
@@ -32,33 +30,26 @@ SHOWN = 20
 @UNIT
 @IDS
 @click.option("--origin", type=click.Choice(["live", "replay", "evaluation"]), default="replay", show_default=True)
+@click.option("--from", "first", type=click.IntRange(1), default=1, show_default=True, metavar="ROW",
+              help="Where to begin, after an import that was broken off.")
+@click.option("--patience", type=click.FloatRange(0), default=60.0, show_default=True,
+              help="Seconds to try again while control cannot be reached or is busy.")
 @URL
 @TOKEN
-def import_events(file: Path, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any, ids: str, origin: str,
-                  url: str, token: str) -> None:
+def import_events(file: Path, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any, ids: str, origin: Any,
+                  first: int, patience: float, url: str, token: str) -> None:
     """Send recorded events (Parquet, CSV, NDJSON) to a running bongsu; sending them again adds nothing.
 
-    Exit 1 if some were refused. The token may be an ingest token.
+    A row that cannot be read or is refused is told with its line and column, and the others are taken: exit 1. The
+    token may be an ingest token.
     """
-    from msgspec.structs import replace
-
     from bongsu.recorded import trace_of
+    from bongsu.verbs.importing import Importing
 
-    client, sums, refused = Client(url, token, timeout=60), {"accepted": 0, "duplicates": 0}, 0
-    first = 0
-    for batch in trace_of(file, pairs, constants, unit, ids).batches(BATCH):
-        said = ask(partial(client.send, [replace(e, origin=origin) for e in batch]))
-        for name in sums:
-            sums[name] += said[name]
-        for fault in said["refused"]:
-            refused += 1
-            if refused <= SHOWN:
-                click.echo(f"{file}, row {first + fault['index'] + 1}, {fault['field']}: expected {fault['expected']}, "
-                           f"came {fault['came']}", err=True)
-        refused += said.get("refused_more", 0)
-        first += len(batch)
-    click.echo(f"{sums['accepted']} taken, {sums['duplicates']} known before, {refused} refused")
-    sys.exit(NO if refused else 0)
+    work = Importing(trace_of(file, pairs, constants, unit, ids), Client(url, token, timeout=60), origin, patience)
+    sums = ask(partial(work.run, first))
+    click.echo(f"{sums['accepted']} taken, {sums['duplicates']} known before, {work.refused} refused")
+    sys.exit(NO if work.refused else 0)
 
 
 @click.command("evaluate")
