@@ -30,12 +30,12 @@ from outsiders import Asked, Outsider, served
 from stage import opened
 from worlds import BLOCKS
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.req("A1", "A3")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.req("A1", "A3")]
 USERS = replace(BLOCKS, labels=("user",))
 HARM = replace(BLOCKS, name="harm", key="harm")
 WHEN = Threshold(USERS, ">", Fraction(10), Duration(5 * MINUTE), "<=", Fraction(2))
 BURST = Rule("burst", WHEN, tier="minor", to=("ops",), by=("user",))
-PATIENCE = 240.0
+PATIENCE = 500.0
 
 
 @dataclass
