@@ -185,7 +185,7 @@ class Machine:
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._reader.start()
         try:
-            until(self.ready, "both ports ready")
+            until(self.ready, "both ports ready", 180)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{''.join(self.output[seen:])}") from None
         shown = re.search(r"admin token .*: (\S+)", "".join(self.output[seen:]))

@@ -315,7 +315,7 @@ def test_a_real_alertmanager_tells_of_an_alert_and_of_its_end(house: House, tmp_
     try:
         until(lambda: tell(startsAt="2026-11-22T00:00:00Z"), "Alertmanager takes an alert")
         until(lambda: outcomes() == ["firing"], "the alert as an event")
-        assert any(i.alert == "outside" for i in house.store.incidents())
+        until(lambda: house.ticks(1) or any(i.alert == "outside" for i in house.store.incidents()), "an incident")
         tell(startsAt="2026-11-22T00:00:00Z", endsAt="2026-11-22T01:00:00Z")
         until(lambda: outcomes() == ["firing", "resolved"], "its end as an event, its repeats as nothing")
     finally:

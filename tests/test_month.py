@@ -79,12 +79,12 @@ def test_the_dear_hours_make_one_incident_that_is_undone(judged: Replay) -> None
 @pytest.mark.timeout(600)
 def test_a_million_events_of_a_month_are_counted_and_judged(tmp_path: Path) -> None:
     events = month(1_000_000)
-    shuffled = list(events)
-    random.Random(2).shuffle(shuffled)
+    some = random.Random(2).sample(events, 200_000)  # out of order
     out = run(plan(), batches(events, 50_000))
     assert out.events == 1_000_000
     assert out.ticks >= 43_200
     assert sum(isinstance(d, Opened) and d.incident.alert == "cost" for _, d in out.decisions) == 1
     assert [d.playbook for _, d in out.decisions if isinstance(d, Undo) and d.incident.alert == "cost"]
-    again = run(replace(plan(), rules=()), batches(shuffled, 50_000))
-    assert again.cells.digest() == out.cells.digest()
+    one, two = (run(replace(plan(), rules=()), batches(part, 50_000))
+                for part in (some, sorted(some, key=lambda event: event.time)))
+    assert one.cells.digest() == two.cells.digest()

@@ -262,9 +262,12 @@ def test_with_automation_off_people_are_told_and_traffic_is_left_alone(tmp_path:
         assert one.run("automation", "off", "--reason", "a game day").returncode == 0
         fire(one)
         until(lambda: one.receiver.keys("/slack") and len(one.receiver.keys("/webhook")) >= 2, "people are told")
+
+        def states() -> dict[str, str]:
+            (incident,) = one.board()["incidents"]
+            return {a["kind"]: a["state"] for a in incident["actions"]}
+        until(lambda: states() | {"route": "held", "freeze": "done", "notify": "done"} == states(), "held, done, done")
         (incident,) = one.board()["incidents"]
-        states = {a["kind"]: a["state"] for a in incident["actions"]}
-        assert (states["route"], states["freeze"], states["notify"]) == ("held", "done", "done")
         assert upstream(one) == "main"
         status = one.run("status")
         assert status.returncode == 1

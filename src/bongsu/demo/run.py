@@ -28,7 +28,7 @@ from bongsu.supervisor import Supervisor, listen
 from bongsu.verbs.client import Client, RefusedError, UnreachableError
 
 ROUTE = "support-bot"
-START_LIMIT = 30.0
+START_LIMIT = 120.0
 
 
 def run_demo(*, once: bool, speed: float, story_path: Path | None = None, data: Path | None = None) -> int:
