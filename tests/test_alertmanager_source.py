@@ -290,7 +290,7 @@ def test_a_real_alertmanager_tells_of_an_alert_and_of_its_end(house: House, tmp_
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def until(probe: Any, what: str) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while time.monotonic() < end:
             try:
                 if probe():
