@@ -56,7 +56,7 @@ def test_a_model_that_never_answers_is_a_504_with_its_fact(tmp_path: Path, strea
         event = stand.spool.last()
     assert (event.outcome, event.status, event.error, event.attempts) == ("timeout", 504, "upstream_timeout", 1)
     assert event.latency_ms is not None
-    assert event.latency_ms >= 1000
+    assert event.latency_ms >= 900
     assert event.overhead_ms is not None
     assert event.overhead_ms < 500, "waiting for the model is not our overhead"
 
