@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from bongsu.evaluation.judges import JUDGES
+from bongsu.evaluation.measure import auc
 from bongsu.evaluation.report import lines
 from bongsu.evaluation.rows import by_source, read
 from bongsu.evaluation.run import report
-from bongsu.measure import auc
 
 DATA = Path(os.environ.get("BONGSU_EVAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 FILES = (("injection", "guard_prompts.jsonl"), ("injection", "indirect_injection.jsonl"),

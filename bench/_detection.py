@@ -19,10 +19,10 @@ from typing import Any
 from bongsu.checks.names import KINDS as NAMED
 from bongsu.checks.names import Names
 from bongsu.checks.pii import Pii
+from bongsu.evaluation.measure import Counts
 from bongsu.evaluation.rows import read
 from bongsu.evaluation.spans import compare, kind_of
 from bongsu.guard import resolve
-from bongsu.measure import Counts
 from bongsu.ports import Finding
 
 HERE = Path(__file__).parent

@@ -142,12 +142,12 @@ def remember(data: Path) -> None:
 
     from msgspec import to_builtins
 
-    from bongsu import keys
     from bongsu.app import Folder
     from bongsu.attack import Attack, key_of
     from bongsu.checks.memory import traces_of
+    from bongsu.host import keys
     from bongsu.live import Publisher
-    from bongsu.tokens import Tokeniser
+    from bongsu.privacy.tokens import Tokeniser
 
     folder, dice = Folder(data).create(), random.Random(1)
     key, now = key_of(Tokeniser(keys.token_key(folder.keys))), time.time_ns() // 1000

@@ -25,10 +25,10 @@ from pathlib import Path
 import aiohttp
 
 from bongsu.alert import Threshold
-from bongsu.checkup import DEMO_ENVIRON
 from bongsu.demo.run import policy_path, stage
 from bongsu.demo.story import World
 from bongsu.demo.traffic import QUESTIONS, SYSTEM
+from bongsu.offline.checkup import DEMO_ENVIRON
 from bongsu.policy import load
 from bongsu.quantity import NANO
 

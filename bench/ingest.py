@@ -31,13 +31,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.policy import parse
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
 from bongsu.sources.submitted import Span, read_arrow
 from bongsu.stores.state import State
-from bongsu.tokens import Tokeniser
 from bongsu.web.cloak import Cloak
 from bongsu.web.events import Inlet
 from bongsu.web.site import control_app

@@ -23,7 +23,7 @@ from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
 from bongsu.ports import Check
-from bongsu.tokens import Tokeniser
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.web.screen import Track
 
 SIZE, TEXTS, TARGET, REMEMBERED = 500, 2_000, 175.0, 200

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from bongsu.engine import Opened
-from bongsu.replay import run
+from bongsu.offline.replay import run
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 

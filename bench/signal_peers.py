@@ -84,8 +84,8 @@ def reference_of(folder: Path) -> None:
 
 
 def ours(folder: Path) -> dict[str, Any]:
-    from bongsu.comparison import Terms, against
     from bongsu.drift import Bins, Reference, distance
+    from bongsu.offline.comparison import Terms, against
     from bongsu.slis.drift import Drift
     from bongsu.slo import proven
     from bongsu.sources.columns import Columns, bins_of, counts_of

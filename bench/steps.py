@@ -15,8 +15,8 @@ from bongsu.actions.notify import Notify
 from bongsu.actions.route import Route
 from bongsu.audit import verify
 from bongsu.engine import EngineState, Opened, Plan
+from bongsu.host.keys import audit_key
 from bongsu.incident import Incident
-from bongsu.keys import audit_key
 from bongsu.ports import Notice, Receipt
 from bongsu.response import Playbook
 from bongsu.room.worker import Worker, resolve_action

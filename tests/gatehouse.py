@@ -13,11 +13,11 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from bongsu import keys
 from bongsu.app import open_store
 from bongsu.cli import cli
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.policy import parse
 from bongsu.quantity import SECOND
 from bongsu.room.control import Control

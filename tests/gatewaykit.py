@@ -24,8 +24,8 @@ from bongsu.guard import Guard
 from bongsu.live import Live, Publisher
 from bongsu.policy.model import Policy, Price, Route, Service, Upstream
 from bongsu.ports import Finding, Secret
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import Duration, parse_rate
-from bongsu.tokens import Tokeniser
 from bongsu.web.gateway import Gateway
 from bongsu.web.transport import HttpTransport
 from servers import Server, serving

@@ -16,9 +16,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from bongsu import keys
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.policy import parse
 from bongsu.quantity import SECOND
 from bongsu.room.control import Control

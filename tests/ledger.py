@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from bongsu.cell import Cells
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.policy import load
 from bongsu.room.control import CALLS
 from bongsu.room.saving import TOKENS

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import openai
 
 from bongsu.demo.model import DemoModel
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.verbs.client import Client, RefusedError, UnreachableError
 from servers import serving
 

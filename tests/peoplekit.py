@@ -16,21 +16,21 @@ from typing import Any
 import openai
 from click.testing import CliRunner, Result
 
-from bongsu import keys
 from bongsu.app import open_store, ways_of
 from bongsu.cli import cli
 from bongsu.demo.model import DemoModel
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.live import Live
 from bongsu.policy import load
 from bongsu.ports import Secret
+from bongsu.privacy.sealing import LIVE, Sealer
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
-from bongsu.sealing import LIVE, Sealer
 from bongsu.sources.spool import SpoolWriter
 from bongsu.stores.log import EventLog
-from bongsu.tokens import Tokeniser
 from bongsu.verbs.client import Client
 from bongsu.web.door import Door
 from bongsu.web.gateway import Gateway

@@ -22,12 +22,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu import keys
 from bongsu.event import Event
-from bongsu.folder import Folder
-from bongsu.personal import veiled
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.policy import PolicyError, parse
 from bongsu.ports import Notice, Receipt
+from bongsu.privacy.personal import veiled
 from bongsu.quantity import SECOND
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk

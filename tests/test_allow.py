@@ -17,9 +17,9 @@ from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
 from bongsu.ports import Change, Done
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY, HOUR, SECOND
 from bongsu.stores.database import Transaction
-from bongsu.tokens import Tokeniser
 from bongsu.web.screen import Gate, Stopped, Track, decide, screen
 from gatewaykit import INJECTION, PII, SECRET, TOKENS, Mail, Script, Word, chunk, reply, sse, standing, text_of
 from stage import T0, actions_of, clear, fire, opened

@@ -18,22 +18,22 @@ import pytest
 from click.testing import CliRunner, Result
 
 from boards import CALM, NOW
-from bongsu import keys
 from bongsu.allow import canonical
 from bongsu.app import open_store
-from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.cli import cli
 from bongsu.demo.model import DemoModel
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.live import Live
+from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.policy import load
 from bongsu.ports import Secret
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY, HOUR
 from bongsu.room.board import AllowedRow
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
 from bongsu.sources.spool import SpoolWriter
-from bongsu.tokens import Tokeniser
 from bongsu.verbs.client import Client, RefusedError
 from bongsu.web.gateway import Gateway
 from bongsu.web.site import control_app

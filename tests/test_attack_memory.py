@@ -19,26 +19,26 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bongsu import keys
 from bongsu.app import open_store
 from bongsu.attack import Attack, AttackFault, key_of, remembered
 from bongsu.checks.memory import FEWEST, HELD, Index, KnownAttack, traces_of
 from bongsu.checks.memory_anchors import anchors, letters, place
 from bongsu.checks.pii import Pii
-from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.cli import cli
 from bongsu.demo.model import DemoModel
-from bongsu.folder import Folder
 from bongsu.guard import Guard
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.live import Live
+from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.policy import load
 from bongsu.ports import Check, Secret
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY, Duration
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
 from bongsu.room.memory import MemoryDesk
 from bongsu.sources.spool import SpoolWriter
-from bongsu.tokens import Tokeniser
 from bongsu.web.attacks import attack_ways
 from bongsu.web.gateway import Gateway
 from bongsu.web.screen import Gate, Stopped, Track

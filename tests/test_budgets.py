@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bongsu.budget import Budget, grain, mark
+from bongsu.access.budget import Budget, grain, mark
+from bongsu.access.lease import Lease
 from bongsu.event import Event
-from bongsu.lease import Lease
 from bongsu.period import Calendar
 from bongsu.quantity import DAY, HOUR, SECOND, Duration
 from bongsu.room.spending import Spending
@@ -70,7 +70,7 @@ _WORKER = """
 import os, random, sys
 from fractions import Fraction
 from pathlib import Path
-from bongsu.budget import Budget
+from bongsu.access.budget import Budget
 from bongsu.event import Event
 from bongsu.quantity import DAY, Duration
 from bongsu.sources.spool import SpoolWriter

@@ -9,7 +9,7 @@ import openai
 import pyarrow.parquet as pq
 import pytest
 
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.stores.log import EventLog
 from bongsu.verbs.client import Client
 from ledger import call_ids

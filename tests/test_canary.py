@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu.canary import Canary, Means, Rates, Stage, batch_means, judge, newcombe, student, weights
+from bongsu.language.sentences import say
 from bongsu.quantity import MINUTE, Duration
-from bongsu.sentences import say
 
 CANARY = Canary("v2", "v1", "errors", promote_after=Duration(10 * MINUTE), min_events=100)
 LOOK = 2 * MINUTE

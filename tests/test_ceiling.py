@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from bongsu.alert import Signal, Threshold
 from bongsu.expression import read
+from bongsu.language.sentences import say
 from bongsu.policy import parse
 from bongsu.policy.model import Price
 from bongsu.quantity import HOUR, MINUTE, NANO, Duration, parse_rate
 from bongsu.room.ceiling import Ceiling, Flow, ceilings
 from bongsu.room.saving import priced
-from bongsu.sentences import say
 from bongsu.slis.mean import Mean
 from bongsu.slis.sum import Sum
 from bongsu.slo import OPERATORS

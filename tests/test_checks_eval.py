@@ -14,7 +14,7 @@ import pytest
 from bongsu.checks.grounding import unsupported
 from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
-from bongsu.measure import auc
+from bongsu.evaluation.measure import auc
 
 DATA = Path(os.environ.get("BONGSU_EVAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 KINDS = {"CREDIT_CARD": "card", "EMAIL_ADDRESS": "email", "IP_ADDRESS": "ip", "PHONE": "phone", "PHONE_NUMBER": "phone",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bongsu.checks.names import KINDS, Names, WeightsError, model, pack, unpack
 from bongsu.checks.names_map import BITS, features, pieces, tokens
 from bongsu.evaluation.run import report
-from bongsu.tokens import Tokeniser
+from bongsu.privacy.tokens import Tokeniser
 
 DATA = Path(os.environ.get("BONGSU_EVAL_DATA", "../shared/data"))
 NAMES = Names()

@@ -57,7 +57,7 @@ def test_a_bad_policy_shows_all_its_faults_with_their_place(tmp_path: Path) -> N
 
 
 def test_a_policy_whose_own_tests_fail_exits_1(tmp_path: Path) -> None:
-    from bongsu.checkup import DEMO_ENVIRON, demo_policy
+    from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 
     text = demo_policy().read_text(encoding="utf-8")
     changed = tmp_path / "changed.yaml"

@@ -334,7 +334,7 @@ def test_real_control_killed_again_and_again_takes_every_event_once(idle):
         assert client.flush(60)
         assert client.counts.dropped == 0
     idle.stop()
-    from bongsu.folder import Folder
+    from bongsu.host.folder import Folder
     from bongsu.stores.log import EventLog
 
     with EventLog(Folder(idle.folder.root).events) as log:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from bongsu.access.restriction import RUNGS
 from bongsu.actions.restrict import Restrict
-from bongsu.keys import whole
+from bongsu.host.keys import whole
 from bongsu.quantity import DAY, HOUR
-from bongsu.restriction import RUNGS
 from bongsu.web.keypage import CHOICES, MOST
 from bongsu.web.words import EN, say
 from browserkit import chromium, entering

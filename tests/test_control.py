@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import event as listening
 
-from bongsu import keys
 from bongsu.channels.http import Http
 from bongsu.demo.run import _serve_sink
 from bongsu.demo.sink import Sink
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.policy import parse
 from bongsu.policy.model import Heartbeat
 from bongsu.ports import Secret

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bongsu.app import clock, open_store
-from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
+from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.policy import load
 from bongsu.room.control import Control
 from bongsu.sources.spool import SpoolWriter

@@ -17,7 +17,7 @@ from typing import Any
 import openai
 import pytest
 
-from bongsu import logs
+from bongsu.host import logs
 from bongsu.policy.model import Route
 from bongsu.web.ops import Ops
 from bongsu.web.scrape import Admission

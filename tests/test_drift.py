@@ -18,10 +18,10 @@ from bongsu.cell import Cells
 from bongsu.drift import Bins, Reference, chi_square, distance, js, kl, number_bins, psi, shares, text_bins, wasserstein
 from bongsu.event import Event
 from bongsu.incident import cause
+from bongsu.language.sentences import say
 from bongsu.policy import PolicyError, parse
 from bongsu.quantity import DAY, MINUTE
 from bongsu.runners.duckdb import Counter
-from bongsu.sentences import say
 from bongsu.slis.drift import Drift
 from bongsu.sources.columns import bins_of, counts_of
 from bongsu.stores import arrow

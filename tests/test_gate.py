@@ -10,9 +10,9 @@ from fractions import Fraction
 import pytest
 
 from bongsu.gate import Excuse, Reason, Terms, Verdict, document, excused, judge, noting
+from bongsu.language.sentences import say
 from bongsu.quantity import DAY, MINUTE, Duration
 from bongsu.room.verdicts import heed
-from bongsu.sentences import say
 from bongsu.slo import Budget, Objective, Standing
 from gatehouse import T0
 

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bongsu.access.meter import Meter, Usage
 from bongsu.ids import ulids
-from bongsu.meter import Meter, Usage
 from bongsu.policy.model import Policy, Price
 from bongsu.quantity import parse_rate
 from gatewaykit import KEY, TOKENS, Stand, policy_for, standing, text_of

@@ -12,8 +12,8 @@ import openai
 import pytest
 
 from bongsu.demo.model import DemoModel
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.sources.spool import SpoolReader, SpoolWriter
-from bongsu.tokens import Tokeniser
 from gatewaykit import INJECTION, PII, SECRET, Script, Stand, chunk, reply, sse, standing, text_of, with_fallback
 from test_gateway_chat import JSON, get
 

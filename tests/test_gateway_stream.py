@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bongsu.access.meter import NOTHING
 from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
-from bongsu.meter import NOTHING
 from bongsu.quantity import SECOND, Duration
 from bongsu.web.masking import Masking
 from bongsu.web.screen import Gate, Stopped, Track, screen

@@ -17,14 +17,14 @@ from typing import Any
 import openai
 import pytest
 
-from bongsu.checkup import demo_policy
 from bongsu.demo.model import DemoModel
 from bongsu.ids import ulids
 from bongsu.live import Live, Publisher
+from bongsu.offline.checkup import demo_policy
 from bongsu.policy import load
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.secret import resolve
 from bongsu.sources.spool import SpoolReader, SpoolWriter
-from bongsu.tokens import Tokeniser
 from bongsu.web.gateway import Gateway
 from bongsu.web.transport import HttpTransport
 from gatewaykit import text_of
@@ -114,12 +114,12 @@ def test_many_callers_at_once_each_get_their_own_words_back(whole: Whole) -> Non
 PROCESS = textwrap.dedent("""
     import socket, sys, time, uvicorn
     from pathlib import Path
-    from bongsu.checkup import demo_policy
+    from bongsu.offline.checkup import demo_policy
     from bongsu.live import Live
     from bongsu.policy import load
     from bongsu.secret import resolve
     from bongsu.sources.spool import SpoolWriter
-    from bongsu.tokens import Tokeniser
+    from bongsu.privacy.tokens import Tokeniser
     from bongsu.web.gateway import Gateway
     from bongsu.ids import ulids
     from bongsu.web.transport import HttpTransport

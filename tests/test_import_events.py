@@ -126,7 +126,7 @@ def test_an_import_that_is_broken_off_says_how_to_go_on_and_does(many: Path) -> 
 
 def test_how_far_it_has_come_is_shown_to_people_only(many: Path, monkeypatch: pytest.MonkeyPatch,
                                                      capsys: pytest.CaptureFixture[str]) -> None:
-    from bongsu.recorded import trace_of
+    from bongsu.offline.recorded import trace_of
     from bongsu.verbs.client import Client
 
     pairs = ("time=at", "latency_ms=took")

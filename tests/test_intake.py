@@ -18,12 +18,12 @@ import pytest
 from bongsu.event import COLUMNS, Event
 from bongsu.ids import ulids
 from bongsu.policy import parse
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import SECOND
 from bongsu.room.desk import ControlDesk
 from bongsu.sources.submitted import Fault, Span, read_arrow, read_json, read_ndjson
 from bongsu.stores import arrow
 from bongsu.stores.log import DiskFull
-from bongsu.tokens import Tokeniser
 from bongsu.web.cloak import Cloak
 from bongsu.web.events import Inlet
 from bongsu.web.site import control_app

@@ -15,10 +15,10 @@ import pytest
 
 from bongsu.event import Event
 from bongsu.policy import PolicyError, parse
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY, MINUTE, SECOND
 from bongsu.room.vaulting import day_scope, subject_scope
 from bongsu.stores.log import DiskFull
-from bongsu.tokens import Tokeniser
 from bongsu.web.cloak import Cloak
 from bongsu.web.later import Later
 from intakekit import ARROW, T0, Site, site, stream

@@ -16,13 +16,13 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu import keys
-from bongsu.apikey import ApiKey, Hashed, rotated
+from bongsu.access.apikey import ApiKey, Hashed, rotated
+from bongsu.access.restriction import RUNGS
 from bongsu.app import run_up
 from bongsu.cli import cli
+from bongsu.host import keys
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY, HOUR
-from bongsu.restriction import RUNGS
-from bongsu.tokens import Tokeniser
 from peoplekit import POLICY, T0, Place, fetch, place
 
 REQUIRED = POLICY.replace("fail: closed}\nup", "fail: closed, keys: required}\nup")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from bongsu.lobby import Lobby
+from bongsu.host.lobby import Lobby
 
 ASK = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}"
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu.measure import Counts, auc, auc_interval, f_beta, mean, quantile, recall_at, roc, wilson
+from bongsu.evaluation.measure import Counts, auc, auc_interval, f_beta, mean, quantile, recall_at, roc, wilson
 
 SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5, 0.75, 0.9, 1.0]), min_size=1, max_size=30)
 

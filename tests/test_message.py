@@ -13,7 +13,7 @@ from bongsu.actions.notify import Notify
 from bongsu.actions.route import Route
 from bongsu.channels.words import LABELS, plain
 from bongsu.incident import Incident
-from bongsu.message import TEXTS, Language, describe, trial
+from bongsu.language.message import TEXTS, Language, describe, trial
 from bongsu.ports import Notice
 from bongsu.quantity import MINUTE
 from bongsu.response import Step

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from bongsu import keys
 from bongsu.cell import Cell
 from bongsu.event import Event
 from bongsu.exports.exposed import Exposed
 from bongsu.exports.exposition import page
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.policy import parse
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.engine import Opened, Plan, Undo
 from bongsu.event import Event
+from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
+from bongsu.offline.replay import Replay, report, run
 from bongsu.policy import load
 from bongsu.quantity import DAY, MINUTE
-from bongsu.replay import Replay, report, run
 
 pytestmark = pytest.mark.req("A2", "A3", "D10", "D14")
 START = 1_760_000_000_000_000 // DAY * DAY

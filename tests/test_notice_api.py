@@ -13,11 +13,11 @@ from click.testing import CliRunner, Result
 
 from boards import COST, INCIDENT, NOW, PAST
 from bongsu.app import open_store
-from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.cli import cli
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.mute import SilenceFault
+from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.policy import load
 from bongsu.quantity import HOUR, SECOND
 from bongsu.room.control import Control

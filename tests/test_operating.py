@@ -15,11 +15,11 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import event
 
-from bongsu import keys
 from bongsu.app import open_store
-from bongsu.backup import back_up
 from bongsu.cli import cli
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.backup import back_up
+from bongsu.host.folder import Folder
 from bongsu.proof import prove_audit, verify_audit
 from bongsu.stores.database import StateError, Store
 from bongsu.stores.log import EventLog, LogError

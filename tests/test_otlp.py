@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.sources.otlp import read_json, read_protobuf, said
 from bongsu.sources.submitted import UnreadableError
-from bongsu.tokens import Tokeniser
 from test_intake import NOW, SENDER, door, kept, post
 
 __all__ = ["door"]

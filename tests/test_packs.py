@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from bongsu.alert import Signal, Threshold, filled, looks
 from bongsu.cell import Cell, Cells
-from bongsu.checkup import count_events
 from bongsu.cli import cli
 from bongsu.drift import Bins, Reference
+from bongsu.offline.checkup import count_events
 from bongsu.packs import PACKS
 from bongsu.policy import Policy, PolicyError, parse
 from bongsu.policy.explain import explain

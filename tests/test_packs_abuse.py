@@ -8,7 +8,7 @@ import pytest
 
 from bongsu.actions.restrict import Restrict
 from bongsu.alert import Threshold
-from bongsu.checkup import count_events
+from bongsu.offline.checkup import count_events
 from bongsu.policy import parse
 from bongsu.policy.rehearse import rehearse
 

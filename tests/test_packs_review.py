@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bongsu.checkup import count_events
+from bongsu.offline.checkup import count_events
 from bongsu.policy import PolicyError, parse
 from bongsu.policy.explain import explain
 from bongsu.policy.rehearse import rehearse

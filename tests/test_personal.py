@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu.apikey import ApiKey, KeyRefused, checked, lasting
-from bongsu.personal import recorded
+from bongsu.access.apikey import ApiKey, KeyRefused, checked, lasting
+from bongsu.access.restriction import RestrictionFault
+from bongsu.language.sentences import say
+from bongsu.privacy.personal import recorded
 from bongsu.quantity import DAY
-from bongsu.restriction import RestrictionFault
 from bongsu.room.keydesk import KeyDesk
 from bongsu.room.restrictdesk import RestrictionDesk
-from bongsu.sentences import say
 from bongsu.web.access import Wrong
 from bongsu.web.keys import whole_fields
 from peoplekit import Place, place

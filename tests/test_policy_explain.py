@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bongsu.checkup import check_policy, summed
+from bongsu.language.sentences import say
+from bongsu.offline.checkup import check_policy, summed
 from bongsu.policy import Policy, load, parse
 from bongsu.policy.explain import explain
 from bongsu.policy.phrases import PHRASES, TIERS, UNITS
 from bongsu.room.advice import ADVICE
-from bongsu.sentences import say
 
 HERE = Path(__file__).parent
 DEMO = Path(str(resources.files("bongsu") / "demo/bongsu.yaml"))

@@ -14,10 +14,10 @@ from bongsu.alert import Rule, Signal, Threshold
 from bongsu.cell import Cell, Cells
 from bongsu.engine import EngineState, Plan, tick
 from bongsu.gate import Terms
+from bongsu.language.sentences import say
 from bongsu.notice import Tell
 from bongsu.postmortem import FOUR_WEEKS, MOST, Debt, sentence, share, taken
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
-from bongsu.sentences import say
 from bongsu.slo import Objective, Slices
 from gatehouse import POLICY, Gatehouse, gatehouse
 from stage import actions_of, incident

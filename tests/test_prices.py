@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bongsu.access.meter import Meter, Usage, read_usage
 from bongsu.event import Event
-from bongsu.meter import Meter, Usage, read_usage
 from bongsu.policy import parse
 from bongsu.policy.fault import PolicyError
 from bongsu.policy.model import Price, Upstream

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.verbs.client import Client, RefusedError, UnreachableError
 from ledger import assert_cells_are_the_log, assert_each_once, call_ids, count
 from machine import DEAR, POLICY, Machine, alive, free_port, machine, send_signal, until

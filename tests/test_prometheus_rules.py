@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.exports.names import ExportError
 from bongsu.exports.prometheus import left_out, rules
 from bongsu.exports.promql import staircase
 from bongsu.exports.promtest import rules_test
+from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.policy import load
 from bongsu.slo import significant
 from promkit import burning, needs_promtool, passes, policy, promtool

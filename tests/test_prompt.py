@@ -24,11 +24,11 @@ from bongsu.drift import Distance, distance
 from bongsu.engine import Plan
 from bongsu.novelty import new_words
 from bongsu.policy import load, parse
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.prompt import CELLS, LONGEST, cell
 from bongsu.slis.drift import Drift
 from bongsu.sources.columns import bins_of, cells, counts_of
 from bongsu.sources.submitted import Span, read_json
-from bongsu.tokens import Tokeniser
 from bongsu.web.cloak import Cloak
 from bongsu.web.clusters import clustered
 from gatewaykit import PII, standing

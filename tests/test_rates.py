@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu.apikey import ApiKey
-from bongsu.bucket import level, wait
+from bongsu.access.apikey import ApiKey
+from bongsu.access.bucket import level, wait
+from bongsu.access.shared import Shared
 from bongsu.quantity import MINUTE, SECOND
-from bongsu.shared import Shared
 from bongsu.web.rates import Rates
 from peoplekit import T0, Place, place
 
@@ -65,7 +65,7 @@ def test_a_clock_set_back_gives_nothing_and_a_torn_row_no_more_than_a_full_bucke
 _WORKER = """
 import sys
 from pathlib import Path
-from bongsu.apikey import ApiKey
+from bongsu.access.apikey import ApiKey
 from bongsu.web.rates import Rates
 one = ApiKey(id="0a1b2c3d", name="n", created=0, by="", requests=500)
 rates = Rates(Path(sys.argv[1]))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bongsu import keys
-from bongsu.checkup import check_policy
 from bongsu.drift import Reference
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
+from bongsu.offline.checkup import check_policy
 from bongsu.policy import load
 from bongsu.quantity import HOUR, SECOND
 from bongsu.room.control import Control

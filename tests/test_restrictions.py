@@ -150,7 +150,7 @@ def test_who_breaks_the_rules_again_and_again_is_suspended_by_a_playbook(one: Pl
 
 
 def test_the_policys_own_rehearsal_of_the_ladder_passes(one: Place) -> None:
-    from bongsu.checkup import count_events
+    from bongsu.offline.checkup import count_events
 
     assert [str(f) for f in rehearse(one.policy, count_events)] == []
 

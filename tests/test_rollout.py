@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from bongsu import keys
 from bongsu.cli import cli
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.policy import parse
 from bongsu.policy.explain import explain
 from bongsu.policy.fault import PolicyError

@@ -11,16 +11,16 @@ import pytest
 from boards import NOW
 from bongsu.app import open_store
 from bongsu.cell import Cell, Cells
-from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.event import Event
-from bongsu.folder import Folder
-from bongsu.message import describe
+from bongsu.host.folder import Folder
+from bongsu.language.message import describe
+from bongsu.language.sentences import say
+from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.policy import load
 from bongsu.quantity import SECOND
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
 from bongsu.room.saving import TOKENS, savings
-from bongsu.sentences import say
 from bongsu.sources.spool import SpoolWriter
 
 pytestmark = pytest.mark.req("A4")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bongsu.keys import ADMIN, KeyFault, audit_key, first_admin_token, is_admin, mint, new_token, token_key
+from bongsu.host.keys import ADMIN, KeyFault, audit_key, first_admin_token, is_admin, mint, new_token, token_key
 from bongsu.ports import Secret, SecretError
 from bongsu.secret import resolve, reveal
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import bongsu
-from bongsu.sentences import say
+from bongsu.language.sentences import say
 from bongsu.stores.runs import OVERTAKEN
 
 pytestmark = pytest.mark.req("A1")

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from bongsu.cli import cli
 from bongsu.event import Event, Verdict
-from bongsu.folder import Folder
-from bongsu.shadow import tally
+from bongsu.host.folder import Folder
+from bongsu.offline.shadow import tally
 from bongsu.stores.log import EventLog
 
 

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bongsu.apikey import ApiKey
-from bongsu.budget import Budget
+from bongsu.access.apikey import ApiKey
+from bongsu.access.budget import Budget
+from bongsu.access.lease import TABLE
+from bongsu.access.shared import Full, Shared
 from bongsu.event import Event
-from bongsu.lease import TABLE
 from bongsu.quantity import DAY, MINUTE, SECOND, Duration
 from bongsu.room.spending import Spending
-from bongsu.shared import Full, Shared
 from bongsu.sources.spool import SpoolReader
 from bongsu.stores.log import EventLog
 from bongsu.stores.state import State
@@ -227,10 +227,10 @@ def test_a_bucket_that_is_full_again_makes_room_and_one_that_owes_does_not(tmp_p
 _WORKER = """
 import json, random, sys, time
 from pathlib import Path
-from bongsu.budget import Budget
+from bongsu.access.budget import Budget
 from bongsu.event import Event
 from bongsu.quantity import SECOND, Duration
-from bongsu.shared import Full
+from bongsu.access.shared import Full
 from bongsu.sources.spool import SpoolWriter
 from bongsu.web import purse as module
 root, worker, room = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])

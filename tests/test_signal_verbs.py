@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from bongsu import keys
 from bongsu.cell import Cell, Cells, capped
 from bongsu.cli import cli
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.policy import parse
 from bongsu.policy.signals import explain_signal
 from bongsu.quantity import MINUTE, SECOND

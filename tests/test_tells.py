@@ -15,17 +15,17 @@ import pytest
 from bongsu.alert import Rule, Threshold
 from bongsu.cell import Cell, Cells
 from bongsu.engine import EngineState, Plan, tick
-from bongsu.message import describe
+from bongsu.language.message import describe
+from bongsu.language.sentences import say
 from bongsu.mute import silence
 from bongsu.notice import Escalate, Manners, Tell
+from bongsu.offline.replay import words
 from bongsu.policy import Policy, PolicyError, load, parse
 from bongsu.policy.explain import explain
 from bongsu.ports import Notice, Receipt, Retry
 from bongsu.quantity import HOUR, MINUTE, SECOND, Duration
-from bongsu.replay import words
 from bongsu.response import LEASE
 from bongsu.room.worker import Worker, resolve_action
-from bongsu.sentences import say
 from bongsu.stores.state import State
 from stage import actions_of, opened
 from worlds import BLOCKS, FAILURES

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bongsu.checks.pii import Pii
 from bongsu.ports import Finding
-from bongsu.tokens import Aliases, Restorer, Tokeniser, beside_tokens, in_json
+from bongsu.privacy.tokens import Aliases, Restorer, Tokeniser, beside_tokens, in_json
 
 KEY = bytes(range(32))
 TEXT = "홍길동 hong@example.com, 010-1234-5678 그리고 hong@example.com입니다"

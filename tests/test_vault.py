@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu import keys
 from bongsu.app import open_store
-from bongsu.backup import back_up, restore
-from bongsu.envelope import SealError, new_box, new_key, open_box, put_in_box, seal, unseal
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.backup import back_up, restore
+from bongsu.host.folder import Folder
+from bongsu.privacy.envelope import SealError, new_box, new_key, open_box, put_in_box, seal, unseal
 from bongsu.quantity import DAY as ONE_DAY
 from bongsu.quantity import MINUTE
 from bongsu.stores.vault import VaultError, VaultStore

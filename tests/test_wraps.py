@@ -14,14 +14,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bongsu import registry
-from bongsu.envelope import new_key
 from bongsu.policy import PolicyError, load
 from bongsu.ports import Secret
+from bongsu.privacy.envelope import new_key
 from bongsu.quantity import MINUTE
 from bongsu.secret import reveal
-from bongsu.wrapping import WrapError
 from bongsu.wraps.local import Local
 from bongsu.wraps.transit import Transit
+from bongsu.wraps.wrapping import WrapError
 from peoplekit import POLICY
 from servers import serving
 from vaultkit import VAULT, safe

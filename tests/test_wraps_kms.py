@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from bongsu import registry
-from bongsu.envelope import new_key
 from bongsu.policy import PolicyError, load
 from bongsu.ports import Secret
+from bongsu.privacy.envelope import new_key
 from bongsu.quantity import MINUTE
 from bongsu.stores.vault import VaultStore
-from bongsu.wrapping import WrapError
 from bongsu.wraps.kms import Kms
+from bongsu.wraps.wrapping import WrapError
 from kmskit import ACCESS, ARN, HIDDEN, FakeKms
 from machine import until
 from servers import serving
@@ -208,7 +208,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from bongsu.app import open_store
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.policy import load
 from bongsu.room import vaulting
 vaulting.REWRAPPED = 1

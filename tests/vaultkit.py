@@ -9,10 +9,10 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from bongsu import keys
 from bongsu.cli import cli
+from bongsu.host import keys
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.stores.log import EventLog
-from bongsu.tokens import Tokeniser
 from peoplekit import POLICY, T0, Place, Reply, fetch, place
 
 VAULT = POLICY.replace("fail: closed}\nup", "fail: closed, vault: on}\nup").replace("guards:\n", """guards:

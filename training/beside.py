@@ -18,7 +18,7 @@ from injection import ATTACKS, DATA, HARMLESS, Row, Table, echoes
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from bongsu.measure import auc
+from bongsu.evaluation.measure import auc
 
 LONGEST = 4000
 """Characters of a text that the naive way reads: it costs as much as all else."""

@@ -25,7 +25,7 @@ from scipy.optimize import minimize
 
 from bongsu.checks.grounding import Weights, whole
 from bongsu.checks.grounding_map import FEATURES, features, ground, sentences
-from bongsu.measure import auc, auc_interval
+from bongsu.evaluation.measure import auc, auc_interval
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "src/bongsu/checks/grounding.json"

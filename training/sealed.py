@@ -14,7 +14,7 @@ import packages
 from bongsu.checks import injection_map
 from bongsu.checks.injection import weights
 from bongsu.checks.pattern import Pattern
-from bongsu.measure import auc, recall_at, wilson
+from bongsu.evaluation.measure import auc, recall_at, wilson
 
 RUN = 8
 """Words in a row that two texts share only if one was copied."""

@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 
 from bongsu.checks.toxicity import Toxicity, pack
 from bongsu.checks.toxicity_map import SIZE, enough, features
-from bongsu.measure import auc
+from bongsu.evaluation.measure import auc
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "src/bongsu/checks/sharealike/toxicity_ko.weights"

@@ -38,7 +38,13 @@ The story, in order. Each module may import only the modules above it; a test re
     engine      one tick: (plan, cells, state, now) -> (state, decisions)
 
 Everything above is pure: no clock, no file, no socket, no randomness; ``now`` is an argument.
-Below the line are the parts (``slis`` is pure too), and the modules that wire them.
+Below the line are the parts, one folder a family (``slis`` is pure too), and what wires them:
+
+- ``policy``: a file, read whole into what all others need, or every fault with its place; ``packs`` are ready ones
+- ``access``: who may call, how often, on whose account; ``privacy``: what stands in for personal data
+- ``web``: gateway, API, cockpit; ``room``: control, which counts, ticks, and carries out what was decided
+- ``offline`` and ``evaluation``: the same judgement on files; ``language``: what people are told, in English and Korean
+- ``host``: one machine's folder, keys and processes; ``app`` wires it all and owns the clock; ``cli`` and ``verbs`` ask
 """
 
 __version__ = "0.1.0"

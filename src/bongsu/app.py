@@ -18,14 +18,14 @@ from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bongsu import keys, logs
-from bongsu.checkup import check_policy
-from bongsu.folder import Folder
+from bongsu.host import keys, logs
+from bongsu.host.folder import Folder
+from bongsu.host.process import Leaving, Manners, run, serve
+from bongsu.host.supervisor import Supervisor, alone, listen
+from bongsu.offline.checkup import check_policy
 from bongsu.policy import Policy, load
-from bongsu.process import Leaving, Manners, run, serve
 from bongsu.quantity import SECOND
 from bongsu.secret import resolve, reveal
-from bongsu.supervisor import Supervisor, alone, listen
 
 if TYPE_CHECKING:
     from bongsu.room.control import Control
@@ -147,9 +147,9 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     """One gateway process on an inherited socket."""
     from bongsu.ids import ulids
     from bongsu.live import Live
-    from bongsu.sealing import LIVE, Sealer
+    from bongsu.privacy.sealing import LIVE, Sealer
+    from bongsu.privacy.tokens import Tokeniser
     from bongsu.sources.spool import SpoolWriter
-    from bongsu.tokens import Tokeniser
     from bongsu.web.door import Door
     from bongsu.web.gateway import Gateway
     from bongsu.web.holding import Holding

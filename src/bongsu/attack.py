@@ -15,8 +15,8 @@ from bongsu.checks.memory import FEWEST, Index, Traces, traces_of
 from bongsu.checks.memory_anchors import WIDTH
 from bongsu.guard import Guard, resolve
 from bongsu.ports import Finding
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY, QuantityError, parse_duration
-from bongsu.tokens import Tokeniser
 
 LONGEST = 50_000
 """Characters of an attack."""

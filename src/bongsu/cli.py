@@ -86,7 +86,7 @@ cli.add_command(rewrap)
 @AS_JSON
 def check(file: Path | None, demo: bool, lang: str | None, as_json: bool) -> None:
     """Read a policy, show every error in it, run its own tests, and say in words what will happen. Exit 0, 1 or 2."""
-    from bongsu.checkup import check_policy, demo_policy, summed
+    from bongsu.offline.checkup import check_policy, demo_policy, summed
 
     if demo == (file is not None):
         fail(WRONG, "expected a policy file, or --demo; came " + ("both" if demo else "neither"))
@@ -129,7 +129,7 @@ def up(policy_path: Path, data: Path, host: str, control_host: str, public_url: 
        control_port: int, workers: int, drain: float, drain_notice: float, logs: str) -> None:
     """Run everything on this machine: N gateways and one control process, started again if they die."""
     from bongsu.app import run_up
-    from bongsu.process import Manners
+    from bongsu.host.process import Manners
 
     sys.exit(run_up(policy_path, data, (host, gateway_port), (control_host, control_port), workers, public_url,
                     Manners(drain, drain_notice, logs)))  # type: ignore[arg-type] # click has checked it
@@ -147,7 +147,7 @@ def control(fd: int, policy_path: Path, data: Path, parent: int, site: str, writ
             drain_notice: float, logs: str) -> None:
     """The control process (started by `up`)."""
     from bongsu.app import run_control
-    from bongsu.process import Manners
+    from bongsu.host.process import Manners
 
     run_control(fd, policy_path, data, parent, site,
                 Manners(drain, drain_notice, logs), written)  # type: ignore[arg-type]
@@ -164,7 +164,7 @@ def gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str, dr
             logs: str) -> None:
     """One gateway process (started by `up`)."""
     from bongsu.app import run_gateway
-    from bongsu.process import Manners
+    from bongsu.host.process import Manners
 
     run_gateway(fd, policy_path, data, parent, worker, Manners(drain, drain_notice, logs))  # type: ignore[arg-type]
 
@@ -196,7 +196,7 @@ def demo(once: bool, speed: float, story_path: Path | None, data: Path | None) -
 def replay(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constants: tuple[str, ...],
            unit: str, upstream: str | None, live: bool, speed: float, limit: int | None, as_json: bool) -> None:
     """Judge a recorded trace (Parquet, CSV, NDJSON) on a virtual clock: what would have been alerted and done?"""
-    from bongsu.recorded import replay_live, replay_offline
+    from bongsu.offline.recorded import replay_live, replay_offline
 
     options = (file, policy_path, pairs, constants, unit, upstream, limit)
     found = replay_live(*options, speed) if live else replay_offline(*options)
@@ -282,7 +282,7 @@ def audit_prove(seq: int, data: Path) -> None:
 @DATA
 def backup(target: Path, data: Path) -> None:
     """Copy state, event log, policies and keys to TARGET, consistent while everything runs."""
-    from bongsu.backup import back_up
+    from bongsu.host.backup import back_up
 
     try:
         click.echo(back_up(data, target))
@@ -295,7 +295,7 @@ def backup(target: Path, data: Path) -> None:
 @DATA
 def restore(source: Path, data: Path) -> None:
     """Make a new data folder from a backup; refuses to overwrite one."""
-    from bongsu.backup import restore as restore_from
+    from bongsu.host.backup import restore as restore_from
 
     try:
         click.echo(restore_from(source, data))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bongsu import keys
 from bongsu.audit import AuditError, peek_checkpoint, prove, verify
 from bongsu.checkpoint import show_vkey
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.stores.database import StateError
 from bongsu.stores.state import State
 

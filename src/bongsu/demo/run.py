@@ -24,7 +24,7 @@ from bongsu.demo.model import DemoModel
 from bongsu.demo.sink import Sink
 from bongsu.demo.story import Failed, World, play
 from bongsu.demo.traffic import Traffic
-from bongsu.supervisor import Supervisor, listen
+from bongsu.host.supervisor import Supervisor, listen
 from bongsu.verbs.client import Client, RefusedError, UnreachableError
 
 ROUTE = "support-bot"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from bongsu.measure import roc
+from bongsu.evaluation.measure import roc
 
 Points = Sequence[tuple[float, float]]
 _COLOURS = ("#1b6ca8", "#c44536", "#2a7f62", "#8a5a9e", "#b8860b", "#4a5568", "#d1495b", "#00798c")

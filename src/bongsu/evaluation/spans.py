@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from bongsu.evaluation.measure import Counts, wilson
 from bongsu.evaluation.rows import Row, by_source
 from bongsu.evaluation.tally import Timer, macro, speed, timed
-from bongsu.measure import Counts, wilson
 from bongsu.ports import Finding
 
 NAMES = {"CRYPTO": "wallet", "CREDIT_CARD": "card", "EMAIL_ADDRESS": "email", "IP_ADDRESS": "ip",

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from bongsu.evaluation.judges import Judge, Judged
+from bongsu.evaluation.measure import Counts, auc, auc_interval, mean, quantile, recall_at, wilson
 from bongsu.evaluation.rows import Row, by_source
-from bongsu.measure import Counts, auc, auc_interval, mean, quantile, recall_at, wilson
 
 Timer = Callable[[], int]
 T = TypeVar("T")

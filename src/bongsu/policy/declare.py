@@ -23,7 +23,7 @@ from bongsu.policy.spend import BudgetDecl
 from bongsu.postmortem import MOST
 from bongsu.quantity import DAY, MINUTE, SECOND, Duration, show_duration, show_share
 from bongsu.review import Terms
-from bongsu.wrapping import Wrap
+from bongsu.wraps.wrapping import Wrap
 
 NAME = r"\w[\w.-]*"
 ROUTE_NAME = r"\w[\w./:-]*"

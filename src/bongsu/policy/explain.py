@@ -8,8 +8,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from bongsu import registry
+from bongsu.access.budget import Budget
 from bongsu.alert import Burn, Rule, Threshold
-from bongsu.budget import Budget
 from bongsu.engine import latching
 from bongsu.guard import STOPS, Guard
 from bongsu.incident import show

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from bongsu.budget import Budget
+from bongsu.access.budget import Budget
 from bongsu.canary import Canary
 from bongsu.engine import Plan
 from bongsu.event import FeatureKind
@@ -19,7 +19,7 @@ from bongsu.policy.scalar import ALWAYS, Day
 from bongsu.ports import Channel
 from bongsu.quantity import DAY, MINUTE, SECOND, Duration, Rate
 from bongsu.review import Terms
-from bongsu.wrapping import Wrap
+from bongsu.wraps.wrapping import Wrap
 
 if TYPE_CHECKING:
     from bongsu.policy.declare import TestDecl

@@ -26,7 +26,7 @@ from typing import Any, get_type_hints
 from bongsu import ports
 from bongsu.guard import Guard
 from bongsu.policy.fault import Place
-from bongsu.wrapping import Wrap
+from bongsu.wraps.wrapping import Wrap
 
 INLINE: dict[Any, str] = {ports.Sli: "slis", ports.Check: "checks"}
 """Port -> family, where the part's own settings stand beside those of its declaration."""

@@ -11,11 +11,11 @@ from bongsu.aggregate import Evidence
 from bongsu.alert import Rule, Signal, Threshold, read_evidence, read_threshold
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells
 from bongsu.incident import show
+from bongsu.language.sentences import say as said
 from bongsu.policy.explain import explain_rule
 from bongsu.policy.model import Policy
 from bongsu.policy.phrases import UNITS, Language
 from bongsu.quantity import HOUR, Duration, show_duration, show_share
-from bongsu.sentences import say as said
 
 POINTS = 12
 WIDE = 30

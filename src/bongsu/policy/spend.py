@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
-from bongsu.budget import Budget, Per
+from bongsu.access.budget import Budget, Per
 from bongsu.period import Calendar
 from bongsu.policy.fault import Misfit, quoted
 from bongsu.policy.scalar import Window

@@ -6,14 +6,14 @@ import sqlite3
 
 from sqlalchemy.exc import OperationalError
 
-from bongsu.envelope import SealError
 from bongsu.ports import SecretError
+from bongsu.privacy.envelope import SealError
 from bongsu.references import ColumnsError
 from bongsu.stores.database import StateError
 from bongsu.stores.lake import LakeError
 from bongsu.stores.log import LogError
 from bongsu.stores.vault import VaultError
-from bongsu.wrapping import WrapError
+from bongsu.wraps.wrapping import WrapError
 
 FAULTS = (ColumnsError, LogError, LakeError, StateError, VaultError, WrapError, SecretError, SealError, sqlite3.Error,
           OperationalError, OSError)

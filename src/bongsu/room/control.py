@@ -21,7 +21,7 @@ from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cell, Cells, Labels, ca
 from bongsu.engine import Plan, born, standings, tick
 from bongsu.event import Event
 from bongsu.expression import read
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, SECOND, Duration, show_duration

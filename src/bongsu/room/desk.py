@@ -7,15 +7,15 @@ from typing import Any
 
 import msgspec
 
-from bongsu import keys
 from bongsu.alert import TIERS, Burn, Rule, State
 from bongsu.allow import finds_alone, grant
 from bongsu.composite import composite
 from bongsu.event import OTEL, Event
 from bongsu.gate import Verdict
+from bongsu.host import keys
 from bongsu.incident import Incident, limit, residual, show
-from bongsu.noticedesk import NoticeDesk
 from bongsu.postmortem import sentence
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import HOUR, SECOND, Duration, show_duration, show_share
 from bongsu.room.advice import ADVICE
 from bongsu.room.board import (
@@ -32,13 +32,13 @@ from bongsu.room.board import (
 )
 from bongsu.room.control import CALLS, Control, View
 from bongsu.room.gatedesk import GateDesk, instant
+from bongsu.room.noticedesk import NoticeDesk
 from bongsu.room.saving import proposals
 from bongsu.slo import Standing, reachable_factor, shown_pairs
 from bongsu.stores.log import EventLog
 from bongsu.stores.postmortems import Postmortem
 from bongsu.stores.runs import TELL
 from bongsu.stores.steps import Shown
-from bongsu.tokens import Tokeniser
 
 LATEST = 20
 IN_FORCE = ("done", "undo_waiting", "undo_running")

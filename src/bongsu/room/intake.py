@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from bongsu.event import Event
-from bongsu.personal import veiled
 from bongsu.policy.model import Policy
+from bongsu.privacy.personal import veiled
 from bongsu.secret import reveal
 from bongsu.sources.alertmanager import Taken, read_webhook
 from bongsu.stores.arrow import table

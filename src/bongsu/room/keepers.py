@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bongsu.keys import VAULT, vault_key
+from bongsu.host.keys import VAULT, vault_key
 from bongsu.policy.model import Policy
 from bongsu.secret import reveal
-from bongsu.wrapping import Wrap, WrapError
 from bongsu.wraps.local import Local
+from bongsu.wraps.wrapping import Wrap, WrapError
 
 
 class Keepers:

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from bongsu import keys
-from bongsu.apikey import LONGEST_GRACE, ApiKey, KeyRefused, checked, lasting
-from bongsu.personal import veiled
+from bongsu.access.apikey import LONGEST_GRACE, ApiKey, KeyRefused, checked, lasting
+from bongsu.host import keys
+from bongsu.privacy.personal import veiled
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY
 from bongsu.room.control import Control
-from bongsu.tokens import Tokeniser
 
 USER = re.compile(r"USER_[A-Z2-7]{16}")
 LONGEST = 3650 * DAY

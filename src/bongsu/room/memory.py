@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bongsu import keys
 from bongsu.attack import Attack, AttackFault, lasting, remembered
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
+from bongsu.host import keys
 from bongsu.live import Publisher
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.stores.state import State
-from bongsu.tokens import Tokeniser
 
 if TYPE_CHECKING:
     from bongsu.room.control import Control

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bongsu import registry
-from bongsu.message import trial
+from bongsu.language.message import trial
 from bongsu.policy.model import Policy
 from bongsu.ports import Refused, Retry, Send
 

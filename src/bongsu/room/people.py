@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from bongsu.apikey import PREFIX as KEY
+from bongsu.access.apikey import PREFIX as KEY
+from bongsu.access.restriction import PREFIX as RESTRICTION
 from bongsu.event import Event
 from bongsu.live import Publisher
-from bongsu.restriction import PREFIX as RESTRICTION
 from bongsu.room.memory import Memory
 from bongsu.stores.state import State
 

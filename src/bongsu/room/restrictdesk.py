@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bongsu.apikey import KeyRefused, lasting
+from bongsu.access.apikey import KeyRefused, lasting
+from bongsu.access.restriction import RUNGS, Restriction, RestrictionFault, named
 from bongsu.quantity import DAY
-from bongsu.restriction import RUNGS, Restriction, RestrictionFault, named
 from bongsu.room.control import Control
 from bongsu.room.keydesk import KeyDesk
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import msgspec
 
-from bongsu import keys
 from bongsu.allow import ACTS, AllowFault, Entry, lasting_of
 from bongsu.attack import Attack, AttackFault, remembered
 from bongsu.checks.pii import Pii
 from bongsu.event import Event
 from bongsu.guard import Guard
-from bongsu.personal import veiled
+from bongsu.host import keys
+from bongsu.privacy.personal import veiled
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY
 from bongsu.review import Case, Person, ReviewFault, claimed, decided
 from bongsu.room.control import Control
 from bongsu.room.reviewing import heard, queue
 from bongsu.stores.reviews import Altered
-from bongsu.tokens import Tokeniser
 
 ADMIN = "admin"
 """Who has the admin's token is one person, whichever way they came."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from bongsu.access.restriction import Restriction
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.quantity import MINUTE, SECOND
-from bongsu.restriction import Restriction
 from bongsu.review import EXPIRED, Case, timed, waiting
 from bongsu.split import sampled
 from bongsu.stores.reviews import Altered

@@ -18,10 +18,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bongsu.budget import Budget, grain, longest, mark
-from bongsu.lease import TABLE, Leases
+from bongsu.access.budget import Budget, grain, longest, mark
+from bongsu.access.lease import TABLE, Leases
+from bongsu.access.shared import CAPACITY, Full, Shared
 from bongsu.quantity import DAY, show_share
-from bongsu.shared import CAPACITY, Full, Shared
 from bongsu.stores.log import EventLog
 from bongsu.stores.state import State
 

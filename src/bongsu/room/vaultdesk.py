@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from bongsu import keys
-from bongsu.bucket import level, shown, wait
-from bongsu.personal import veiled
+from bongsu.access.bucket import level, shown, wait
+from bongsu.host import keys
+from bongsu.privacy.personal import veiled
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import MINUTE
 from bongsu.room.control import Control
 from bongsu.room.vaulting import subject_scope
-from bongsu.tokens import Tokeniser
 
 MOST, A_MINUTE = 20, 60
 """Tokens of one request, and of all requests of a minute."""

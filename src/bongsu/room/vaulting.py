@@ -16,18 +16,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from bongsu.envelope import SealError, new_box, new_key, seal, unseal
 from bongsu.event import Event
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.ports import SecretError
+from bongsu.privacy.envelope import SealError, new_box, new_key, seal, unseal
+from bongsu.privacy.sealing import KIND, LIVE, about, carried, empty
 from bongsu.quantity import DAY, MINUTE
 from bongsu.room.keepers import Keepers
-from bongsu.sealing import KIND, LIVE, about, carried, empty
 from bongsu.stores.state import State
 from bongsu.stores.vault import Box, DataKey, Disposal, VaultStore
-from bongsu.wrapping import WrapError
+from bongsu.wraps.wrapping import WrapError
 
 GRACE = 2 * MINUTE
 """How long a box that takes no more can still be opened: what a gateway was just putting in is on its way."""

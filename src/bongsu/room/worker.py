@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bongsu import registry
-from bongsu.message import Language, describe
+from bongsu.language.message import Language, describe
 from bongsu.ports import Action, Done, Refused, Retry, Send
 from bongsu.quantity import SECOND
 from bongsu.response import LEASE

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, desc, event, ma
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bongsu.audit import Record, canonical, leaf_hash
-from bongsu.personal import recorded
+from bongsu.privacy.personal import recorded
 from bongsu.stores import schema
 
 BUSY_MS = 10_000

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
-from bongsu.apikey import ApiKey, rotated
+from bongsu.access.apikey import ApiKey, rotated
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction, upsert
 from bongsu.stores.restricted import signed_in_again

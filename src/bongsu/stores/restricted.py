@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from bongsu.restriction import PREFIX, Restriction, restrictions
+from bongsu.access.restriction import PREFIX, Restriction, restrictions
 from bongsu.stores import schema
 from bongsu.stores.database import Transaction
 from bongsu.stores.saved import dump, load

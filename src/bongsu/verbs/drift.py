@@ -33,8 +33,8 @@ def drift(reference: Path, current: Path, measure: Any, threshold: float | None,
           columns: tuple[str, ...], texts: tuple[str, ...], together: bool, min_rows: int, html: Path | None, lang: Any,
           as_json: bool) -> None:
     """Compare CURRENT with REFERENCE (Parquet, CSV), column by column. Exit 0 no drift, 1 drift, 2 wrong input."""
-    from bongsu.comparison import Terms, compare
-    from bongsu.driftpage import page, summary
+    from bongsu.offline.comparison import Terms, compare
+    from bongsu.offline.driftpage import page, summary
     from bongsu.sources.columns import ColumnsError
 
     def progress(column: str) -> None:
@@ -60,7 +60,7 @@ def drift(reference: Path, current: Path, measure: Any, threshold: float | None,
 
 def table(report: dict[str, Any], lang: Any) -> None:
     """The report as lines of text."""
-    from bongsu.driftpage import WORDS, number, shown
+    from bongsu.offline.driftpage import WORDS, number, shown
 
     words, measures = WORDS[lang], ("psi", "kl", "js", "chi2", "wasserstein", "p")
     rows = shown(report, words)

@@ -43,7 +43,7 @@ def import_events(file: Path, pairs: tuple[str, ...], constants: tuple[str, ...]
     A row that cannot be read or is refused is told with its line and column, and the others are taken: exit 1. The
     token may be an ingest token.
     """
-    from bongsu.recorded import trace_of
+    from bongsu.offline.recorded import trace_of
     from bongsu.verbs.importing import Importing
 
     work = Importing(trace_of(file, pairs, constants, unit, ids), Client(url, token, timeout=60), origin, patience)
@@ -63,8 +63,8 @@ def import_events(file: Path, pairs: tuple[str, ...], constants: tuple[str, ...]
 def evaluate_data(file: Path, policy_path: Path, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any,
                   ids: str, as_json: bool) -> None:
     """Measure a data set by a policy's signals: offline, with the definitions of production. Exit 1 on a breach."""
-    from bongsu.dataset import lines
-    from bongsu.recorded import evaluate_file
+    from bongsu.offline.dataset import lines
+    from bongsu.offline.recorded import evaluate_file
 
     found = evaluate_file(file, policy_path, pairs, constants, unit, ids)
     if not found.events:

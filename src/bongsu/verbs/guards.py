@@ -28,7 +28,7 @@ def scan(files: tuple[Path, ...], kinds: tuple[str, ...], jsonl: bool, fields: t
 
     Places and kinds are told, never the text that was found.
     """
-    from bongsu.scan import Hit, ScanError, checks_of, hits, texts
+    from bongsu.offline.scan import Hit, ScanError, checks_of, hits, texts
 
     found: list[Hit] = []
     seen = 0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from bongsu.restriction import RUNGS
+from bongsu.access.restriction import RUNGS
 from bongsu.verbs.client import Client
 from bongsu.verbs.console import AS_JSON, REASON, TOKEN, URL, ask
 

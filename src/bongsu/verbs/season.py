@@ -25,8 +25,8 @@ def season(name: str, file: Path, policy_path: Path, over: str, pairs: tuple[str
            unit: Any, as_json: bool) -> None:
     """Which season (none, day, week) fits an anomaly signal, by how well each predicts FILE. Nothing is changed: the
     answer is a line for the policy."""
+    from bongsu.offline.recorded import season_of
     from bongsu.quantity import parse_duration
-    from bongsu.recorded import season_of
 
     try:
         found = season_of(file, policy_path, name, parse_duration(over), pairs, constants, unit)

@@ -33,7 +33,7 @@ def shadow(since: str, lang: str, data: Path, as_json: bool) -> None:
 
     Reads the data folder; it changes nothing. Exit 3 where no guard in shadow has seen a call.
     """
-    from bongsu.shadow import tally
+    from bongsu.offline.shadow import tally
 
     try:
         begin = time.time_ns() // 1000 - parse_duration(since)
@@ -63,8 +63,8 @@ def _tell(name: str, one: dict[str, Any], words: dict[str, str]) -> None:
 
 def _calls(data: Path, begin: int) -> Iterator[tuple[bool, Any]]:
     """(blocked, verdicts) of each call since then."""
-    from bongsu.folder import Folder
-    from bongsu.shadow import verdicts_of
+    from bongsu.host.folder import Folder
+    from bongsu.offline.shadow import verdicts_of
     from bongsu.stores.log import EventLog
 
     path = Folder(data).events

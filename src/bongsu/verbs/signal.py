@@ -141,9 +141,9 @@ def compare(name: str, file: Path, version: str, lang: Any, url: str, token: str
     """Compare FILE with a registered reference, in its bins. Exit 0 no drift, 1 drift, 2 wrong input."""
     import msgspec
 
-    from bongsu.comparison import Terms, against
     from bongsu.drift import Reference
-    from bongsu.driftpage import summary
+    from bongsu.offline.comparison import Terms, against
+    from bongsu.offline.driftpage import summary
     from bongsu.sources.columns import Columns, ColumnsError
     from bongsu.verbs.drift import table
 

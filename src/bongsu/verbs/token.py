@@ -36,7 +36,7 @@ def token_renew(reason: str, data: Path) -> None:
     It needs no token, for it may be lost: whoever may write the data folder may renew it. Sessions end.
     """
     from bongsu.app import renew_token
-    from bongsu.keys import ADMIN
+    from bongsu.host.keys import ADMIN
 
     try:
         made = renew_token(data, ADMIN, f"{_user()} (command line)", reason)
@@ -56,7 +56,7 @@ def token_officer(reason: str, data: Path) -> None:
     It opens the vault and nothing else. No admin can make it: it takes whoever may write the data folder.
     """
     from bongsu.app import renew_token
-    from bongsu.keys import OFFICER
+    from bongsu.host.keys import OFFICER
 
     try:
         click.echo(renew_token(data, OFFICER, f"{_user()} (command line)", reason))

@@ -7,7 +7,7 @@ import re
 from starlette.responses import PlainTextResponse, Response
 
 from bongsu.allow import AllowFault
-from bongsu.personal import veiled
+from bongsu.privacy.personal import veiled
 from bongsu.web.access import Visit, Way, Wrong, answer
 
 MOST_RECORDS = 1000

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bongsu.apikey import ApiKey
+from bongsu.access.apikey import ApiKey
+from bongsu.access.restriction import highest
 from bongsu.event import Event
 from bongsu.policy.model import Policy
-from bongsu.restriction import highest
 from bongsu.review import LONGEST
 from bongsu.web import errors
 from bongsu.web.asked import UNREADABLE, decode

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bongsu.budget import Budget
+from bongsu.access.budget import Budget
+from bongsu.access.lease import reserved
+from bongsu.access.meter import decimal
 from bongsu.cell import OTHER
 from bongsu.exports.exposition import Family, Lines, Values, shown
-from bongsu.lease import reserved
-from bongsu.meter import decimal
 from bongsu.policy.model import Policy
 from bongsu.room.spending import Account
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from bongsu.apikey import ApiKey
+from bongsu.access.apikey import ApiKey
+from bongsu.access.meter import Meter, Usage, decimal
 from bongsu.event import FEATURE_NAME, MOST_FEATURES, Event, Verdict
 from bongsu.guard import RANK, Guard
-from bongsu.meter import Meter, Usage, decimal
 from bongsu.ports import Finding
-from bongsu.sealing import KIND
+from bongsu.privacy.sealing import KIND
 from bongsu.web.errors import ApiError, Header
 from bongsu.web.masking import KEPT, TAG, Masking
 from bongsu.web.past import Past

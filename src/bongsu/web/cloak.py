@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 
 from bongsu.event import COLUMNS, FEATURES, Event, feature_of
 from bongsu.guard import Guard
+from bongsu.privacy.sealing import KIND, Noting, Said, Sealer
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.prompt import COLUMN
 from bongsu.quantity import DAY
-from bongsu.sealing import KIND, Noting, Said, Sealer
 from bongsu.sources.columns import cells
-from bongsu.tokens import Tokeniser
 from bongsu.web.masking import KEPT, TAG, Masking
 from bongsu.web.veil import veiled
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from bongsu.access.meter import NOTHING
 from bongsu.event import Verdict
 from bongsu.guard import STOPS, Outcome
-from bongsu.meter import NOTHING
 from bongsu.web import errors
 from bongsu.web.grounded import claimed
 from bongsu.web.screen import MOST, MOST_TEXTS, screen, unwritable

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bongsu.apikey import ApiKey
-from bongsu.restriction import Restriction
+from bongsu.access.apikey import ApiKey
+from bongsu.access.restriction import Restriction
 from bongsu.web.errors import ApiError
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from bongsu.apikey import INVOKE, PREFIX, ApiKey
-from bongsu.keys import digest, whole
+from bongsu.access.apikey import INVOKE, PREFIX, ApiKey
+from bongsu.access.restriction import Restriction, by_subject, highest
+from bongsu.host.keys import digest, whole
 from bongsu.live import Live, Snapshot
 from bongsu.policy.model import Policy
-from bongsu.restriction import Restriction, by_subject, highest
 from bongsu.web import denials
 from bongsu.web.asked import Asked
 from bongsu.web.call import Call

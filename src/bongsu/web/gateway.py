@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bongsu.apikey import LIST
+from bongsu.access.apikey import LIST
 from bongsu.exports.exposition import CONTENT_TYPE
 from bongsu.live import Live, Snapshot
 from bongsu.policy.model import Policy
 from bongsu.ports import Spool
-from bongsu.sealing import Sealer
-from bongsu.tokens import Tokeniser
+from bongsu.privacy.sealing import Sealer
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.web import denials, errors, health
 from bongsu.web.appealing import MOST, appealed
 from bongsu.web.appealing import PATH as APPEALS

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from bongsu.envelope import SIZE, SealError, seal, unseal
 from bongsu.guard import Guard
 from bongsu.live import Live
+from bongsu.privacy.envelope import SIZE, SealError, seal, unseal
 from bongsu.review import LETS
 from bongsu.web import errors
 from bongsu.web.errors import Header

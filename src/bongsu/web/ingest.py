@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bongsu import keys
-from bongsu.folder import Folder
+from bongsu.host import keys
+from bongsu.host.folder import Folder
 from bongsu.ids import ulids
 from bongsu.live import Live
 from bongsu.policy.model import Policy
-from bongsu.sealing import LIVE, Sealer
+from bongsu.privacy.sealing import LIVE, Sealer
+from bongsu.privacy.tokens import Tokeniser
 from bongsu.sources.submitted import Span
 from bongsu.stores.state import State
-from bongsu.tokens import Tokeniser
 from bongsu.web.cloak import Cloak
 from bongsu.web.clusters import clustered
 from bongsu.web.events import Inlet, Take

@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bongsu.access.meter import Meter, Usage, estimate, read_usage
 from bongsu.allow import Allowing
 from bongsu.checks.judge import Judge
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard, resolve
-from bongsu.meter import Meter, Usage, estimate, read_usage
 from bongsu.ports import Check, JudgeError, Support
-from bongsu.tokens import Aliases
+from bongsu.privacy.tokens import Aliases
 from bongsu.web.asked import decode_object, encode
 from bongsu.web.grounded import Grounded, context_of
 from bongsu.web.plan import Target

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bongsu.access.meter import NOTHING
 from bongsu.guard import Guard
-from bongsu.meter import NOTHING
 from bongsu.web import errors
 from bongsu.web.asked import encode
 from bongsu.web.screen import MOST, MOST_TEXTS, Track, counts, decide

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from starlette.responses import RedirectResponse, Response
 
-from bongsu.apikey import SCOPES, KeyRefused
-from bongsu.restriction import RUNGS, RestrictionFault
+from bongsu.access.apikey import SCOPES, KeyRefused
+from bongsu.access.restriction import RUNGS, RestrictionFault
 from bongsu.web.access import Visit, Way, Wrong
 from bongsu.web.api import reason_of
 from bongsu.web.cockpit import show_page

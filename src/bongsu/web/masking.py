@@ -7,8 +7,8 @@ from functools import cache
 
 from bongsu import registry
 from bongsu.ports import Check, Finding
-from bongsu.sealing import Sealer
-from bongsu.tokens import Aliases, Restorer, Tokeniser, in_json
+from bongsu.privacy.sealing import Sealer
+from bongsu.privacy.tokens import Aliases, Restorer, Tokeniser, in_json
 from bongsu.web.screen import Gate
 
 KEPT = 256 << 10

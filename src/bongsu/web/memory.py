@@ -11,7 +11,7 @@ from bongsu.attack import Attack, key_of
 from bongsu.checks.memory import NOTHING, Index, KnownAttack
 from bongsu.guard import Guard
 from bongsu.live import Live, Snapshot
-from bongsu.tokens import Tokeniser
+from bongsu.privacy.tokens import Tokeniser
 
 
 class Recall:

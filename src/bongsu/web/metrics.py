@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bongsu import __version__
+from bongsu.access.meter import decimal
 from bongsu.event import Verdict
 from bongsu.exports.exposition import Counter, Family, Histogram, Lines, Values, shown
-from bongsu.lobby import Lobby
-from bongsu.meter import decimal
+from bongsu.host.lobby import Lobby
 from bongsu.web.circuit import Health
 from bongsu.web.ledger import Ledger
 

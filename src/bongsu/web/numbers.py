@@ -13,7 +13,7 @@ from bongsu import __version__
 from bongsu.alert import Phase
 from bongsu.exports.exposed import Exposed
 from bongsu.exports.exposition import CONTENT_TYPE, Family, Lines, Values, page, shown
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.policy.model import Policy
 from bongsu.room.control import View
 from bongsu.room.spending import Spending

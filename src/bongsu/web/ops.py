@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from bongsu import logs
 from bongsu.exports.exposition import Lines
-from bongsu.lobby import Lobby
+from bongsu.host import logs
+from bongsu.host.lobby import Lobby
 from bongsu.web.call import Call
 from bongsu.web.circuit import Health
 from bongsu.web.ledger import Ledger

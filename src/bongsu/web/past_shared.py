@@ -11,9 +11,9 @@ from __future__ import annotations
 from hashlib import blake2b
 from pathlib import Path
 
+from bongsu.access.shared import NAME, Full, Shared
 from bongsu.likeness import CELLS, NEAR, apart
 from bongsu.quantity import DAY
-from bongsu.shared import NAME, Full, Shared
 from bongsu.web.past import PROMPTS, Past
 
 USERS, KEYS = 1 << 14, 1 << 12

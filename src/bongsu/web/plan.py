@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bongsu.access.meter import Meter
 from bongsu.allow import Until, by_guard
 from bongsu.guard import Guard, On
-from bongsu.meter import Meter
 from bongsu.policy.model import Policy, Route, Upstream
 from bongsu.policy.routing import Borders, Version
 from bongsu.ports import Grounds, Secret

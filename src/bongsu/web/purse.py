@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bongsu.budget import Budget, mark
-from bongsu.lease import TABLE, Lease, Leases
+from bongsu.access.budget import Budget, mark
+from bongsu.access.lease import TABLE, Lease, Leases
+from bongsu.access.shared import CAPACITY, Full, Shared
 from bongsu.quantity import MINUTE
-from bongsu.shared import CAPACITY, Full, Shared
 
 LASTS = 10 * MINUTE
 """How old a lease is at least when it is changed for a new one."""

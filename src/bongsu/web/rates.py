@@ -6,10 +6,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from bongsu.apikey import ApiKey
-from bongsu.bucket import LOWEST, level, shown, wait
+from bongsu.access.apikey import ApiKey
+from bongsu.access.bucket import LOWEST, level, shown, wait
+from bongsu.access.shared import Shared
 from bongsu.quantity import MINUTE
-from bongsu.shared import Shared
 from bongsu.web.errors import Header
 
 FILE = "rates.map"

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 from msgspec.structs import replace as changed
 
+from bongsu.access.meter import Usage
 from bongsu.allow import Allowing
 from bongsu.guard import Guard, Outcome
-from bongsu.meter import Usage
 from bongsu.web.asked import UNREADABLE, decode
 from bongsu.web.errors import ApiError
 from bongsu.web.grounded import NOT_SAID

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from starlette.responses import Response
 
-from bongsu.restriction import RestrictionFault
+from bongsu.access.restriction import RestrictionFault
 from bongsu.web.access import Visit, Way, Wrong, answer
 from bongsu.web.api import reason_of
 

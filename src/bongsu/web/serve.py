@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from bongsu.access.meter import NOTHING, Meter, Usage, estimate
 from bongsu.allow import Allowing
 from bongsu.guard import STOPS, Guard, Outcome
-from bongsu.meter import NOTHING, Meter, Usage, estimate
 from bongsu.policy.model import Policy
 from bongsu.prompt import COLUMN
 from bongsu.quantity import SECOND

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from bongsu.access.meter import NOTHING, Usage, estimate
 from bongsu.guard import Outcome
-from bongsu.meter import NOTHING, Usage, estimate
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Open, fault_of
 from bongsu.web.errors import ApiError, Fault

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from bongsu.access.meter import Usage
 from bongsu.allow import Allowing
 from bongsu.guard import Guard
-from bongsu.meter import Usage
 from bongsu.web.asked import Asked
 from bongsu.web.errors import ApiError
 from bongsu.web.masking import Masking

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bongsu.meter import decimal
+from bongsu.access.meter import decimal
+from bongsu.access.shared import Full
 from bongsu.policy.model import Policy
-from bongsu.shared import Full
 from bongsu.web import denials
 from bongsu.web.asked import Asked
 from bongsu.web.call import Call

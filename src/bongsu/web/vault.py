@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bongsu.ports import SecretError
 from bongsu.web.access import Visit, Way, Wrong, answer
 from bongsu.web.api import reason_of
-from bongsu.wrapping import WrapError
+from bongsu.wraps.wrapping import WrapError
 
 LONGEST = 320
 NO_STORE = {"Cache-Control": "no-store"}

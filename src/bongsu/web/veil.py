@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from bongsu.event import Event
 from bongsu.guard import Guard, resolve
 from bongsu.ports import Finding
-from bongsu.tokens import beside_tokens
+from bongsu.privacy.tokens import beside_tokens
 
 log = logging.getLogger("bongsu.gateway")
 MOST = 256

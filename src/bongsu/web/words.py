@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from bongsu.sentences import say, span
+from bongsu.language.sentences import say, span
 from bongsu.web import words_review
 
 LANGUAGES = {"en": "English", "ko": "한국어"}

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from bongsu.wrapping import Secrets, WrapError
+from bongsu.wraps.wrapping import Secrets, WrapError
 
 FORM = "kms:v1:"
 TIMEOUT = 3.0

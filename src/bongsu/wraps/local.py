@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from bongsu.wrapping import Secrets, WrapError
+from bongsu.wraps.wrapping import Secrets, WrapError
 
 SIZE, NONCE = 32, 12
 FORM = "local:v1:"

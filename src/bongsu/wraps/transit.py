@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from bongsu.wrapping import Secrets, WrapError
+from bongsu.wraps.wrapping import Secrets, WrapError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TIMEOUT = 3.0

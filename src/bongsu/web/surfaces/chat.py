@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bongsu.access.meter import read_usage
 from bongsu.allow import Allowing
 from bongsu.guard import Guard
-from bongsu.meter import read_usage
 from bongsu.web.asked import Asked, decode_object, encode
 from bongsu.web.errors import ApiError, wrong
 from bongsu.web.masking import Masking

@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from bongsu.access.meter import Usage, read_usage
 from bongsu.allow import Allowing
 from bongsu.guard import Guard
-from bongsu.meter import Usage, read_usage
 from bongsu.web.asked import encode
 from bongsu.web.errors import ApiError
 from bongsu.web.masking import Masking

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bongsu.meter import NOTHING
+from bongsu.access.meter import NOTHING
 from bongsu.web.asked import Asked, decode_object
 from bongsu.web.errors import ApiError
 from bongsu.web.surface import Told

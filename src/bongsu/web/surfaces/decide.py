@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bongsu.meter import NOTHING
+from bongsu.access.meter import NOTHING
 from bongsu.web.asked import UNREADABLE, Asked, encode
 from bongsu.web.errors import malformed, missing, wrong
 from bongsu.web.slots import Slot, message_slots

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bongsu.meter import Usage, read_usage
+from bongsu.access.meter import Usage, read_usage
 from bongsu.web.asked import Asked, decode_object
 from bongsu.web.slots import Slot
 from bongsu.web.surface import Told, short

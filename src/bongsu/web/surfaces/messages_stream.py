@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bongsu.access.meter import MOST, Usage
 from bongsu.allow import Allowing
 from bongsu.guard import Guard
-from bongsu.meter import MOST, Usage
 from bongsu.web.asked import encode
 from bongsu.web.errors import ApiError
 from bongsu.web.masking import Masking

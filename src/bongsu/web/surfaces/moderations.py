@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bongsu.meter import NOTHING
+from bongsu.access.meter import NOTHING
 from bongsu.ports import Finding
 from bongsu.web.asked import Asked, decode_object
 from bongsu.web.errors import wrong

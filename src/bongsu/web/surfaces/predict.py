@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bongsu.meter import NOTHING
+from bongsu.access.meter import NOTHING
 from bongsu.web.asked import UNREADABLE, Asked, decode
 from bongsu.web.errors import malformed
 from bongsu.web.parts import free_slots

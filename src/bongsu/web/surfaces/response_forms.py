@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bongsu.meter import MOST, Usage
+from bongsu.access.meter import MOST, Usage
 from bongsu.web.surfaces.choices import annotation
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
-from bongsu.refusals import REFUSALS
-from bongsu.setbacks import SETBACKS
+from bongsu.language.refusals import REFUSALS
+from bongsu.language.setbacks import SETBACKS
 
 _RUNGS = {"warn": "경고", "slow": "응답 지연", "light": "경량 모델로 전환", "review": "검토 대기", "suspended": "이용 정지",
           "reauthenticate": "재인증 요구"}

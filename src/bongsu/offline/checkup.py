@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bongsu.demo import packaged
+from bongsu.language.sentences import say
 from bongsu.policy import PolicyError, load
 from bongsu.policy.model import Note
-from bongsu.sentences import say
 
 
 def demo_policy() -> Path:

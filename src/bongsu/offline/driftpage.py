@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any, Literal
 
-from bongsu.comparison import TOGETHER, bars, percent
+from bongsu.offline.comparison import TOGETHER, bars, percent
 
 Language = Literal["en", "ko"]
 WORDS: dict[Language, dict[str, str]] = {

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from bongsu import __version__
-from bongsu.folder import Folder
+from bongsu.host.folder import Folder
 from bongsu.stores.database import StateError
 from bongsu.stores.log import EventLog, LogError
 from bongsu.stores.state import State

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from bongsu.shared import CAPACITY, Shared
+from bongsu.access.shared import CAPACITY, Shared
 
 TABLE = "budgets.map"
 _CELL = struct.Struct("<q")

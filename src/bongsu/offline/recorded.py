@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from bongsu.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.event import Event
+from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.policy import Policy, load
 
 if TYPE_CHECKING:
-    from bongsu.dataset import Evaluation
+    from bongsu.offline.dataset import Evaluation
     from bongsu.season import Choice
     from bongsu.sources.trace import Trace
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def open_trace(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any,
                upstream: str | None, limit: int | None) -> tuple[Policy, Iterator[Event]]:
     """A policy and a trace's events, each with the cost that the policy's prices give it."""
-    from bongsu.meter import Meter, Usage
+    from bongsu.access.meter import Meter, Usage
     from bongsu.sources.trace import TraceError
     from bongsu.sources.trace import open_trace as open_file
 
@@ -65,8 +65,8 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 def replay_offline(*options: Any) -> dict[str, Any]:
     """Judge a trace on a virtual clock."""
+    from bongsu.offline.replay import report, run
     from bongsu.references import compared
-    from bongsu.replay import report, run
 
     policy, events = open_trace(*options)
     return report(run(compared(policy).plan, iter(lambda: list(islice(events, 10_000)), [])))
@@ -92,7 +92,7 @@ def trace_of(file: Path, pairs: tuple[str, ...], constants: tuple[str, ...], uni
 def evaluate_file(file: Path, policy_path: Path, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any,
                   ids: str) -> Evaluation:
     """Measure a data set by a policy's signals."""
-    from bongsu.dataset import evaluate
+    from bongsu.offline.dataset import evaluate
     from bongsu.prompt import cell
     from bongsu.references import compared
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bongsu.apikey import ApiKey
+from bongsu.access.apikey import ApiKey
 
 Rung = Literal["warn", "slow", "light", "review", "suspended", "reauthenticate"]
 RUNGS: tuple[Rung, ...] = ("warn", "slow", "light", "review", "suspended", "reauthenticate")

@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 import uvicorn
 
-from bongsu.lobby import Lobby
-from bongsu.supervisor import orphaned
+from bongsu.host.lobby import Lobby
+from bongsu.host.supervisor import orphaned
 
 LAST = 5
 """Seconds that calls have to end after they were cut."""

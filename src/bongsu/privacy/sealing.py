@@ -11,9 +11,9 @@ from binascii import Error as NoBase64
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bongsu.envelope import SealError, open_box, put_in_box
 from bongsu.live import Live
-from bongsu.tokens import Tokeniser
+from bongsu.privacy.envelope import SealError, open_box, put_in_box
+from bongsu.privacy.tokens import Tokeniser
 
 KIND = "vault"
 """The kind of an event that is a filled box. None of them is ever in the event log."""

@@ -13,12 +13,12 @@ from typing import Literal
 
 from bongsu.alert import TIERS
 from bongsu.incident import Incident, dedup_key
+from bongsu.language.sentences import say, span
 from bongsu.notice import Known, Tell
-from bongsu.personal import veiled
 from bongsu.policy.phrases import TIERS as TIER_WORDS
 from bongsu.ports import Notice
+from bongsu.privacy.personal import veiled
 from bongsu.quantity import Duration, show_duration
-from bongsu.sentences import say, span
 from bongsu.stores.steps import Claimed, Shown
 
 Language = Literal["en", "ko"]

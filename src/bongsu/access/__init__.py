@@ -1,0 +1,1 @@
+"""Who may call, how often, and on whose account: keys, limits, budgets, restrictions, prices."""

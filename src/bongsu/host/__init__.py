@@ -1,0 +1,1 @@
+"""One machine: its data folder, its keys, its processes, what they write."""

@@ -1,0 +1,1 @@
+"""What bongsu says to people, in English and Korean."""

@@ -1,0 +1,1 @@
+"""What stands in for personal data, and where the originals lie sealed."""
