@@ -228,14 +228,12 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
     from bongsu.room.heartbeat import beat
     from bongsu.room.intake import Intake
     from bongsu.room.outlets import Outlets
-    from bongsu.room.signaldesk import SignalDesk
     from bongsu.room.tracing import Exporter, LogSource
     from bongsu.room.worker import Worker, resolve_action
     from bongsu.web.channels import channel_ways
     from bongsu.web.ingest import inlet_of
     from bongsu.web.numbers import number_ways
     from bongsu.web.scrape import admission
-    from bongsu.web.signals import signal_ways
     from bongsu.web.site import control_app
     from bongsu.web.sources import source_ways
 
@@ -267,7 +265,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 
         inlet = inlet_of(policy, folder, store, clock, take)
         ways = (*channel_ways(Outlets(policy, send, store, clock, site_url)), *ways_of(control),
-                *signal_ways(SignalDesk(control)), *source_ways(Intake(policy, clock, take)), *inlet.ways(),
+                *source_ways(Intake(policy, clock, take)), *inlet.ways(),
                 *number_ways(control, admission(fd), inlet.refused))
         site = control_app(ControlDesk(control), lambda: str(store.note(keys.ADMIN)), ways=ways,
                            reviewers=store.reviewers)
@@ -296,12 +294,14 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 
 
 def ways_of(control: Control) -> tuple[Way, ...]:
-    """The ways into the site that are about people (keys, budgets), versions, postmortems, the vault, reviews."""
+    """The ways into the site that are about people (keys, budgets), versions, postmortems, the vault, reviews, signals.
+    """
     from bongsu.room.keydesk import KeyDesk
     from bongsu.room.memory import MemoryDesk
     from bongsu.room.postmortemdesk import PostmortemDesk
     from bongsu.room.restrictdesk import RestrictionDesk
     from bongsu.room.reviewdesk import ReviewDesk
+    from bongsu.room.signaldesk import SignalDesk
     from bongsu.room.vaultdesk import VaultDesk
     from bongsu.web.attacks import attack_ways
     from bongsu.web.keypage import key_pages
@@ -310,16 +310,18 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     from bongsu.web.restrictions import restriction_ways
     from bongsu.web.reviewpage import review_pages
     from bongsu.web.reviews import review_ways
+    from bongsu.web.signalpage import signal_pages
+    from bongsu.web.signals import signal_ways
     from bongsu.web.spending import spending_ways
     from bongsu.web.vault import vault_ways
     from bongsu.web.versions import version_ways
 
     desk = KeyDesk(control)
-    ladder, reviews = RestrictionDesk(control, desk), ReviewDesk(control)
+    ladder, reviews, signals = RestrictionDesk(control, desk), ReviewDesk(control), SignalDesk(control)
     return (*key_ways(desk), *spending_ways(desk), *restriction_ways(ladder), *key_pages(desk, ladder),
             *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)),
             *vault_ways(VaultDesk(control)), *attack_ways(MemoryDesk(control)), *review_ways(reviews),
-            *review_pages(reviews))
+            *review_pages(reviews), *signal_ways(signals), *signal_pages(signals))
 
 
 def _admin(store: State) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
@@ -16,8 +16,10 @@ from bongsu.policy.explain import explain_rule
 from bongsu.policy.model import Policy
 from bongsu.policy.phrases import UNITS, Language
 from bongsu.quantity import HOUR, Duration, show_duration, show_share
+from bongsu.slo import proven
 
 POINTS = 12
+_BACK = range(POINTS - 1, -1, -1)
 WIDE = 30
 WORDS: dict[Language, dict[str, str]] = {
     "en": {
@@ -76,8 +78,28 @@ WORDS: dict[Language, dict[str, str]] = {
 
 
 @dataclass(frozen=True)
+class Point:
+    """One window of the past, which ends at ``at``. Without a value (no data, or too little) it has a ``text`` only.
+
+    ``beyond``: for sure beyond the threshold of an alert that looks at windows of this length.
+    """
+
+    at: int
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    text: str
+    beyond: bool
+
+
+@dataclass(frozen=True)
 class Explained:
-    """``words`` are sentences, ``chart`` lines of text; the rest are the numbers behind them."""
+    """``words`` are sentences, ``chart`` lines of text; the rest are the numbers behind them.
+
+    ``points`` are the windows of the chart, oldest first, each ``over`` microseconds long; ``limits`` the thresholds of
+    alerts that look at windows of that length.
+    """
 
     name: str
     kind: str
@@ -90,25 +112,52 @@ class Explained:
     significant: bool
     insufficient: str
     about: str
+    over: int
+    points: tuple[Point, ...]
+    limits: tuple[float, ...]
+
+
+def watching(rules: Iterable[Rule], signal: Signal) -> list[Rule]:
+    """The alerts that look at a signal's value."""
+    return [r for r in rules if not r.nodata and isinstance(r.when, Threshold) and r.when.signal.key == signal.key]
+
+
+def window_of(rules: Iterable[Rule], base: int) -> Duration:
+    """How long a window a signal is shown over: that of the first of its alerts, else an hour; whole base windows."""
+    over = next((r.when.over for r in rules if isinstance(r.when, Threshold)), HOUR)
+    return Duration(-(-over // base) * base)
 
 
 def explain_signal(policy: Policy, rules: tuple[Rule, ...], signal: Signal, cells: Cells, now: int,
                    language: Language = "en") -> Explained:
     """What a signal of a bound plan says at ``now``, and what the alerts on it say of that."""
-    mine = [r for r in rules if not r.nodata and isinstance(r.when, Threshold) and r.when.signal.key == signal.key]
-    over = next((r.when.over for r in mine if isinstance(r.when, Threshold)), HOUR)
-    over = Duration(-(-over // cells.base) * cells.base)
-    found = read_evidence(cells, signal, over, now)
+    mine = watching(rules, signal)
+    over = window_of(mine, cells.base)
+    past = [(at, read_evidence(cells, signal, over, at)) for at in (now - back * over for back in _BACK)]
+    found = past[-1][1]
     teller = _Teller(WORDS[language], language)
     words = [teller.signal(signal), teller.now(signal, found, over), *teller.reference(signal),
              *teller.labels(signal, cells, now, over, found.n),
              *(teller.alert(policy, rule, cells, now) for rule in mine)]
     if not mine:
         words.append(teller.words["nobody"])
-    low, high, value = (None if x is None else float(x) for x in (found.low, found.high, found.value))
-    chart = tuple(_chart(signal, cells, over, now, language))
-    return Explained(signal.name, signal.sli.kind, tuple(words), chart, value, low, high, found.n, found.significant,
-                     found.insufficient, found.about)
+    chart = tuple(_chart(signal, [one for _, one in past], over, language))
+    alike = [r.when for r in mine if isinstance(r.when, Threshold) and r.when.over == over]
+    return Explained(signal.name, signal.sli.kind, tuple(words), chart, _plain(found.value), _plain(found.low),
+                     _plain(found.high), found.n, found.significant, found.insufficient, found.about, over,
+                     tuple(_point(signal, alike, at, one) for at, one in past),
+                     tuple(dict.fromkeys(float(when.enter) for when in alike)))
+
+
+def _plain(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _point(signal: Signal, rules: list[Threshold], at: int, found: Evidence) -> Point:
+    known = found if not found.insufficient else Evidence(None, found.n)
+    beyond = known.value is not None and any(proven(known, w.op, w.enter) and known.n >= w.min_events for w in rules)
+    text = "insufficient data" if found.insufficient else show(found.value, signal.unit)
+    return Point(at, _plain(known.value), _plain(known.low), _plain(known.high), found.n, text, beyond)
 
 
 class _Teller:
@@ -179,13 +228,12 @@ class _Teller:
         return f"{number}{units[unit][number != '1']}" if number.isdigit() and unit in units else text
 
 
-def _chart(signal: Signal, cells: Cells, over: Duration, now: int, language: Language) -> Iterator[str]:
+def _chart(signal: Signal, past: list[Evidence], over: Duration, language: Language) -> Iterator[str]:
     """The last windows, oldest first: a bar each, as long as its value."""
-    past = [read_evidence(cells, signal, over, now - back * over) for back in range(POINTS - 1, -1, -1)]
     values = [None if one.insufficient else one.value for one in past]
     most = max((abs(v) for v in values if v is not None), default=Fraction(0))
-    for back, (one, value) in enumerate(zip(past, values, strict=True)):
-        ago = show_duration((POINTS - 1 - back) * over)
+    for back, one, value in zip(_BACK, past, values, strict=True):
+        ago = show_duration(back * over)
         length = round(WIDE * abs(value) / most) if value is not None and most else 0
         text = said("insufficient data" if one.insufficient else show(value, signal.unit), language)
         yield f"-{ago}".rjust(10) + "  " + "█" * length + " " * (WIDE - length) + f"  {text}"

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
 
+from bongsu.alert import Signal
 from bongsu.drift import Reference
 from bongsu.policy.phrases import Language
 from bongsu.policy.signals import Explained, explain_signal
+from bongsu.quantity import SECOND
 from bongsu.references import in_force, together, wanted
 from bongsu.room.control import Control
 from bongsu.room.gatedesk import instant
+from bongsu.room.signalview import Detail, SignalRow, detail, overview
 from bongsu.sources.columns import checked
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,36 @@ class SignalDesk:
 
     def __init__(self, control: Control) -> None:
         self.control = control
+        self._made: tuple[tuple[int, int], dict[object, object]] = (-1, -1), {}
+
+    def overview(self) -> tuple[SignalRow, ...]:
+        """Every signal for the page, read at most once a second and revision: many may be looking."""
+        return self._once("", lambda: overview(self.control.plan, self.control.cells, self.control.engine.alerts,
+                                               self.control.now))
+
+    def told(self, name: str, language: Language) -> tuple[Explained, Detail] | None:
+        """One signal for its page, read as seldom; None where there is none of this name."""
+        signal = self._signal(name)
+        return None if signal is None else self._once((name, language), lambda: self._told(signal, language))
+
+    def _told(self, signal: Signal, language: Language) -> tuple[Explained, Detail]:
+        control = self.control
+        plan, cells, now = control.plan, control.cells, control.now
+        return (explain_signal(control.policy, plan.rules, signal, cells, now, language),
+                detail(plan, signal, cells, control.engine.alerts, now, control.policy.guards))
+
+    def _once(self, what: object, make: Callable[[], Made]) -> Made:
+        stamp = (self.control.revision, self.control.now // SECOND)
+        if self._made[0] != stamp:
+            self._made = stamp, {}
+        known = self._made[1]
+        if what not in known:
+            with self.control.lock:
+                known[what] = make()
+        return cast(Made, known[what])
+
+    def _signal(self, name: str) -> Signal | None:
+        return next((one for one in self.control.plan.signals if one.name == name), None)
 
     def signals(self) -> list[dict[str, str]]:
         return [{"name": one.name, "kind": one.sli.kind, "key": one.key} for one in self.control.plan.signals]
@@ -45,7 +81,7 @@ class SignalDesk:
         control = self.control
         with control.lock:
             plan = control.plan
-            signal = next((one for one in plan.signals if one.name == name), None)
+            signal = self._signal(name)
             if signal is None:
                 return None
             return explain_signal(control.policy, plan.rules, signal, control.cells, control.now, language)

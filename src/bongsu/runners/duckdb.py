@@ -206,7 +206,12 @@ def _compile_each(signals: Sequence[Signal], base: int) -> Iterator[_Query]:
 
 def reads_label(signal: Signal) -> bool:
     """Whether a signal depends on labels, so that it must be counted again when one comes."""
-    return any("label" in e.columns for part in signal.sli.parts().values() for e in _expressions(part))
+    return "label" in columns_read(signal)
+
+
+def columns_read(signal: Signal) -> frozenset[str]:
+    """The columns of an event that a signal is counted from, but for its labels."""
+    return frozenset(c for part in signal.sli.parts().values() for e in _expressions(part) for c in e.columns)
 
 
 def _columns(signals: Sequence[Signal]) -> tuple[str, ...]:

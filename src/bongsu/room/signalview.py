@@ -1,0 +1,212 @@
+"""What the page of signals shows, as plain values: each signal's value now, its alerts, its label values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from bongsu.aggregate import Evidence
+from bongsu.alert import TIERS, Burn, Rule, Signal, State, Threshold, read_evidence
+from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells, Labels, Vector
+from bongsu.engine import Plan
+from bongsu.guard import Guard
+from bongsu.incident import limit, show
+from bongsu.policy.signals import watching, window_of
+from bongsu.ports import Grounds, Judges
+from bongsu.quantity import Duration, show_duration, show_share
+from bongsu.runners.duckdb import columns_read
+
+ROWS = 20
+"""Label values that are shown one by one."""
+GRAVEST = ("firing", "clearing", "pending", "ok")
+KNOWN = ("seen", "warming", "insufficient", "none")
+LEAST = ("min_events", "min_group", "min_labels")
+_EVERY = frozenset(("blocked", "blocked_by", "review", "verdicts", "withheld_chars"))
+_NO_ATTACK = frozenset(("toxicity", "code", "probing", "pii"))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A value in its unit, with the ends of its interval where it has them. ``insufficient`` says why there is none
+    though events came; ``chance``: nothing need have changed to give it; ``about``: what it is of."""
+
+    value: str
+    low: str
+    high: str
+    n: int
+    insufficient: str
+    chance: bool
+    about: str
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One alert on a signal: where the gravest of its state machines stands, and of how many."""
+
+    name: str
+    tier: str
+    priority: str
+    against: str
+    over: str
+    phase: str
+    data: str
+    machines: int
+
+
+@dataclass(frozen=True)
+class SignalRow:
+    """One signal of the list. ``over`` is the window its value is of; ``phase`` the gravest of its alerts', if any."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    over: str
+    now: Reading
+    watches: tuple[Watch, ...]
+    phase: str
+    data: str
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One combination of label values, or (without ``now``) one value that parts are split by."""
+
+    values: tuple[str, ...]
+    now: Reading | None
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Label values counted apart: ``n`` of at most ``most``; ``rows`` are those with most events. ``beyond``: the cap
+    is reached, and what came later is counted together (that is ``rest``, where it has a value of its own)."""
+
+    names: tuple[str, ...]
+    n: int
+    most: int
+    rows: tuple[LabelRow, ...]
+    beyond: bool
+    rest: Reading | None
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a signal is compared with. Without a ``version`` none is registered yet."""
+
+    name: str
+    version: str
+    source: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What the list does not say. ``least`` is the smallest sample by the kind of thing, ``sampled`` guard -> share."""
+
+    row: SignalRow
+    reference: Bound | None
+    least: Mapping[str, int]
+    apart: Apart | None
+    sampled: Mapping[str, str]
+
+
+def overview(plan: Plan, cells: Cells, states: Mapping[tuple[str, Labels], State], now: int) -> tuple[SignalRow, ...]:
+    """Every signal at ``now``, those whose alerts are gravest first, otherwise as the plan has them."""
+    rows = [row(plan, signal, cells, states, now) for signal in plan.signals]
+    return tuple(sorted(rows, key=lambda one: GRAVEST.index(one.phase or "ok")))
+
+
+def row(plan: Plan, signal: Signal, cells: Cells, states: Mapping[tuple[str, Labels], State], now: int) -> SignalRow:
+    """One signal at ``now``."""
+    over = window_of(watching(plan.rules, signal), cells.base)
+    watches = tuple(_watches(plan, signal, states))
+    return SignalRow(signal.name, signal.sli.kind, signal.labels, show_duration(over),
+                     _reading(signal, read_evidence(cells, signal, over, now)), watches,
+                     min((w.phase for w in watches), key=GRAVEST.index, default=""),
+                     min((w.data for w in watches), key=KNOWN.index, default=""))
+
+
+def detail(plan: Plan, signal: Signal, cells: Cells, states: Mapping[tuple[str, Labels], State], now: int,
+           guards: Iterable[Guard]) -> Detail:
+    """One signal at ``now`` with what it rests on."""
+    mine = watching(plan.rules, signal)
+    least = {name: int(n) for name in LEAST if (n := getattr(signal.sli, name, 0))}
+    asked = max((r.when.min_events for r in mine if isinstance(r.when, Threshold)), default=0)
+    if asked:
+        least["min_events"] = max(asked, least.get("min_events", 0))
+    over = window_of(mine, cells.base)
+    return Detail(row(plan, signal, cells, states, now), _bound(signal), least, _apart(signal, cells, over, now),
+                  {g.name: show_share(g.sample) for g in guards if g.sample < 1 and _fills(g, columns_read(signal))})
+
+
+def _reading(signal: Signal, found: Evidence) -> Reading:
+    ends = [show(end, signal.unit) if end is not None and not found.insufficient else "" for end in
+            (found.low, found.high)]
+    value = "insufficient data" if found.insufficient else show(found.value, signal.unit)
+    return Reading(value, *ends, found.n, found.insufficient, not found.significant, found.about)
+
+
+def _watches(plan: Plan, signal: Signal, states: Mapping[tuple[str, Labels], State]) -> Iterator[Watch]:
+    for rule in plan.rules:
+        when = rule.when
+        if isinstance(when, Burn):
+            mine, over, against = when.objective.signal == signal.key, when.objective.window, f"> {_times(when.lowest)}"
+        else:
+            mine, over, against = when.signal.key == signal.key, when.over, "no data" if rule.nodata else limit(when)
+        if mine:
+            yield _watch(rule, against, over, [one for (name, _), one in states.items() if name == rule.name])
+
+
+def _times(factor: Fraction) -> str:
+    return f"{float(factor):g}x"
+
+
+def _watch(rule: Rule, against: str, over: Duration, machines: list[State]) -> Watch:
+    return Watch(rule.name, rule.tier, TIERS[rule.tier], against, show_duration(over),
+                 min((one.phase for one in machines), key=GRAVEST.index, default="ok"),
+                 min((one.data for one in machines), key=KNOWN.index, default="none"), len(machines))
+
+
+def _bound(signal: Signal) -> Bound | None:
+    one, name = getattr(signal.sli, "bound_to", None), getattr(signal.sli, "reference", "")
+    if one is not None:
+        return Bound(one.name, one.version, one.source, one.rows)
+    return Bound(name, "", "", 0) if name else None
+
+
+def _apart(signal: Signal, cells: Cells, over: Duration, now: int) -> Apart | None:
+    if signal.labels:
+        other = (OTHER,) * len(signal.labels)
+        begin, end = cells.window(now, over)
+        size = {one: _size(cells.vector(signal.key, begin, end, [one])) for one in cells.labels(signal.key)}
+        beyond = size.pop(other, None) is not None
+
+        def read(one: Labels) -> Reading:
+            return _reading(signal, read_evidence(cells, signal, over, now, [one]))
+
+        largest = sorted(size, key=lambda one: (-size[one], one))[:ROWS]
+        return Apart(signal.labels, len(size), MOST_LABELS, tuple(LabelRow(one, read(one)) for one in largest), beyond,
+                     read(other) if beyond else None)
+    groups = cells.groups(signal.key)
+    if not groups:
+        return None
+    known = sorted(groups - {OTHER})
+    return Apart((str(getattr(signal.sli, "group", signal.name)),), len(known), MOST_GROUPS,
+                 tuple(LabelRow((one,), None) for one in known[:ROWS]), OTHER in groups, None)
+
+
+def _size(vector: Vector) -> int:
+    """About how many events: only which label values are shown first rests on it."""
+    return vector.get("total", vector.get("n", sum(vector.values())))
+
+
+def _fills(guard: Guard, columns: frozenset[str]) -> bool:
+    """Whether a guard has a say in any of these columns of an event."""
+    if columns & _EVERY:
+        return True
+    check = guard.check
+    if isinstance(check, Grounds | Judges):
+        return "grounding_score" in columns
+    personal = guard.act == "tokenise" or check.name == "pii"
+    return (("pii_findings" in columns and personal) or ("probing_findings" in columns and check.name == "probing")
+            or ("injection_findings" in columns and not personal and check.name not in _NO_ATTACK))
