@@ -91,7 +91,9 @@ def test_from_the_board_to_every_signal_and_to_one(one: Place, enter: Callable[.
     expect(page.get_by_role("img", name="The last 12 windows of 10m")).to_be_visible()
     expect(page.locator("#plot .bad .fill")).to_have_count(1)
     page.get_by_text("As numbers").click()
-    expect(page.locator("#numbers").get_by_role("listitem")).to_have_count(12)
+    windows = page.locator("#numbers").get_by_role("listitem")
+    expect(windows).to_have_count(12)
+    expect(windows.filter(has_text="beyond a threshold")).to_have_count(1)
 
 
 def test_what_callers_wrote_is_text_and_new_events_show_by_themselves(one: Place, enter: Callable[..., Page]) -> None:
@@ -127,4 +129,6 @@ def test_the_pages_are_readable_on_every_width(one: Place, enter: Callable[..., 
     expect(page.get_by_role("heading", name="What it rests on")).to_be_visible()
     no_sideways(page)
     assert page.evaluate(CONTRAST)["weak"] == []
+    page.get_by_text("As numbers").click()
+    no_sideways(page)
     keep(page, f"signal-{width}")

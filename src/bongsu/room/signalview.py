@@ -21,6 +21,8 @@ ROWS = 20
 """Label values that are shown one by one."""
 GRAVEST = ("firing", "clearing", "pending", "ok")
 KNOWN = ("seen", "warming", "insufficient", "none")
+OWN = "bongsu/"
+"""How the keys of control's own counts begin, which no policy asked for."""
 LEAST = ("min_events", "min_group", "min_labels")
 _EVERY = frozenset(("blocked", "blocked_by", "review", "verdicts", "withheld_chars"))
 _NO_ATTACK = frozenset(("toxicity", "code", "probing", "pii"))
@@ -111,8 +113,8 @@ class Detail:
 
 
 def overview(plan: Plan, cells: Cells, states: Mapping[tuple[str, Labels], State], now: int) -> tuple[SignalRow, ...]:
-    """Every signal at ``now``, those whose alerts are gravest first, otherwise as the plan has them."""
-    rows = [row(plan, signal, cells, states, now) for signal in plan.signals]
+    """Every signal of the policy at ``now``, those whose alerts are gravest first, otherwise as the plan has them."""
+    rows = [row(plan, signal, cells, states, now) for signal in plan.signals if not signal.key.startswith(OWN)]
     return tuple(sorted(rows, key=lambda one: GRAVEST.index(one.phase or "ok")))
 
 
