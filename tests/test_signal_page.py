@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from bongsu.alert import State
+from bongsu.alert import State, read_each, read_evidence
 from bongsu.cell import OTHER, Cell, Cells, capped
 from bongsu.event import Event
 from bongsu.policy import parse
 from bongsu.policy.signals import explain_signal
-from bongsu.quantity import MINUTE, SECOND
+from bongsu.quantity import MINUTE, SECOND, Duration
 from bongsu.room.signaldesk import SignalDesk
 from bongsu.room.signalview import ROWS, Apart, LabelRow, Reading, SignalRow, detail, overview
 from bongsu.sources.spool import SpoolWriter
@@ -113,6 +113,30 @@ def test_a_window_of_the_past_is_beyond_its_threshold_or_empty(world: Any) -> No
     assert [point.at for point in told.points][-1] == T0
     assert [(p.value, p.beyond) for p in told.points[-3:]] == [(0.9, True), (None, False), (0.0, False)]
     assert told.points[-2].text == "no data"
+
+
+PAST = """
+bongsu: 1
+service: {name: a}
+signals:
+  plain: {kind: ratio, bad: "outcome = 'error'", total: "kind = 'call'", labels: [route]}
+  spend: {kind: anomaly, of: cost, labels: [route]}
+  daily: {kind: anomaly, of: cost, season: day}
+"""
+
+
+@pytest.mark.parametrize("name", ["plain", "spend", "daily"])
+@given(spent=st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 9), st.sampled_from("ab")), max_size=30),
+       over=st.sampled_from([10, 60]))
+def test_windows_read_together_show_what_each_shows_alone(name: str, spent: Any, over: int) -> None:
+    [signal] = [one for one in parse(PAST, "p.yaml", {}).plan.signals if one.name == name]
+    labels = [(route,) if signal.labels else () for _, _, route in spent]
+    cells = Cells(MINUTE, [Cell(signal.key, label, T0 - ago * MINUTE, part, n) for part in signal.sli.parts()
+                           for label, (ago, n, _) in zip(labels, spent, strict=True)])
+    window = Duration(over * MINUTE)
+    moments = [T0 - back * window for back in (3, 2, 1, 0)]
+    alone = [read_evidence(cells, signal, window, at) for at in moments]
+    assert read_each(cells, signal, window, moments) == alone
 
 
 # ---- the picture ----

@@ -12,13 +12,14 @@ the threshold and the value is significant, and leaves when either is no longer 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from typing import Literal
 
 from bongsu.aggregate import Evidence
-from bongsu.cell import Cells, Labels
+from bongsu.cell import Cells, Labels, Vector
 from bongsu.ports import Seasonal, Sli
 from bongsu.quantity import DAY, Duration
 from bongsu.slo import (
@@ -158,13 +159,24 @@ def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Lab
 def read_evidence(cells: Cells, signal: Signal, over: Duration, now: int, labels: Iterable[Labels] | None = None,
                   groups: int = 1) -> Evidence:
     """What a signal shows over the window that ends now; beside its own past, where it is read so."""
-    begin, end = cells.window(now, over)
     labels = None if labels is None else list(labels)
-    vector = cells.vector(signal.key, begin, end, labels=labels)
+    return _shown(signal, over, cells.window(now, over),
+                  lambda begin, end: cells.vector(signal.key, begin, end, labels=labels), groups)
+
+
+def read_each(cells: Cells, signal: Signal, over: Duration, moments: Iterable[int]) -> list[Evidence]:
+    """The same for windows that end at each of these moments; what the pasts of several share is summed once."""
+    summed = cache(lambda begin, end: cells.vector(signal.key, begin, end))
+    return [_shown(signal, over, cells.window(now, over), summed) for now in moments]
+
+
+def _shown(signal: Signal, over: Duration, window: tuple[int, int], summed: Callable[[int, int], Vector],
+           groups: int = 1) -> Evidence:
+    begin, end = window
     if isinstance(signal.sli, Seasonal):
-        past = [cells.vector(signal.key, begin - back, end - back, labels=labels) for back in signal.sli.shifts(over)]
-        return signal.sli.beside(vector, past)
-    return evidence(signal.sli, vector, looks(over) * groups)
+        past = [summed(begin - back, end - back) for back in signal.sli.shifts(over)]
+        return signal.sli.beside(summed(begin, end), past)
+    return evidence(signal.sli, summed(begin, end), looks(over) * groups)
 
 
 def reach(rule: Threshold) -> int:

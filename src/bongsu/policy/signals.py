@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from bongsu.aggregate import Evidence
-from bongsu.alert import Rule, Signal, Threshold, read_evidence, read_threshold
+from bongsu.alert import Rule, Signal, Threshold, read_each, read_evidence, read_threshold
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells
 from bongsu.incident import show
 from bongsu.language.sentences import say as said
@@ -133,7 +133,8 @@ def explain_signal(policy: Policy, rules: tuple[Rule, ...], signal: Signal, cell
     """What a signal of a bound plan says at ``now``, and what the alerts on it say of that."""
     mine = watching(rules, signal)
     over = window_of(mine, cells.base)
-    past = [(at, read_evidence(cells, signal, over, at)) for at in (now - back * over for back in _BACK)]
+    moments = [now - back * over for back in _BACK]
+    past = list(zip(moments, read_each(cells, signal, over, moments), strict=True))
     found = past[-1][1]
     teller = _Teller(WORDS[language], language)
     words = [teller.signal(signal), teller.now(signal, found, over), *teller.reference(signal),
