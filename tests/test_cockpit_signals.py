@@ -33,6 +33,7 @@ signals:
   moved: {kind: drift, reference: training, min_events: 150}
   failures: {kind: ratio, bad: "outcome = 'error'", total: "kind = 'call'", labels: [route]}
   loose: {kind: ratio, bad: "grounding_score < 0.5", total: "grounding_score IS NOT NULL"}
+  fair: {kind: gap, group: group, measure: selection_rate}
 alerts:
   moved: {when: moved > 0.25, over: 10m, tier: major}
   failing: {when: failures > 5%, over: 1m, tier: severe}
@@ -55,8 +56,8 @@ def one(tmp_path: Path) -> Iterator[Place]:
         assert "in force" in made.cli("reference", "add", "train-7", str(path), "--model-version", "7").output
         made.cycle(SECOND)
         spool = SpoolWriter(made.folder.spool, "gateway-0")
-        spool.append(Event(id=f"p{i}", time=made.now, kind="prediction", features={"age": 60.0 + i % 50})
-                     for i in range(400))
+        spool.append(Event(id=f"p{i}", time=made.now, kind="prediction", features={"age": 60.0 + i % 50},
+                           group="ab"[i % 2], prediction="1" if i % 8 else "0") for i in range(400))
         spool.append(Event(id=f"c{i}", time=made.now, kind="call", route=HOSTILE if i % 4 else "shop",
                            outcome="error" if i % 4 == 0 else "ok") for i in range(200))
         spool.close()
@@ -107,6 +108,16 @@ def test_what_callers_wrote_is_text_and_new_events_show_by_themselves(one: Place
     spool.close()
     one.cycle(SECOND)
     expect(apart).to_contain_text("route: 3 counted apart")
+
+
+def test_a_value_has_its_interval_and_groups_are_named(one: Place, enter: Callable[..., Page]) -> None:
+    page = enter("/signals/fair")
+    expect(page.get_by_role("region", name="Now")).to_contain_text("25% between 1")
+    expect(page.locator("#plot .good path")).to_have_count(1)
+    expect(page.locator("#least")).to_have_text("30 of each group")
+    apart = page.get_by_role("region", name="Label values")
+    expect(apart).to_contain_text("group: 2 counted apart, of at most 100")
+    expect(apart.locator(".label")).to_have_text(["a", "b"])
 
 
 def test_a_korean_reads_korean_and_what_is_not_there_is_said(one: Place, enter: Callable[..., Page]) -> None:

@@ -43,9 +43,13 @@ signals:
   blocks: {kind: count, of: blocked, labels: [route]}
   failures: {kind: ratio, bad: "outcome = 'error'", total: "kind = 'call'", labels: [route]}
   age: {kind: mean, sum: features.age}
+  fair: {kind: gap, group: group, measure: selection_rate}
+objectives:
+  available: {signal: failures, target: 99%, window: 28d}
 alerts:
   moved: {when: moved > 0.25, over: 1h, tier: major}
   failing: {when: failures > 5%, over: 10m, by: route, tier: severe}
+  budget: {burn: available, tier: minor}
 """
 
 
@@ -66,10 +70,11 @@ def test_the_list_says_value_alerts_and_state_the_gravest_first(world: Any) -> N
     cells = Cells(MINUTE, [*counted(signals["failures"], "a", 3, 40), *counted(signals["failures"], "b", 1, 60)])
     states = {("failing", ("a",)): State("firing", data="seen"), ("failing", ("b",)): State("ok", data="seen")}
     rows = overview(policy.plan, cells, states, T0)
-    assert [one.name for one in rows] == ["failures", "moved", "loose", "blocks", "age"]
+    assert [one.name for one in rows] == ["failures", "moved", "loose", "blocks", "age", "fair"]
     first, moved, loose = rows[:3]
     assert (first.now.value, first.now.n, first.over, first.phase, first.data) == ("4%", 100, "10m", "firing", "seen")
-    [watch] = first.watches
+    watch, *burns = first.watches
+    assert {(one.over, one.against[-1]) for one in burns} == {("", "x")}
     assert (watch.against, watch.over, watch.priority, watch.machines) == ("> 5%", "10m", "P0", 2)
     assert moved.now.value == "insufficient data"
     assert moved.now.insufficient == "its reference is not registered yet"
@@ -90,6 +95,25 @@ def test_a_signal_says_its_smallest_sample_its_reference_and_which_guards_it_cou
     assert dict(of("blocks").sampled) == {"grounded": "10%"}
     assert dict(of("failures").sampled) == {}
     assert (of("failures").reference, dict(of("failures").least)) == (None, {})
+
+
+def test_a_value_is_shown_with_its_interval_and_too_little_is_said_to_be_too_little(world: Any) -> None:
+    policy, signals = world
+    one = signals["fair"]
+
+    def shown(times: int) -> Any:
+        parts = {"yes=a": 9, "no=a": 1, "yes=b": 5, "no=b": 5}
+        cells = Cells(MINUTE, [Cell(one.key, (), T0 - MINUTE, part, n * times) for part, n in parts.items()])
+        return detail(policy.plan, one, cells, {}, T0, policy.guards)
+
+    sure, few = shown(100), shown(1)
+    assert (sure.row.now.value, sure.row.now.n, sure.row.now.chance) == ("40%", 2000, False)
+    assert float(sure.row.now.low.rstrip("%")) < 40 < float(sure.row.now.high.rstrip("%"))
+    assert (few.row.now.value, few.row.now.low) == ("insufficient data", "")
+    assert few.row.now.insufficient
+    assert [row.values for row in sure.apart.rows] == [("a",), ("b",)]
+    assert (sure.apart.names, sure.apart.n, sure.apart.beyond, dict(sure.least)) == (("group",), 2, False,
+                                                                                     {"min_group": 30})
 
 
 def test_the_label_values_with_most_events_come_first_and_the_rest_is_beyond_the_cap(world: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 from bongsu.aggregate import Evidence
 from bongsu.alert import TIERS, Burn, Rule, Signal, State, Threshold, read_evidence
@@ -44,7 +43,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Watch:
-    """One alert on a signal: where the gravest of its state machines stands, and of how many."""
+    """One alert on a signal: where the gravest of its state machines stands, and of how many.
+
+    That of an error budget looks at several windows, so it has no ``over``.
+    """
 
     name: str
     tier: str
@@ -114,14 +116,14 @@ class Detail:
 
 def overview(plan: Plan, cells: Cells, states: Mapping[tuple[str, Labels], State], now: int) -> tuple[SignalRow, ...]:
     """Every signal of the policy at ``now``, those whose alerts are gravest first, otherwise as the plan has them."""
-    rows = [row(plan, signal, cells, states, now) for signal in plan.signals if not signal.key.startswith(OWN)]
+    machines = _machines(states)
+    rows = [_row(plan, signal, cells, machines, now) for signal in plan.signals if not signal.key.startswith(OWN)]
     return tuple(sorted(rows, key=lambda one: GRAVEST.index(one.phase or "ok")))
 
 
-def row(plan: Plan, signal: Signal, cells: Cells, states: Mapping[tuple[str, Labels], State], now: int) -> SignalRow:
-    """One signal at ``now``."""
+def _row(plan: Plan, signal: Signal, cells: Cells, machines: Mapping[str, list[State]], now: int) -> SignalRow:
     over = window_of(watching(plan.rules, signal), cells.base)
-    watches = tuple(_watches(plan, signal, states))
+    watches = tuple(_watches(plan, signal, machines))
     return SignalRow(signal.name, signal.sli.kind, signal.labels, show_duration(over),
                      _reading(signal, read_evidence(cells, signal, over, now)), watches,
                      min((w.phase for w in watches), key=GRAVEST.index, default=""),
@@ -137,7 +139,8 @@ def detail(plan: Plan, signal: Signal, cells: Cells, states: Mapping[tuple[str, 
     if asked:
         least["min_events"] = max(asked, least.get("min_events", 0))
     over = window_of(mine, cells.base)
-    return Detail(row(plan, signal, cells, states, now), _bound(signal), least, _apart(signal, cells, over, now),
+    one, apart = _row(plan, signal, cells, _machines(states), now), _apart(signal, cells, over, now)
+    return Detail(one, _bound(signal), least, apart,
                   {g.name: show_share(g.sample) for g in guards if g.sample < 1 and _fills(g, columns_read(signal))})
 
 
@@ -148,23 +151,28 @@ def _reading(signal: Signal, found: Evidence) -> Reading:
     return Reading(value, *ends, found.n, found.insufficient, not found.significant, found.about)
 
 
-def _watches(plan: Plan, signal: Signal, states: Mapping[tuple[str, Labels], State]) -> Iterator[Watch]:
+def _machines(states: Mapping[tuple[str, Labels], State]) -> dict[str, list[State]]:
+    """State machines by their alert."""
+    out: dict[str, list[State]] = {}
+    for (name, _), one in states.items():
+        out.setdefault(name, []).append(one)
+    return out
+
+
+def _watches(plan: Plan, signal: Signal, machines: Mapping[str, list[State]]) -> Iterator[Watch]:
     for rule in plan.rules:
         when = rule.when
         if isinstance(when, Burn):
-            mine, over, against = when.objective.signal == signal.key, when.objective.window, f"> {_times(when.lowest)}"
+            mine, over, against = when.objective.signal == signal.key, "", f"> {float(when.lowest):g}x"
         else:
-            mine, over, against = when.signal.key == signal.key, when.over, "no data" if rule.nodata else limit(when)
+            mine, over = when.signal.key == signal.key, show_duration(when.over)
+            against = "no data" if rule.nodata else limit(when)
         if mine:
-            yield _watch(rule, against, over, [one for (name, _), one in states.items() if name == rule.name])
+            yield _watch(rule, against, over, machines.get(rule.name, []))
 
 
-def _times(factor: Fraction) -> str:
-    return f"{float(factor):g}x"
-
-
-def _watch(rule: Rule, against: str, over: Duration, machines: list[State]) -> Watch:
-    return Watch(rule.name, rule.tier, TIERS[rule.tier], against, show_duration(over),
+def _watch(rule: Rule, against: str, over: str, machines: list[State]) -> Watch:
+    return Watch(rule.name, rule.tier, TIERS[rule.tier], against, over,
                  min((one.phase for one in machines), key=GRAVEST.index, default="ok"),
                  min((one.data for one in machines), key=KNOWN.index, default="none"), len(machines))
 
