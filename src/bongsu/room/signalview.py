@@ -145,10 +145,10 @@ def detail(plan: Plan, signal: Signal, cells: Cells, states: Mapping[tuple[str, 
 
 
 def _reading(signal: Signal, found: Evidence) -> Reading:
-    ends = [show(end, signal.unit) if end is not None and not found.insufficient else "" for end in
-            (found.low, found.high)]
-    value = "insufficient data" if found.insufficient else show(found.value, signal.unit)
-    return Reading(value, *ends, found.n, found.insufficient, not found.significant, found.about)
+    few = found.insufficient
+    low, high = ("" if few or end is None else show(end, signal.unit) for end in (found.low, found.high))
+    return Reading("insufficient data" if few else show(found.value, signal.unit), low, high, found.n, few,
+                   not found.significant, found.about)
 
 
 def _machines(states: Mapping[tuple[str, Labels], State]) -> dict[str, list[State]]:
