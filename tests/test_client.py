@@ -20,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bongsu.client import Client
+from bongsu.client import Client, delivery
+from bongsu.client.spill import Spill
 from machine import POLICY, Machine, free_port, machine, until
 from servers import Server
 
@@ -188,7 +189,8 @@ def test_the_application_is_never_kept_waiting_by_a_port_that_hangs(port):
 
 FORKED = """
 import os, sys
-from bongsu.client import Client
+from bongsu.client import Client, delivery
+from bongsu.client.spill import Spill
 client = Client(sys.argv[1], wait=60)
 first = client.prediction("parent")
 child = os.fork()
@@ -210,7 +212,8 @@ def test_after_a_fork_both_go_on_and_nothing_is_sent_twice(port):
 
 CHILDREN = """
 import multiprocessing, sys
-from bongsu.client import Client
+from bongsu.client import Client, delivery
+from bongsu.client.spill import Spill
 
 def work(url, made):
     client = made or Client(url, wait=60)
@@ -278,6 +281,35 @@ def test_with_a_spill_a_burst_that_outruns_a_slow_port_waits_on_disk_and_nothing
     assert (client.counts.accepted, client.counts.waiting) == (2000, 0)
     assert client.close()
     assert set(served.seen) == ids
+
+
+def test_a_disk_that_hangs_holds_up_the_application_once_and_what_it_cannot_take_is_counted(port, tmp_path, monkeypatch):
+    served, url = port
+    served.hold.clear()
+    disk, waits = threading.Event(), []
+    put, wait_for = Spill.put, threading.Condition.wait_for
+
+    def hangs(spill, events):
+        disk.wait(60)
+        return put(spill, events)
+
+    def counted(condition, holds, timeout=None):
+        waits.append(timeout)
+        return wait_for(condition, holds, timeout)
+
+    monkeypatch.setattr(Spill, "put", hangs)
+    monkeypatch.setattr(threading.Condition, "wait_for", counted)
+    with Client(url, queue=100, batch=50, wait=0.01, timeout=30, spill=tmp_path) as client:
+        for n in range(2000):
+            client.event("visit", latency_ms=n)
+        assert waits.count(delivery.PATIENCE) <= 2, "the first time the queue was still taken aside"
+        assert client.counts.dropped >= 2000 - 100 - 100 - 50
+        disk.set()
+        served.hold.set()
+        assert client.flush(30)
+        counts = client.counts
+    assert counts.accepted + counts.dropped == 2000
+    assert len(served.seen) == counts.accepted
 
 
 @pytest.mark.real

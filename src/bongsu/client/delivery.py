@@ -18,6 +18,9 @@ from bongsu.client.spill import Spill
 log = logging.getLogger("bongsu.client")
 MOST_BYTES = 1 << 20
 SHORTEST, LONGEST = 0.2, 30.0
+PATIENCE = 0.1
+"""Seconds an application may be held up by a disk that takes what its burst is too much for: once, then not until the
+disk takes something again."""
 WRONG = (400, 404, 405, 411, 413, 415)
 """What control will say of these very bytes every time."""
 
@@ -55,7 +58,7 @@ class Delivery:
         self._thread: threading.Thread | None = None
         self._relief: threading.Thread | None = None
         self._sending, self._closing, self._flushing = 0, False, 0
-        self._kept_aside = 0
+        self._kept_aside, self._stuck = 0, spill is None
         self._failures, self._after, self._held = 0, 0.0, False
         self._counts = {"accepted": 0, "duplicates": 0, "refused": 0, "dropped": 0}
         self._said: set[str] = set()
@@ -66,8 +69,14 @@ class Delivery:
         return Delivery(self._url, self._token, **self._settings)
 
     def put(self, event: bytes) -> None:
-        """Queue an event; where there is no room it is given up, and counted."""
+        """Queue an event; where there is no room it is given up, and counted.
+
+        With a disk to wait on there is room soon: the queue is taken there as a whole, if that thread comes to run.
+        """
         with self._changed:
+            if not self._stuck and len(self._queue) >= self._most:
+                self._stuck = not self._changed.wait_for(
+                    lambda: self._closing or len(self._queue) < self._most, PATIENCE)
             full = len(self._queue) >= self._most or self._closing
             if not full:
                 self._start()
@@ -162,10 +171,11 @@ class Delivery:
                     return
                 waiting, self._kept_aside = list(self._queue), len(self._queue)
                 self._queue.clear()
+                self._changed.notify_all()
             kept = self._keep(waiting)
             with self._changed:
                 self._queue.extendleft(reversed(waiting[kept:]))
-                self._kept_aside = 0
+                self._kept_aside, self._stuck = 0, not kept
                 self._changed.notify_all()
                 if kept < len(waiting):  # the disk is full too: what comes now is dropped, and counted
                     self._changed.wait_for(lambda: self._closing, SHORTEST)
