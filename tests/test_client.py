@@ -283,7 +283,8 @@ def test_with_a_spill_a_burst_that_outruns_a_slow_port_waits_on_disk_and_nothing
     assert set(served.seen) == ids
 
 
-def test_a_disk_that_hangs_holds_up_the_application_once_and_what_it_cannot_take_is_counted(port, tmp_path, monkeypatch):
+def test_a_disk_that_hangs_holds_up_the_application_once_and_what_it_cannot_take_is_counted(
+        port, tmp_path, monkeypatch):
     served, url = port
     served.hold.clear()
     disk, waits = threading.Event(), []
