@@ -267,7 +267,18 @@ def test_a_chunk_the_guards_cannot_read_ends_the_stream_instead_of_passing(tmp_p
     model = Script(sse(chunk("hello "), bad, "[DONE]"))
     with standing(tmp_path, [SECRET], model=model) as stand, pytest.raises(openai.APIError, match="guards cannot"):
         stand.stream()
-    assert stand.spool.last().error == "upstream_unreadable"
+    assert (stand.spool.last().outcome, stand.spool.last().error) == ("error", "upstream_unreadable")
+
+
+def test_a_reply_the_guards_cannot_read_is_an_error_of_the_upstreams_and_no_refusal(tmp_path: Path) -> None:
+    """Signals count errors by ``outcome = 'error'``; callers who ask for what guards cannot read open no circuit."""
+    with standing(tmp_path, [SECRET], model=Script(plain={**reply(""), "choices": [{"message": 5}]})) as stand:
+        for _ in range(12):
+            with pytest.raises(openai.InternalServerError) as caught:
+                stand.ask()
+            assert (caught.value.status_code, caught.value.code) == (502, "upstream_unreadable")
+        events = stand.spool.calls()
+    assert {(e.outcome, e.status, e.error) for e in events} == {("error", 502, "upstream_unreadable")}
 
 
 def test_token_lists_are_dropped_where_a_text_was_changed(tmp_path: Path) -> None:

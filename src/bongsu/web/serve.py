@@ -291,4 +291,5 @@ def log_fault(call: Call, error: Exception) -> None:
 
 
 def outcome_of(error: ApiError) -> str:
-    return error.outcome if isinstance(error, Fault) else "error" if error.status == 500 else "refused"
+    """How the event names it: what failed, we (500) or the model (502), is no refusal."""
+    return error.outcome if isinstance(error, Fault) else "error" if error.status in (500, 502) else "refused"
