@@ -270,6 +270,30 @@ def test_a_chunk_the_guards_cannot_read_ends_the_stream_instead_of_passing(tmp_p
     assert (stand.spool.last().outcome, stand.spool.last().error) == ("error", "upstream_unreadable")
 
 
+@pytest.mark.parametrize("fault", ["zeus ", None])
+def test_what_goes_out_before_a_fault_in_the_very_first_piece_has_its_time(tmp_path: Path, fault: str | None) -> None:
+    """Whether a guard stops it or nobody can read it."""
+    bad = chunk(fault) if fault else b"not json"
+    model = Script([b"".join(sse(chunk("hello there "), bad, "[DONE]"))])
+    with standing(tmp_path, [SECRET], model=model) as stand:
+        if fault:
+            assert text_of(stand.stream()).startswith("hello there")
+        else:
+            with pytest.raises(openai.APIError, match="guards cannot"):
+                stand.stream()
+        event = stand.spool.last()
+    assert event.ttft_ms is not None
+    assert event.latency_ms is not None
+    assert 0 < event.ttft_ms <= event.latency_ms
+
+
+def test_a_stream_of_which_nothing_went_out_has_no_time_to_its_first_token(tmp_path: Path) -> None:
+    model = Script([b"".join(sse(b"not json", "[DONE]"))])
+    with standing(tmp_path, [SECRET], model=model) as stand, pytest.raises(openai.InternalServerError):
+        stand.stream()
+    assert (stand.spool.last().outcome, stand.spool.last().ttft_ms) == ("error", None)
+
+
 def test_a_reply_the_guards_cannot_read_is_an_error_of_the_upstreams_and_no_refusal(tmp_path: Path) -> None:
     """Signals count errors by ``outcome = 'error'``; callers who ask for what guards cannot read open no circuit."""
     with standing(tmp_path, [SECRET], model=Script(plain={**reply(""), "choices": [{"message": 5}]})) as stand:

@@ -204,7 +204,9 @@ class Streamed(Served):
         call.reply = out.kept()
 
     async def _last(self, out: Replies, events: list[bytes]) -> None:
-        """Write the fact, then send the end."""
+        """Write the fact, then send the end: with what came before a fault in the very first piece."""
+        if self.ready:
+            self.call.first_token()
         kept = await self.ledger.keep(self.call.seal(), self.policy, self.call.stored)
         self.call.settle()
         if not kept:
