@@ -16,10 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu.app import open_store
+from bongsu.checks.names import KINDS
+from bongsu.checks.pii_forms import ENTITIES
 from bongsu.host import keys
 from bongsu.host.backup import back_up, restore
 from bongsu.host.folder import Folder
 from bongsu.privacy.envelope import SealError, new_box, new_key, open_box, put_in_box, seal, unseal
+from bongsu.privacy.sealing import KEPT, NEVER
 from bongsu.quantity import DAY as ONE_DAY
 from bongsu.quantity import MINUTE
 from bongsu.stores.vault import VaultError, VaultStore
@@ -141,6 +144,19 @@ def test_a_box_is_kept_where_texts_wait_for_slower_guards(tmp_path: Path) -> Non
         mail = one.token("email", MAIL)
         assert one.reveal(mail) == {mail: MAIL}
         until(lambda: one.one.cycle() or one.prompts() == [f"write to {mail}"], "the text, masked twice")
+
+
+def test_of_every_entity_that_is_found_somebody_has_said_whether_it_is_kept() -> None:
+    """A new entity without a word about it would be masked for good, or kept although the law forbids it."""
+    assert not KEPT & NEVER
+    assert {*ENTITIES, *KINDS} - KEPT == NEVER
+
+
+def test_a_wallet_is_read_again(one: Safe) -> None:
+    address = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+    one.say(f"pay to {address}")
+    wallet = one.token("wallet", address)
+    assert one.reveal(wallet) == {wallet: address}
 
 
 def test_passwords_keys_and_resident_numbers_are_never_kept(one: Safe) -> None:

@@ -20,11 +20,14 @@ KIND = "vault"
 LIVE = "vault"
 """The snapshot that says which box is to be filled: ``box`` has its ``id`` and its public ``key``."""
 KEPT = frozenset((
-    "USER", "address", "birth_date", "card", "email", "iban", "ip", "kr_account", "kr_address", "kr_business",
-    "kr_corporate", "kr_insurance", "kr_licence", "kr_passport", "mac", "name", "passport", "person", "phone",
-    "us_ssn"))
-"""Kinds whose values are kept. Not among them: passwords and keys, which nobody needs back, and Korean resident and
-foreigner registration numbers, which may not be kept without a law that says so (PIPA, Art. 24-2)."""
+    "USER", "address", "age", "birth_date", "card", "date", "domain", "email", "iban", "ip", "kr_account", "kr_address",
+    "kr_business", "kr_corporate", "kr_insurance", "kr_licence", "kr_passport", "location", "mac", "name",
+    "nationality", "organization", "passport", "person", "phone", "title", "us_driver_license", "us_ssn", "wallet",
+    "zip_code"))
+"""Kinds whose values are kept: of what ``check: pii`` and ``check: names`` find, all but ``NEVER``."""
+NEVER = frozenset(("jwt", "key", "kr_frn", "kr_rrn", "private_key", "url_password"))
+"""Passwords and keys, which nobody needs back, and Korean resident and foreigner registration numbers, which may not be
+kept without a law that says so (PIPA, Art. 24-2)."""
 
 
 class Said(NamedTuple):
