@@ -68,6 +68,7 @@ KNOWN = [
     ("wallet", "", "bc1p5d7rjq7g6rdk2yhzks9smlaqtedr4dekq08ge8ztwac72sfr9rusxg3297", ""),
     ("wallet", "", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", ""),
     ("wallet", "", "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", ""),
+    ("wallet", "", "0x52908400098527886E0F7030069857D2E4169EE7", ""),  # a card's number is in it
     ("mac", "", "00:1A:2B:3C:4D:5E", ""),
     ("jwt", "", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl", ""),
     ("key", "", "AKIA" + "IOSFODNN7EXAMPLE", ""),

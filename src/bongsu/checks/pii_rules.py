@@ -307,13 +307,16 @@ def ip6(c: Candidate) -> Answer:
 
 
 def wallet(c: Candidate) -> Answer:
-    """Bitcoin's check clears; that of Ethereum, which not every program writes, moves the score."""
+    """Bitcoin's check clears; that of Ethereum, which not every program writes, moves the score.
+
+    Without it the whole is still surer than a number that may be read inside it, which would leave the rest in clear.
+    """
     if not c.text.startswith("0x"):
         return ("wallet", 0.98) if bitcoin_address(c.text) or other_address(c.text) else None
     if len(set(c.text[2:].lower())) < 6:
         return None
     checked = ethereum_checked(c.text)
-    return "wallet", 0.8 if checked is None else 0.98 if checked else 0.5
+    return "wallet", 0.97 if checked is None else 0.98 if checked else 0.5
 
 
 # ---- secrets ----
