@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from html.parser import HTMLParser
 from importlib import resources
@@ -20,10 +20,13 @@ from boards import ATTACK, BOARDS, CALM, COST, EMPTY, INCIDENT, NOW, SEVERE, Fak
 from bongsu import gate, incident
 from bongsu.actions.freeze import Freeze
 from bongsu.actions.notify import Notify
-from bongsu.alert import Rule, Threshold
+from bongsu.alert import Burning, Rule, State, Threshold
 from bongsu.quantity import HOUR, MINUTE, SECOND
 from bongsu.room.advice import ADVICE
 from bongsu.room.board import BurnRow
+from bongsu.room.desk import alert_row
+from bongsu.slo import PAIRS_30D
+from bongsu.verbs.status import lines
 from bongsu.web import show
 from bongsu.web.cockpit import STATIC, page
 from bongsu.web.session import Session
@@ -32,6 +35,7 @@ from bongsu.web.words import EN, KO, say
 from worlds import BLOCKS, burn_rule
 from worlds import objective as goal
 
+BURNING = Burning(PAIRS_30D[0], Fraction(100, 3), Fraction(0), Fraction(72, 5))
 TEMPLATES = sorted(p.name for p in resources.files("bongsu.web").joinpath("templates").iterdir())
 
 
@@ -96,11 +100,17 @@ def test_what_the_engine_writes_is_said_in_korean() -> None:
     verdict = gate.judge("bot", "", [], ["cost"], {"ops": "a drill"}, 600 * SECOND, 0, MINUTE)
     sentences = [incident.cause(threshold, Fraction(37), ("big",)), incident.cause(threshold, None, ()),
                  incident.cause(burn_rule(goal("0.99", HOUR)), Fraction(20), ()),
+                 incident.cause(burn_rule(goal("0.99", HOUR)), Fraction(20), (), "", BURNING),
                  Notify("ops").words(), Freeze("why").words(), *(r.text for r in verdict.reasons)]
-    assert len(sentences) == 8
+    assert len(sentences) == 9
     for sentence in sentences:
         assert re.search("[가-힣]", say(sentence, "ko")), sentence
         assert say(sentence, "en") == sentence
+    assert say(sentences[3], "ko") == ("available 목표(99%)의 오류 예산 소진 속도는 허용 속도 대비 1시간 동안 33.3x, 5분 동안 0x입니다. "
+                                       "알림 기준은 두 구간 모두 > 14.4x입니다.")
+    assert say(incident.burns(replace(BURNING, short=None)), "ko") == "1시간 동안 33.3x, 5분 동안 데이터 없음"
+    assert say(incident.burns(replace(BURNING, short=Fraction(20), chance=True)), "ko") == (
+        "1시간 동안 33.3x, 5분 동안 20x, 우연일 수 있음")
     assert say(sentences[0], "ko") == "최근 1분 동안 blocks [model=big] 값이 37입니다. 알림 기준은 > 10입니다."
 
 
@@ -153,6 +163,19 @@ def pages(board: Any, lang: str) -> str:
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": f"lang={lang}".encode()}
     reply = page("board.html", Request(scope), session=Session("i", "c", 0, 0), board=board, revision=1)
     return bytes(reply.body).decode()
+
+
+@pytest.mark.parametrize("phase", ["ok", "firing"])
+def test_a_burn_alert_shows_both_its_windows_in_the_cockpit_and_on_the_command_line(phase: Any) -> None:
+    rule, state = burn_rule(goal("0.99", HOUR)), State(phase, value=Fraction(100), data="seen")
+    board = replace(CALM, alerts=(alert_row(rule, (), state, BURNING),))
+    assert "33.3x over 1h and 0x over 5m" in pages(board, "en")
+    assert "limit both &gt; 14.4x" in pages(board, "en")
+    assert "1시간 동안 33.3x, 5분 동안 0x" in pages(board, "ko")
+    assert "기준 두 구간 모두 &gt; 14.4x" in pages(board, "ko")
+    assert f"alert burn (P1): {phase}, 33.3x over 1h and 0x over 5m (alert at both > 14.4x)" in [*lines(asdict(board))]
+    nothing = alert_row(rule, (), State(data="none"), BURNING)
+    assert (nothing.value, nothing.against) == ("no data", "> 6x"), "what is not seen is not made up"
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])

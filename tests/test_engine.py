@@ -9,17 +9,18 @@ from itertools import pairwise
 import pytest
 
 from bongsu.actions.block import Block
-from bongsu.alert import Burn, Rule, Signal, Threshold
+from bongsu.alert import Burn, Rule, Signal, Threshold, read_burn
 from bongsu.cell import Cell, Cells
 from bongsu.engine import Changed, Decision, EngineState, Moved, Opened, Plan, Undo, paging, tick
 from bongsu.expression import read
-from bongsu.incident import cause, residual
+from bongsu.incident import cause, measured, residual
 from bongsu.quantity import DAY, MINUTE, Duration
 from bongsu.response import Playbook
 from bongsu.slis.quantile import SCALE, Quantile, bucket
 from bongsu.slis.ratio import Ratio
 from bongsu.slo import PAIRS_30D, Objective
-from worlds import BLOCKS
+from worlds import BLOCKS, burn_rule, minutes
+from worlds import objective as goal
 
 RULE = Rule("burst", Threshold(BLOCKS, ">", Fraction(10), Duration(5 * MINUTE), "<=", Fraction(2)), tier="severe")
 PLAN = Plan("bot", rules=(RULE,), signals=(BLOCKS,),
@@ -120,6 +121,29 @@ def test_a_burn_that_fires_by_a_factor_within_reach_is_exposed() -> None:
     rule = Rule("burning", Burn(objective, tuple(p for p in PAIRS_30D if p.severity == "page")), tier="major")
     left = residual(rule, Fraction(5), (), [])
     assert (left.exposure, left.against) == ("exposed", "> 4.5x")
+
+
+@pytest.mark.parametrize(("spans", "now", "fires", "shown", "exposure"), [
+    (((30, 100, 0), (20, 100, 100), (10, 100, 0)), 60, False, "33.3x over 1h and 0x over 5m", "none"),  # it is over
+    (((40, 100, 0), (20, 100, 100)), 60, True, "33.3x over 1h and 100x over 5m", "exposed"),
+    (((57, 1, 0), (2, 1, 1), (1, 1, 0)), 60, False, "3.3x over 1h and 40x over 5m", "none"),
+    (((50, 0, 0), (8, 1, 0), (2, 1, 1)), 60, False, "20x over 1h and 40x over 5m, which may be chance", "exposed"),
+    (((55, 100, 100), (5, 0, 0)), 60, False, "100x over 1h and no data over 5m", "none"),
+    (((360, 100, 8),), 360, True, "8x over 6h and 8x over 30m", "exposed"),  # the fast pair is far from firing
+])
+def test_a_burn_is_shown_by_the_pair_of_windows_that_decides(spans: tuple[tuple[int, int, int], ...], now: int,
+                                                              fires: bool, shown: str, exposure: str) -> None:
+    """The long window alone would read "ok, 100x (alert at > 14.4x)"."""
+    cells, rule = Cells(MINUTE), burn_rule(goal("0.99", 30 * DAY))
+    cells.add(minutes(*spans))
+    assert isinstance(rule.when, Burn)
+    reading = read_burn(cells, rule.when, now * MINUTE, now * MINUTE)
+    factor = "6" if "6h" in shown else "14.4"
+    assert (reading.enter, *measured(rule, reading.value, reading.burning)) == (fires, shown, f"both > {factor}x")
+    left = residual(rule, reading.value, (), [], reading.burning)
+    assert (left.exposure, left.value, left.against) == (exposure, shown, f"both > {factor}x")
+    assert cause(rule, reading.value, (), "", reading.burning) == (
+        f"available burns its error budget {shown}, as fast as its 99% target allows; alert at both > {factor}x")
 
 
 def rule_with(undo_after: int | None) -> Plan:

@@ -109,9 +109,35 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Burning:
+    """How fast a budget burns over both windows of a pair (``short`` is None without events), and above which
+    ``factor`` it alerts; ``chance``: both are above it, but no more than bad luck on little traffic explains."""
+
+    pair: Pair
+    long: Fraction
+    short: Fraction | None
+    factor: Fraction
+    chance: bool = False
+
+    @property
+    def above(self) -> bool:
+        return self.long > self.factor and self.short is not None and self.short > self.factor
+
+    @property
+    def fires(self) -> bool:
+        return self.above and not self.chance
+
+    @property
+    def near(self) -> tuple[bool, Fraction, Fraction]:
+        """Greater where it is nearer to firing: the lesser of both burns decides."""
+        return self.fires, min(self.long, self.short or Fraction(0)) / self.factor, self.long / self.factor
+
+
+@dataclass(frozen=True)
 class Reading:
     """What the condition said at one moment. ``value`` is None without data; ``warming``: no window may vote yet;
-    ``insufficient``: there is data, but too little to judge; ``about``: what it is of, where it is one of several."""
+    ``insufficient``: there is data, but too little to judge; ``about``: what it is of, where it is one of several;
+    ``burning``: the pair of windows that decides."""
 
     value: Fraction | None
     enter: bool = False
@@ -119,6 +145,7 @@ class Reading:
     warming: bool = False
     insufficient: bool = False
     about: str = ""
+    burning: Burning | None = None
 
 
 @dataclass(frozen=True)
@@ -210,22 +237,25 @@ def read_burn(cells: Cells, rule: Burn, now: int, watermark: int) -> Reading:
     """Fires if any pair's long and short windows both burn faster than its factor, on more than bad luck.
 
     A window less than half lived through does not vote: on a cold start every long window is as jumpy as a short one.
+    The value is the worst burn of a long window.
     """
-    objective, fire, voters, worst = rule.objective, False, 0, None
-    for pair in rule.pairs:
-        if warmth(objective.created, watermark, pair.long) < Fraction(1, 2):
-            continue
-        voters += 1
-        bad, total = counts(cells, objective, now, pair.long)
-        long_burn = burn(bad, total, objective.target)
-        short_burn = burn(*counts(cells, objective, now, pair.short), objective.target)
-        if long_burn is None:
-            continue
-        worst = long_burn if worst is None else max(worst, long_burn)
-        factor = reachable_factor(pair.factor(objective.window), objective.target)
-        burning = long_burn > factor and short_burn is not None and short_burn > factor
-        fire = fire or (burning and significant(bad, total, objective.target, MIN_BAD[pair.severity]))
-    return Reading(worst, fire, not fire, warming=voters == 0)
+    voters = [p for p in rule.pairs if warmth(rule.objective.created, watermark, p.long) >= Fraction(1, 2)]
+    found = [one for pair in voters if (one := _burning(cells, rule.objective, pair, now)) is not None]
+    fire = any(one.fires for one in found)
+    return Reading(max((one.long for one in found), default=None), fire, not fire, warming=not voters,
+                   burning=max(found, key=lambda one: one.near, default=None))
+
+
+def _burning(cells: Cells, objective: Objective, pair: Pair, now: int) -> Burning | None:
+    """One pair; None where its long window has no events."""
+    bad, total = counts(cells, objective, now, pair.long)
+    long = burn(bad, total, objective.target)
+    if long is None:
+        return None
+    short = burn(*counts(cells, objective, now, pair.short), objective.target)
+    one = Burning(pair, long, short, reachable_factor(pair.factor(objective.window), objective.target))
+    sure = not one.above or significant(bad, total, objective.target, MIN_BAD[pair.severity])
+    return one if sure else replace(one, chance=True)
 
 
 def absence(reading: Reading) -> Reading:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Literal
 
-from bongsu.alert import Rule, Threshold, Tier
+from bongsu.alert import Burning, Rule, Threshold, Tier
 from bongsu.quantity import NANO, show_duration, show_number, show_share
 from bongsu.slo import OPERATORS, Standing
 
@@ -66,7 +66,26 @@ def limit(when: Threshold) -> str:
     return f"{when.op} {show(when.enter, when.signal.unit)}"
 
 
-def cause(rule: Rule, value: Fraction | None, labels: tuple[str, ...], about: str = "") -> str:
+def burns(one: Burning) -> str:
+    """How fast a budget burns, over both windows that must agree."""
+    short = "no data" if one.short is None else times(one.short)
+    doubt = ", which may be chance" if one.chance else ""
+    long, confirmed = (show_duration(window) for window in (one.pair.long, one.pair.short))
+    return f"{times(one.long)} over {long} and {short} over {confirmed}{doubt}"
+
+
+def times(burn: Fraction, places: int = 1) -> str:
+    """A burn: 1x spends the budget just as fast as the target allows."""
+    return f"{show_number(burn, places)}x"
+
+
+def both(one: Burning) -> str:
+    """What both windows must be."""
+    return f"both > {times(one.factor, 2)}"
+
+
+def cause(rule: Rule, value: Fraction | None, labels: tuple[str, ...], about: str = "",
+          burning: Burning | None = None) -> str:
     """One sentence: what was measured (and of what, where it is one of several), over how long, against what."""
     where = "".join(f" [{name}={value}]" for name, value in zip(rule.by, labels, strict=False))
     if rule.nodata:
@@ -77,8 +96,20 @@ def cause(rule: Rule, value: Fraction | None, labels: tuple[str, ...], about: st
         over = show_duration(rule.when.over)
         return f"{rule.when.signal.name}{where} is {seen} over {over}, alert at {limit(rule.when)}"
     target = show_share(rule.when.objective.target)
-    seen = "unknown" if value is None else f"{show_number(value, 1)}x"
+    if burning is not None:
+        return (f"{rule.when.objective.name}{where} burns its error budget {burns(burning)}, as fast as its {target} "
+                f"target allows; alert at {both(burning)}")
+    seen = "unknown" if value is None else times(value)
     return f"{rule.when.objective.name}{where} burns its error budget {seen} faster than its {target} target allows"
+
+
+def measured(rule: Rule, value: Fraction | None, burning: Burning | None = None) -> tuple[str, str]:
+    """What was measured, and against what, in the signal's unit; of a budget, over both windows that decide."""
+    if isinstance(rule.when, Threshold):
+        return show(value, rule.when.signal.unit), limit(rule.when)
+    if burning is not None:
+        return burns(burning), both(burning)
+    return "no data" if value is None else times(value), f"> {times(rule.when.lowest, 2)}"
 
 
 Exposure = Literal["none", "contained", "exposed"]
@@ -99,19 +130,19 @@ class Residual:
     in_force: tuple[str, ...]
 
 
-def residual(rule: Rule, value: Fraction | None, in_force: tuple[str, ...], standings: list[Standing]) -> Residual:
-    """Judge what is left of an incident. ``in_force`` are the traffic-changing actions now applied, in words."""
+def residual(rule: Rule, value: Fraction | None, in_force: tuple[str, ...], standings: list[Standing],
+             burning: Burning | None = None) -> Residual:
+    """Judge what is left of an incident. ``in_force`` are the traffic-changing actions now applied, in words;
+    ``burning`` is the pair of windows that decides where its alert is of a budget."""
     if rule.nodata:
         return Residual("exposed" if value else "none", "no data" if value else "data", "no data", "", in_force)
+    shown, against = measured(rule, value, burning)
     if isinstance(rule.when, Threshold):
-        unit, against = rule.when.signal.unit, limit(rule.when)
         bad = value is not None and OPERATORS[rule.when.op](value, rule.when.enter)
         related: list[Standing] = [s for s in standings if s.objective.signal == rule.when.signal.key]
     else:
-        unit, against = "", f"> {show_number(rule.when.lowest, 2)}x"
-        bad = value is not None and value > rule.when.lowest
+        bad = burning.above if burning is not None else value is not None and value > rule.when.lowest
         related = [s for s in standings if s.objective.name == rule.when.objective.name]
-    shown = show(value, unit) if isinstance(rule.when, Threshold) or value is None else f"{show_number(value, 1)}x"
     left = {s.objective.name: s.budget.remaining for s in related}
     budget = ", ".join(f"{name}: {'no data' if share is None else show_share(share)}" for name, share in left.items())
     exposure: Exposure = "contained" if in_force else "exposed" if bad else "none"

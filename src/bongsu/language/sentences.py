@@ -31,6 +31,11 @@ _SAID: tuple[tuple[str, str], ...] = (
      "최근 {over} 동안 {a}{where} 값이 {b}입니다. 알림 기준은 {limit}입니다."),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) burns its error budget (?P<b>\S+) faster than its (?P<target>\S+) target allows",
      "{a}{where} 목표({target})의 오류 예산이 허용 속도보다 {b} 빠르게 줄고 있습니다."),
+    (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) burns its error budget (?P<b>.+), as fast as its (?P<target>\S+) target allows; alert at (?P<limit>.+)",
+     "{a}{where} 목표({target})의 오류 예산 소진 속도는 허용 속도 대비 {b}입니다. 알림 기준은 {limit}입니다."),
+    (r"(?P<a>\S+x|no data) over (?P<over>\S+) and (?P<b>\S+x|no data) over (?P<over2>\S+)", "{over} 동안 {a}, {over2} 동안 {b}"),
+    (r"both (?P<limit>> \S+x)", "두 구간 모두 {limit}"),
+    (r"which may be chance", "우연일 수 있음"),
     (r"(?P<a>\S+) is told", "{a} 채널에 알림"),
     *REFUSALS,
     (r"guard (?P<a>\S+) is enforced", "가드 {a} 강제 적용"),
@@ -152,7 +157,8 @@ def say(text: str, lang: str) -> str:
         found = pattern.fullmatch(text)
         if found:
             groups = {name: say(value, lang) for name, value in found.groupdict("").items()}
-            return korean.format(**groups | {"over": span(groups.get("over", ""), lang)})
+            spans = {name: span(value, lang) for name, value in groups.items() if name.startswith("over")}
+            return korean.format(**groups | spans)
     parts = text.split(", ")
     return ", ".join(say(part, lang) for part in parts) if len(parts) > 1 else text
 

@@ -16,7 +16,7 @@ from itertools import takewhile
 import pyarrow as pa
 
 from bongsu import gate
-from bongsu.alert import Rule, Signal, State
+from bongsu.alert import Burn, Burning, Rule, Signal, State, read_burn
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cell, Cells, Labels, capped, merged
 from bongsu.engine import Plan, born, standings, tick
 from bongsu.event import Event
@@ -59,7 +59,7 @@ CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "out
 
 @dataclass(frozen=True)
 class View:
-    """What people are shown: everything judged at one moment."""
+    """What people are shown: everything judged at one moment. ``burning`` are the windows that decide, by alert."""
 
     now: int
     watermark: int
@@ -68,6 +68,7 @@ class View:
     troubles: tuple[str, ...] = ()
     changes: dict[str, object] = field(default_factory=dict)
     automation: bool = True
+    burning: dict[str, Burning] = field(default_factory=dict)
 
 
 class Control:
@@ -201,8 +202,10 @@ class Control:
                        if name in rules)
         with self.lock:
             judged = standings(self.plan, self.cells, self.engine, self.now)
+            burning = {name: one for name, rule in rules.items() if isinstance(rule.when, Burn)
+                       and (one := read_burn(self.cells, rule.when, self.now, self.engine.watermark).burning)}
         return View(self.now, self.engine.watermark, tuple(judged), alerts, (*self.troubles.values(), *self.remarks()),
-                    self.store.changes(), self.store.automation())
+                    self.store.changes(), self.store.automation(), burning)
 
     def verdict(self, stage: str) -> gate.Verdict:
         """The deploy gate's answer, now."""

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from bongsu.alert import TIERS, Burn, Rule, State
+from bongsu.alert import TIERS, Burning, Rule, State
 from bongsu.allow import finds_alone, grant
 from bongsu.composite import composite
 from bongsu.event import OTEL, Event
 from bongsu.gate import Verdict
 from bongsu.host import keys
-from bongsu.incident import Incident, limit, residual, show
+from bongsu.incident import Incident, measured, residual
 from bongsu.postmortem import sentence
 from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import HOUR, SECOND, Duration, show_duration, show_share
@@ -72,7 +72,7 @@ class ControlDesk:
             policy=control.policy.hash, watermark=view.watermark, automation=view.automation, gate=verdict.decision,
             gate_reasons=gate_reasons(verdict), routes=routes, troubles=view.troubles,
             objectives=tuple(objective_row(one, control.plan.base) for one in view.standings),
-            alerts=tuple(alert_row(*alert) for alert in view.alerts), incidents=incidents,
+            alerts=tuple(alert_row(*one, view.burning.get(one[0].name)) for one in view.alerts), incidents=incidents,
             audit_size=self._audit_size(), calls_total=self._calls(0), allowed=self.allowed(),
             versions=control.rollout.rows(), composite=composite_row(view.standings),
         )
@@ -214,7 +214,7 @@ class ControlDesk:
             return ResidualRow("none", "the alert is no longer in the policy", "", "", in_force, calls)
         states = {(r.name, labels): state for r, labels, state in view.alerts}
         value = states.get((incident.alert, incident.labels), State()).value
-        left = residual(rule, value, in_force, list(view.standings))
+        left = residual(rule, value, in_force, list(view.standings), view.burning.get(rule.name))
         # what fires now is another incident's
         exposure = "none" if incident.phase == "closed" and left.exposure == "exposed" else left.exposure
         return ResidualRow(exposure, left.value, left.against, left.budget, left.in_force, calls)
@@ -241,14 +241,11 @@ def action_row(shown: Shown) -> ActionRow:
     return ActionRow(step.run.split("/")[1], step.kind, shown.words, state, step.attempts, step.begun, shown.why)
 
 
-def alert_row(rule: Rule, labels: tuple[str, ...], state: State) -> AlertRow:
+def alert_row(rule: Rule, labels: tuple[str, ...], state: State, burning: Burning | None = None) -> AlertRow:
     if rule.nodata:
         value, against = "no data" if state.value else "data", "no data"
-    elif isinstance(rule.when, Burn):
-        value = "no data" if state.value is None else f"{float(state.value):.1f}x"
-        against = f"> {float(rule.when.lowest):g}x"
     else:
-        value, against = show(state.value, rule.when.signal.unit), limit(rule.when)
+        value, against = measured(rule, state.value, None if state.value is None else burning)
     if state.data == "insufficient":
         value = "insufficient data"
     return AlertRow(rule.name, _labels(rule, labels), rule.tier, TIERS[rule.tier], state.phase, state.since, value,
