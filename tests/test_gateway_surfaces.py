@@ -48,10 +48,10 @@ def asking(way: Way, **more: Any) -> bytes:
     return json.dumps(({} if "predict" in way.path else {"model": "support-bot"}) | way.body | more).encode()
 
 
-def post(stand: Stand, way: Way, body: bytes) -> tuple[int, bytes]:
+def post(stand: Stand, way: Way, body: bytes, headers: dict[str, str] = JSON) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", stand.server.port, timeout=30)
     try:
-        connection.request("POST", f"/v1/{way.path}", body, JSON)
+        connection.request("POST", f"/v1/{way.path}", body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

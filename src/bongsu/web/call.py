@@ -43,16 +43,16 @@ class Call:
     was cancelled because its process ends.
     """
 
-    __slots__ = ("_clock", "_priced", "_timer", "_waited", "at", "began", "cut", "facts", "id", "judges", "key",
-                 "masking", "owes", "past", "prompt", "reply", "request_id", "sealed", "started", "stored", "subject",
-                 "surface", "told", "verdicts")
+    __slots__ = ("_clock", "_priced", "_timer", "_waited", "asks_cost", "at", "began", "cut", "facts", "id", "judges",
+                 "key", "masking", "owes", "past", "prompt", "reply", "request_id", "sealed", "started", "stored",
+                 "subject", "surface", "told", "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
                  surface: Surface) -> None:
         self.id, self.masking, self.surface = id_, masking, surface
         self._clock, self.at = clock, clock()
         self._timer, self.began, self._waited = timer, timer(), 0
-        self.sealed = self.started = self.cut = False
+        self.sealed = self.started = self.cut = self.asks_cost = False
         self._priced: tuple[Usage, Meter] | None = None
         self.judges: list[tuple[Usage, Meter]] = []
         self.facts: dict[str, Any] = {"id": id_, "operation": surface.operation}
@@ -82,6 +82,7 @@ class Call:
             facts["features"] = self.masking.features(_features(headers[b"x-bongsu-features"]))
         if subject := headers.get(b"x-bongsu-subject"):
             self.subject = self.masking.token("USER", subject.decode("utf-8", "replace"))
+        self.asks_cost = headers.get(b"x-bongsu-stream-cost") == b"true"
         trace = _TRACE.fullmatch(headers.get(b"traceparent", b""))
         if trace:
             facts.update(trace=trace[1].decode(), parent=trace[2].decode())
@@ -225,9 +226,7 @@ class Call:
         if facts.get("upstream"):
             out += ((b"x-bongsu-upstream", facts["upstream"].encode()),
                     (b"x-bongsu-fallback", b"true" if facts["fallback"] else b"false"))
-        if facts.get("cost") is not None:
-            out += ((b"x-bongsu-cost", decimal(facts["cost"]).encode()),
-                    (b"x-bongsu-currency", facts["currency"].encode()))
+        out += self._cost()
         if self.verdicts:
             out.append((b"x-bongsu-guards", self._acts().encode()))
         out += self.told
@@ -235,6 +234,19 @@ class Call:
         out.append((b"x-bongsu-overhead-ms", f"{overhead / 1e6:.3f}".encode()))
         out += [(b"llm_provider-" + name.lower(), value) for name, value in upstream if name.lower() not in _NOT_TOLD]
         return out
+
+    def _cost(self) -> tuple[Header, ...]:
+        if self.facts.get("cost") is None:
+            return ()
+        return ((b"x-bongsu-cost", decimal(self.facts["cost"]).encode()),
+                (b"x-bongsu-currency", self.facts["currency"].encode()))
+
+    def receipt(self) -> bytes:
+        """The cost as comments of an event stream, whose headers go out before it is known; for who asked for it.
+
+        Whoever reads such a stream by its standard (HTML, 9.2.6) passes lines that begin with a colon over.
+        """
+        return b"".join(b": %s: %s\n" % header for header in self._cost()) if self.asks_cost else b""
 
     def _acts(self) -> str:
         """Each guard with the strictest thing it did."""

@@ -215,4 +215,11 @@ class Streamed(Served):
                 raise error
             self.ready, events = [], out.broken(error)
         await self._begin()
-        await piece(self.send, [*self.ready, *events, out.closing], last=True)
+        await piece(self.send, self._receipted([*self.ready, *events, out.closing]), last=True)
+
+    def _receipted(self, pieces: list[bytes]) -> list[bytes]:
+        """With what it cost, where that is asked for: inside the last event, as some readers trip over an empty one."""
+        if not (receipt := self.call.receipt()):
+            return pieces
+        *most, last = [one for one in pieces if one] or [b"\n"]
+        return [*most, receipt + last]
