@@ -27,6 +27,10 @@ CALLS = (
     (False, (verdict("new", "allow"), verdict("mild", "shadow:flag", kinds=("toxic",)))),
     (False, (verdict("new", "allow", error="failed"),)),
 )
+HELD = ((False, (verdict("unsure", "shadow:review", kinds=("finance",)),)),
+        (True, (verdict("unsure", "shadow:review"), verdict("old", "block"))),
+        (False, (verdict("unsure", "allow"), verdict("unsure", "allow", "output"))),
+        (False, (verdict("unsure", "shadow:block"),)))
 
 
 @pytest.mark.req("D8")
@@ -39,6 +43,25 @@ def test_a_call_counts_once_for_a_guard_and_what_got_through_is_told_apart() -> 
     assert new["interval"][0] < 3 / 5 < new["interval"][1]
     assert new["kinds"] == {"injection": 2, "card": 1}
     assert found["mild"].as_json()["acts"] == {"flag": 1}
+
+
+def test_calls_that_would_have_waited_for_a_person_are_told_apart_from_blocked_ones() -> None:
+    one = tally(HELD)["unsure"].as_json()
+    assert (one["calls"], one["block"], one["alone"], one["share"]) == (4, 1, 1, 1 / 4)
+    assert (one["review"]["review"], one["review"]["alone"], one["review"]["share"]) == (2, 1, 1 / 2)
+    assert one["review"]["interval"][0] < 1 / 2 < one["review"]["interval"][1]
+
+
+@pytest.mark.parametrize(("lang", "said"), [
+    ("en", "guard unsure: calls 3, would wait for a person 2, share (95 %) 66.67%"),
+    ("ko", "가드 unsure: 호출 3, 사람의 검토를 기다렸을 호출 2, 비율 (95 %) 66.67%")])
+def test_a_guard_that_would_hold_says_how_much_work_that_is(tmp_path: Path, lang: str, said: str) -> None:
+    with EventLog(Folder(tmp_path).create().events) as log:
+        log.append([Event(id=f"C{n}", time=time.time_ns() // 1000 - n, blocked=blocked, verdicts=verdicts)
+                    for n, (blocked, verdicts) in enumerate(HELD[:3])])
+    lines = told(tmp_path, "--lang", lang).output.splitlines()
+    assert lines[0].startswith(said)
+    assert "review 2" in lines[1]
 
 
 def told(folder: Path, *words: str) -> Result:

@@ -27,21 +27,25 @@ class Seen:
     failed: int = 0
     acts: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
-    alone: int = 0
+    alone: Counter[str] = field(default_factory=Counter)
 
     def as_json(self) -> dict[str, Any]:
-        """For machines; ``share`` is that of calls it would have blocked, ``interval`` Wilson's at 95 %."""
-        block = self.acts["block"]
-        return {"calls": self.calls, "failed": self.failed, "block": block, "alone": self.alone,
-                "share": block / self.calls if self.calls else 0.0, "interval": wilson(block, self.calls, Z),
+        """For machines; ``share`` is of calls it would have blocked, ``interval`` Wilson's at 95 %; ``review`` says
+        the same of calls that would have waited for a person."""
+        return {"calls": self.calls, "failed": self.failed, **self._of("block"), "review": self._of("review"),
                 "acts": dict(sorted(self.acts.items())), "kinds": dict(self.kinds.most_common())}
+
+    def _of(self, act: str) -> dict[str, Any]:
+        n = self.acts[act]
+        return {act: n, "alone": self.alone[act], "share": n / self.calls if self.calls else 0.0,
+                "interval": wilson(n, self.calls, Z)}
 
 
 def tally(calls: Iterable[tuple[bool, Iterable[Verdict]]]) -> dict[str, Seen]:
     """Guard -> what was seen, of calls given as (whether it was blocked, its verdicts).
 
     Guards are those that said ``shadow:...`` of some call. A call counts once for a guard, though it
-    looks at prompt and reply; ``alone`` are calls that it would have blocked and that were not blocked.
+    looks at prompt and reply; ``alone`` are calls that it would have blocked, or held, and that were not blocked.
     """
     rows = [(blocked, list(verdicts)) for blocked, verdicts in calls]
     names = {v.guard for _, verdicts in rows for v in verdicts if v.act.startswith(SHADOW)}
@@ -54,5 +58,5 @@ def tally(calls: Iterable[tuple[bool, Iterable[Verdict]]]) -> dict[str, Seen]:
             seen.failed += any(v.error for v in mine)
             seen.acts.update(would)
             seen.kinds.update({kind for v in mine if v.act.startswith(SHADOW) for kind in v.kinds})
-            seen.alone += "block" in would and not blocked
+            seen.alone.update(() if blocked else would)
     return out

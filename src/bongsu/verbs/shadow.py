@@ -15,9 +15,11 @@ from bongsu.verbs.console import AS_JSON, DATA, UNKNOWN, WRONG, fail
 
 WORDS = {
     "en": {"guard": "guard", "calls": "calls", "failed": "failed", "block": "would block", "share": "share (95 %)",
+           "review": "would wait for a person",
            "alone": "of these not blocked by others", "other": "would", "found": "found",
            "none": "no guard said anything in shadow since then"},
     "ko": {"guard": "가드", "calls": "호출", "failed": "실패", "block": "차단했을 호출", "share": "비율 (95 %)",
+           "review": "사람의 검토를 기다렸을 호출",
            "alone": "그중 실제로는 차단되지 않음", "other": "했을 조치", "found": "찾은 것",
            "none": "그때부터 관찰 모드로 본 가드가 없습니다"},
 }
@@ -29,7 +31,8 @@ WORDS = {
 @DATA
 @AS_JSON
 def shadow(since: str, lang: str, data: Path, as_json: bool) -> None:
-    """What guards in shadow would have done: calls each would have blocked, and how many of them got through.
+    """What guards in shadow would have done: calls each would have blocked or held for a person, and how many of them
+    got through.
 
     Reads the data folder; it changes nothing. Exit 3 where no guard in shadow has seen a call.
     """
@@ -52,13 +55,20 @@ def shadow(since: str, lang: str, data: Path, as_json: bool) -> None:
 
 
 def _tell(name: str, one: dict[str, Any], words: dict[str, str]) -> None:
-    low, high = one["interval"]
-    click.echo(f"{words['guard']} {name}: {words['calls']} {one['calls']}, {words['block']} {one['block']}, "
-               f"{words['share']} {one['share']:.2%} ({low:.2%} .. {high:.2%}), {words['alone']} {one['alone']}, "
+    held = one["review"]
+    stopped = [_share(act, counts, words) for act, counts in (("block", one), ("review", held))
+               if counts[act] or (act == "block" and not held["review"])]
+    click.echo(f"{words['guard']} {name}: {words['calls']} {one['calls']}, {', '.join(stopped)}, "
                f"{words['failed']} {one['failed']}")
     for label, counts in ((words["other"], one["acts"]), (words["found"], one["kinds"])):
         if counts:
             click.echo(f"  {label}: " + ", ".join(f"{key} {n}" for key, n in counts.items()))
+
+
+def _share(act: str, counts: dict[str, Any], words: dict[str, str]) -> str:
+    low, high = counts["interval"]
+    return (f"{words[act]} {counts[act]}, {words['share']} {counts['share']:.2%} ({low:.2%} .. {high:.2%}), "
+            f"{words['alone']} {counts['alone']}")
 
 
 def _calls(data: Path, begin: int) -> Iterator[tuple[bool, Any]]:
