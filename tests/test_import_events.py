@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bongsu.cli import cli
+from bongsu.quantity import DAY, SECOND
 from bongsu.verbs import importing
 from intakekit import T0, Site, site
 from servers import serving
@@ -74,6 +75,26 @@ def test_a_bad_row_is_told_by_line_and_column_and_the_others_are_taken(
         assert any(line.startswith(f"{at[3]}: expected one JSON object a line") for line in said)
     kept = [e for e in one.kept() if e.kind == "call"]
     assert [e.time for e in kept] == [T0, T0 + 1]
+
+
+@pytest.mark.req("O5")
+def test_old_data_is_taken_and_known_again_as_the_documentation_says(tmp_path: Path) -> None:
+    """Beyond the default of 400 days; past a sweep, which would forget the ids of events older than the log is kept."""
+    said = (Path(__file__).parent.parent / "docs/events.md").read_text(encoding="utf-8")
+    settings = next(line for line in said.splitlines() if line.startswith("settings: {retention: {cells: "))
+    file, begin = tmp_path / "history.csv", T0 - 1000 * DAY
+    file.write_text("at,took,said\n" + "".join(f"{begin + i * SECOND},{i},w{i}\n" for i in range(20)), encoding="utf-8")
+    counting = POLICY.replace("{kind: count}", "{kind: count, origin: replay}")
+    with site(tmp_path / "short", counting) as one:
+        assert send(file, one.url, one.token).output.endswith("0 taken, 0 known before, 20 refused\n")
+    with site(tmp_path / "long", f"{counting}{settings}\n") as one:
+        key = next(signal.key for signal in one.policy.plan.signals if signal.name == "all")
+        for taken, known in ((20, 0), (0, 20)):
+            assert send(file, one.url, one.token).output == f"{taken} taken, {known} known before, 0 refused\n"
+            one.cycle()
+            one.pool.submit(one.control.upkeep.sweep).result()
+            assert sum(cell.n for cell in one.store.cells() if cell.signal == key) == 20
+            assert sum(e.kind == "call" for e in one.kept()) == 20
 
 
 class Fickle:
