@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Literal
 
 from bongsu.event import Verdict
-from bongsu.ports import Check, Finding, Grounds, Judges
+from bongsu.ports import Check, FactChecks, Finding, Grounds, Judges
 from bongsu.quantity import SECOND, Duration, show_duration, show_share
 from bongsu.review import Priority
 
@@ -57,11 +57,12 @@ class Guard:
         if "store" in self.on and (self.on != ("store",) or self.act != "tokenise" or self.sample != 1):
             raise ValueError("on: what is kept of a call is masked whole and on its own; expected on: store with "
                              f"act: tokenise and no sample, came on: {', '.join(self.on)} with act: {self.act}")
-        if self.act in ("tokenise", "mask") and isinstance(self.check, Grounds | Judges):
+        if self.act in ("tokenise", "mask") and isinstance(self.check, Grounds | Judges | FactChecks):
             raise ValueError(f"act: a claim has no token in its place; expected flag or block for a guard that looks "
                              f"for {self.check.name}, came {self.act}")
-        if isinstance(self.check, Judges) and self.timeout < SECOND:
-            raise ValueError("timeout: another model is asked, over the network; expected 1s or more, came "
+        if isinstance(self.check, Judges | FactChecks) and self.timeout < SECOND:
+            whom = "another model" if isinstance(self.check, Judges) else "a service"
+            raise ValueError(f"timeout: {whom} is asked, over the network; expected 1s or more, came "
                              f"{show_duration(self.timeout)}")
         if not 0 < self.sample <= 1:
             raise ValueError(f"sample: expected a share above 0% and up to 100%, came {show_share(self.sample)}")

@@ -127,7 +127,7 @@ class Grounds(Protocol):
 
 
 class JudgeError(Exception):
-    """A judge that gave no verdict: why, without a word of what it was asked or said."""
+    """Who was asked for a verdict, a model or a service, gave none: why, without a word of what was asked or said."""
 
 
 @runtime_checkable
@@ -147,6 +147,37 @@ class Judges(Protocol):
 
     def verdict(self, said: str, text: str, mark: str) -> Support:
         """What the answer means. Raises ``JudgeError``."""
+        ...
+
+
+Place = tuple[int, int]
+"""Where something stands in a text: from, and up to but without."""
+
+
+@runtime_checkable
+class FactChecks(Protocol):
+    """A check that looks the claims of a reply up in a service (``claims:search`` under ``url``); beside ``look``,
+    which then finds nothing. ``key`` is a secret reference. A guard's time-out is that of all its questions."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+    def asks(self, text: str) -> Sequence[Place]:
+        """The claims that are looked up."""
+        ...
+
+    def query(self, claim: str) -> Mapping[str, str]:
+        """The parameters of one search."""
+        ...
+
+    def rated(self, text: str, answers: Sequence[tuple[Place, Any]]) -> Support:
+        """What the answers, one a claim, mean. Raises ``JudgeError``."""
         ...
 
 

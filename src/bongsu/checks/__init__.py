@@ -2,6 +2,7 @@
 
 CHECKS = {
     "code": "bongsu.checks.code:Code",
+    "factcheck": "bongsu.checks.factcheck:Factcheck",
     "grounding": "bongsu.checks.grounding:Grounding",
     "injection": "bongsu.checks.injection:Injection",
     "judge": "bongsu.checks.judge:Judge",

@@ -107,7 +107,7 @@ def _make() -> Any:
                 for choice in getattr(response, "choices", ()):
                     message = getattr(choice, "message", None)
                     if message is not None and isinstance(message.content, str) and message.content:
-                        found = await self._ask("output", data, text=message.content)
+                        found = await self._ask("output", data, **_context(data), text=message.content)
                         message.content = found["text"]
             return response
 
@@ -124,7 +124,7 @@ def _make() -> Any:
                 said = [c.delta for chunk in chunks for c in chunk.choices if c.index == index and c.delta.content]
                 whole = "".join(delta.content for delta in said)
                 if whole:
-                    text = (await self._ask("output", request_data, text=whole))["text"]
+                    text = (await self._ask("output", request_data, **_context(request_data), text=whole))["text"]
                     if text != whole:
                         for n, delta in enumerate(said):
                             delta.content = text if n == 0 else ""
@@ -132,6 +132,12 @@ def _make() -> Any:
                 yield chunk
 
     return BongsuGuardrail
+
+
+def _context(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the model was given, for guards that hold its reply against that."""
+    messages = data.get("messages")
+    return {"messages": messages} if isinstance(messages, list) else {}
 
 
 def _event(name: str) -> Any:

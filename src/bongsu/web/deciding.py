@@ -31,7 +31,9 @@ class Deciding(Streamed):
         outcome = self._look(asked)
         if asked.on == "output" and outcome.act != "block":
             ungrounded = await self.ground(self.claims)
-            outcome = outcome if ungrounded is None else ungrounded
+            outcome = ungrounded or outcome
+            if outcome.act == "allow" and any(v.act == "flag" and v.on == "output" for v in call.verdicts):
+                outcome = replace(outcome, act="flag")  # by who held the reply against what it rests on
         call.used(NOTHING, None)
         call.ended("ok", 200)
         if outcome.act == "block":
@@ -52,7 +54,7 @@ class Deciding(Streamed):
             raise errors.text_too_long(MOST, came, "characters")
         if len(texts) > MOST_TEXTS:
             raise errors.text_too_long(MOST_TEXTS, len(texts), "texts")
-        self.claims = claimed(slots)
+        self.claims = claimed(asked.heard)
         seen = screen(guards, "input" if on == "input" else "output", texts, allowing=self.allowing)
         seen = unwritable(seen, guards, [slot.fixed for slot in slots])
         call.found(seen.outcome.verdicts, seen.personal, seen.injections)

@@ -39,8 +39,13 @@ def grounds(guard: Guard) -> bool:
 
 
 def judges(guard: Guard) -> bool:
-    """Whether another model is asked what it makes of a reply."""
-    return hasattr(guard.check, "question")
+    """Whether somebody else is asked what they make of a reply: another model, or fact checkers."""
+    return hasattr(guard.check, "question") or looks_up(guard)
+
+
+def looks_up(guard: Guard) -> bool:
+    """Whether the claims of a reply are looked up in a service."""
+    return hasattr(guard.check, "rated")
 
 
 def waits(guards: Sequence[Guard]) -> bool:

@@ -1,8 +1,9 @@
-"""Judges at work: another model is asked whether a reply rests on its context, within the guard's time-out.
+"""Judges at work: somebody else is asked what they make of a reply, within the guard's time-out: another model whether
+it rests on its context, a service of fact checkers what was found of its claims (``factcheck``).
 
-It is asked with what is personal hidden, on the loop, so that nobody else waits; what it costs is booked on the call.
-A judge that cannot be asked, is too slow, or answers something else has failed: that is counted apart from verdicts,
-and means what the guard's ``fails`` says.
+They are asked with what is personal hidden, on the loop, so that nobody else waits; what a model costs is booked on the
+call. Who cannot be asked, is too slow, or answers something else has failed: that is counted apart from verdicts, and
+means what the guard's ``fails`` says.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from bongsu.allow import Allowing
 from bongsu.checks.judge import Judge
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard, resolve
-from bongsu.ports import Check, JudgeError, Support
+from bongsu.ports import Check, FactChecks, JudgeError, Support
 from bongsu.privacy.tokens import Aliases
 from bongsu.web.asked import decode_object, encode
+from bongsu.web.factcheck import looked_up
 from bongsu.web.grounded import Grounded, context_of
-from bongsu.web.plan import Target
+from bongsu.web.plan import FactSource, Target
 from bongsu.web.screen import Track, decide
 from bongsu.web.upstream import Transport, UpstreamError
 
@@ -41,9 +43,10 @@ def hidden(texts: Sequence[str], masks: Sequence[Check]) -> list[str]:
 class Judging:
     """How the judges of one call are asked: over which way, where each is, who hides what, who is told the cost."""
 
-    def __init__(self, transport: Transport, targets: Mapping[str, Target], stored: Sequence[Guard],
-                 allowing: Allowing | None, spent: Spent) -> None:
-        self._transport, self._targets, self._allowing, self._spent = transport, targets, allowing, spent
+    def __init__(self, transport: Transport, targets: Mapping[str, Target], sources: Mapping[str, FactSource],
+                 stored: Sequence[Guard], allowing: Allowing | None, spent: Spent) -> None:
+        self._transport, self._targets, self._sources = transport, targets, sources
+        self._allowing, self._spent = allowing, spent
         self._masks: list[Check] = [Pii(), *(guard.check for guard in stored)]
 
     async def judged(self, guards: Sequence[Guard], texts: Sequence[str], fields: Mapping[str, Any]) -> Grounded:
@@ -59,9 +62,9 @@ class Judging:
             async with asyncio.timeout(guard.timeout / 1e6):
                 support = await self._asked(guard, text, fields)
         except TimeoutError:
-            track.fail("the judge took too long")
+            track.fail("no verdict in time")
         except JudgeError as error:
-            track.fail(f"of the judge: {error}")
+            track.fail(f"no verdict: {error}")
         except Exception as error:  # noqa: BLE001 (any fault of a part is the guard's; its text could hold the caller's)
             track.fail(type(error).__name__)
         track.found, track.passed = map(list, track.sift(text, support.findings))
@@ -69,6 +72,8 @@ class Judging:
         return track, support.score
 
     async def _asked(self, guard: Guard, text: str, fields: Mapping[str, Any]) -> Support:
+        if isinstance(guard.check, FactChecks):
+            return await looked_up(self._transport, self._sources.get(guard.name), guard.check, text, self._masks)
         judge, target = guard.check, self._targets.get(guard.name)
         assert isinstance(judge, Judge)
         context = context_of(fields, judge.roles)

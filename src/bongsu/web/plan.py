@@ -15,16 +15,17 @@ from bongsu.allow import Until, by_guard
 from bongsu.guard import Guard, On
 from bongsu.policy.model import Policy, Route, Upstream
 from bongsu.policy.routing import Borders, Version
-from bongsu.ports import Grounds, Secret
+from bongsu.ports import FactChecks, Grounds, Secret
+from bongsu.quantity import SECOND
 from bongsu.versions import live_split
 from bongsu.web.asked import encode
 from bongsu.web.circuit import Circuit, Health, RetryBudget
 from bongsu.web.clusters import clustered
-from bongsu.web.grounded import grounds, judges
+from bongsu.web.grounded import grounds, judges, looks_up
 from bongsu.web.memory import Recall, recalling
 from bongsu.web.past import reads_prompts
 from bongsu.web.shape import Shape
-from bongsu.web.upstream import Endpoint, limits_of
+from bongsu.web.upstream import Endpoint, Limits, limits_of
 
 log = logging.getLogger("bongsu.gateway")
 Secrets = Callable[[str], Secret]
@@ -49,13 +50,22 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class FactSource:
+    """A service in which the claims of replies are looked up, in its ``region``."""
+
+    endpoint: Endpoint
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
 class RoutePlan:
     """Where a route's next request goes: the first of ``chain``, then, should it fail, the others.
 
     ``allowed`` is the allow-list; entries whose time is over may still be in it. ``spare`` are the route's other
-    upstreams, asked only where a border closes the chain; ``judges`` are those that judging guards ask, by guard. With
-    ``versions``, ``weights`` say how calls are spread over them; each is a plan of its own. ``light`` is the way of who
-    may only use the light model; empty without one. ``reviews`` says that a guard may hold something for a person.
+    upstreams, asked only where a border closes the chain; ``judges`` and ``sources`` are what judging guards ask, by
+    guard. With ``versions``, ``weights`` say how calls are spread over them; each is a plan of its own. ``light`` is
+    the way of who may only use the light model; empty without one. ``reviews`` says that a guard may hold something
+    for a person.
     """
 
     route: Route
@@ -75,6 +85,7 @@ class RoutePlan:
     clusters: bool = False
     reviews: bool = False
     judges: Mapping[str, Target] = field(default_factory=dict)
+    sources: Mapping[str, FactSource] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +118,37 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
         except Exception as error:  # noqa: BLE001 (a secret store is outside; one missing key must not stop the others)
             problems.append(f"upstream {name}: its key cannot be read ({type(error).__name__})")
     guards = [recalling(_live(guard, changes.get(f"guard/{guard.name}")), recall) for guard in policy.guards]
+    sources = _sources(guards, secrets, problems)
     unable = {g.name: why for g in guards if g.enabled and (why := _warm(g))}
     problems += [f"guard {g.name} cannot look" for g in guards if g.name in unable and g.fails == "closed"]
     routes, allowed = {}, by_guard(changes, guards)
     for name, route in policy.routes.items():
         compiling = Compiling(policy, route, targets, guards, allowed, changes, problems,
-                              health.budget(name, route.retries))
+                              health.budget(name, route.retries), sources)
         routes[name] = compiling.plan()
         if not routes[name].chain:
             problems.append(f"route {name} has no upstream that can be called")
     noted = _noted(policy, [*problems, *(f"guard {name} failed: {why}" for name, why in unable.items())], known)
     return Plans(policy, routes, tuple(problems), noted, reads_prompts(policy.plan.signals))
+
+
+def _sources(guards: Sequence[Guard], secrets: Secrets, problems: list[str]) -> Mapping[str, FactSource]:
+    """Where guards look claims up, by guard; one without its key is in no plan, and fails when it is to look."""
+    out = {}
+    for guard in guards:
+        check = guard.check
+        if not isinstance(check, FactChecks) or not guard.enabled:
+            continue
+        try:
+            key = secrets(check.key).reveal() if check.key else ""
+        except Exception as error:  # noqa: BLE001 (as with an upstream's key)
+            problems.append(f"guard {guard.name}: its key cannot be read ({type(error).__name__})")
+            continue
+        seconds = guard.timeout / SECOND
+        headers = {"x-goog-api-key": key} if key else {}
+        out[guard.name] = FactSource(Endpoint(check.url.rstrip("/"), Limits(*[seconds] * 4), headers, "GET"),
+                                     check.region)
+    return out
 
 
 def _noted(policy: Policy, problems: Sequence[str], known: frozenset[str]) -> frozenset[str]:
@@ -154,6 +185,7 @@ class Compiling:
     changes: Mapping[str, Any]
     problems: list[str]
     retries: RetryBudget | None = None
+    sources: Mapping[str, FactSource] = field(default_factory=dict)
 
     def plan(self) -> RoutePlan:
         """Where a live change sends the route, its calls are of no version: none is judged by what another did."""
@@ -170,13 +202,13 @@ class Compiling:
         before, after = (tuple(g for g in guards if g.applies(on, name)) for on in SIDES)
         before = tuple(g for g in before if not grounds(g) and not judges(g))
         asked = {g.name: self.targets[g.check.upstream] for g in after  # type: ignore[attr-defined]
-                 if judges(g) and g.check.upstream in self.targets}  # type: ignore[attr-defined]
+                 if judges(g) and not looks_up(g) and g.check.upstream in self.targets}  # type: ignore[attr-defined]
         borders = self.policy.borders if self.policy.borders.allowed else None
         return RoutePlan(route, chain, before, after, _facts(self.policy, route), self.allowed,
                          self._chain(route.primary, route.light, route.conservative), borders,
                          any(g.sample < 1 for g in (*before, *after)), light=self._chain(route.light),
                          retries=self.retries, stored=tuple(g for g in guards if g.applies("store", name)),
-                         clusters=clustered(self.policy.plan), judges=asked,
+                         clusters=clustered(self.policy.plan), judges=asked, sources=self.sources,
                          reviews=any(g.act == "review" and not g.shadow for g in (*before, *after)))
 
     def _version(self, version: Version) -> RoutePlan:

@@ -73,7 +73,8 @@ def _within(plan: RoutePlan, call: Call) -> RoutePlan:
     allowed = plan.borders.regions(call.facts.get("region") or plan.facts["region"])
     if allowed is None:
         return plan
-    plan = replace(plan, judges={name: t for name, t in plan.judges.items() if t.upstream.region.lower() in allowed})
+    plan = replace(plan, judges={name: t for name, t in plan.judges.items() if t.upstream.region.lower() in allowed},
+                   sources={name: s for name, s in plan.sources.items() if s.region.lower() in allowed})
     chain = tuple(t for t in plan.chain if t.upstream.region.lower() in allowed)
     if plan.chain and chain[:1] == plan.chain[:1]:
         return replace(plan, chain=chain)

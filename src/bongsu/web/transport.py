@@ -37,14 +37,18 @@ class Place(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _resolved(url: str) -> tuple[Place, str]:
-    """Where an address is, and how a request to it begins."""
+    """Where an address is, and how a request to it begins; remembered, since calls go to the same few."""
+    return _parsed(url, "POST")
+
+
+def _parsed(url: str, method: str) -> tuple[Place, str]:
     at = URL(url)
     if at.scheme not in ("http", "https") or not at.raw_host or at.port is None:
         raise ValueError("an upstream's address: expected http:// or https:// and a host")
     host = f"[{at.raw_host}]" if ":" in at.raw_host else at.raw_host
     named = host if at.is_default_port() else f"{host}:{at.port}"
     return Place(at.raw_host, at.port, at.scheme == "https"), (
-        f"POST {at.raw_path_qs} HTTP/1.1\r\nhost: {named}\r\naccept-encoding: identity\r\n"
+        f"{method} {at.raw_path_qs} HTTP/1.1\r\nhost: {named}\r\naccept-encoding: identity\r\n"
         "content-type: application/json\r\n")
 
 
@@ -89,7 +93,7 @@ class HttpTransport:
     async def _ask(self, to: Endpoint, body: bytes, extra: Mapping[str, str], *, stream: bool) -> Exchange:
         """Raises ``UpstreamError``, ``NotConnected`` where nothing can have arrived."""
         limits, now = to.limits, asyncio.get_running_loop().time()
-        place, begins = _resolved(to.url)
+        place, begins = _resolved(to.url) if to.method == "POST" else _parsed(to.url, to.method)
         head = _head(begins, {**to.headers, **extra}, len(body))
         total = limits.stream if stream else limits.total
         first, hard = now + limits.first, now + total if total else inf

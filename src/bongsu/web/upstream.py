@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bongsu.policy.patience import Timeouts
 from bongsu.quantity import Duration
@@ -63,15 +63,16 @@ def limits_of(timeout: Duration, given: Timeouts) -> Limits:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a request goes. ``headers`` hold the key and are never shown."""
+    """Where a request goes. ``headers`` hold the key and are never shown. What is looked up is asked with GET."""
 
     url: str
     limits: Limits
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    method: Literal["POST", "GET"] = "POST"
 
     def at(self, path: str) -> Endpoint:
         """A place under this one."""
-        return Endpoint(self.url + path, self.limits, self.headers) if path else self
+        return Endpoint(self.url + path, self.limits, self.headers, self.method) if path else self
 
 
 @dataclass(frozen=True, slots=True)

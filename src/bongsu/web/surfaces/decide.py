@@ -14,10 +14,17 @@ from bongsu.web.surface import Told
 from bongsu.web.surfaces.plain import Whole
 
 
-class DecideAsked(Asked):
-    """``route`` and ``on``, and ``text`` or ``messages``. With a ``text`` of a reply, messages are its context."""
+GIVEN = ("system", "developer", "tool", "function", "user")
+"""Roles of what a model is given; in any other it speaks."""
 
-    __slots__ = ("on", "text")
+
+class DecideAsked(Asked):
+    """``route`` and ``on``, and ``text`` or ``messages``. With a ``text`` of a reply, messages are its context.
+
+    ``heard`` is, once the slots were read, where the model speaks: the text, or the messages that are its own.
+    """
+
+    __slots__ = ("heard", "on", "text")
     needs = ("route", "the name of a route")
     names_user = ("user",)
 
@@ -36,14 +43,17 @@ class DecideAsked(Asked):
         if self.text is None and not messages:
             raise missing("text", "a text, or messages in its place")
         self.stream = False
+        self.heard: list[Slot] = []
 
     def slots(self) -> list[Slot]:
         """What is judged: the text, or where there is none every text of the messages."""
         self.take("text", "messages")
         if self.text is not None:
-            out = [Slot(self.changed, "text")]
+            out = self.heard = [Slot(self.changed, "text")]
         else:
-            out = [slot for message in self.changed["messages"] for slot in message_slots(message)]
+            spoken = [(message, list(message_slots(message))) for message in self.changed["messages"]]
+            out = [slot for _, slots in spoken for slot in slots]
+            self.heard = [slot for message, slots in spoken if message.get("role") not in GIVEN for slot in slots]
         self.said = len(out)
         return out
 
