@@ -20,10 +20,11 @@ from bongsu.checks.names import Names
 from bongsu.guard import Guard
 from bongsu.policy import PolicyError, load
 from bongsu.policy.routing import Borders
-from bongsu.ports import JudgeError
+from bongsu.ports import JudgeError, Secret, SecretError
 from bongsu.quantity import SECOND, Duration
+from bongsu.web.plan import compile_plans
 from factdesk import FactDesk, reviewed
-from gatewaykit import KEY, Script, standing
+from gatewaykit import KEY, policy_for, standing
 from servers import serving
 from test_gateway_judge import said
 
@@ -118,7 +119,7 @@ def test_what_is_no_answer_is_a_failure_counted_apart(tmp_path: Path, desk: Fact
             assert stand.spool.last().verdicts[0].error == "failed"
 
 
-def test_a_service_that_is_too_slow_or_away_or_without_its_key_has_failed(tmp_path: Path) -> None:
+def test_a_service_that_is_too_slow_or_away_has_failed(tmp_path: Path) -> None:
     slow = Duration(SECOND)
     with (serving(FactDesk(sleeps=True)) as service,
           standing(tmp_path / "slow", [guard(service.url, timeout=slow)], model=said(WRONG)) as stand):
@@ -128,6 +129,18 @@ def test_a_service_that_is_too_slow_or_away_or_without_its_key_has_failed(tmp_pa
     with (standing(tmp_path / "away", [guard("http://127.0.0.1:9")], model=said(WRONG)) as stand,
           pytest.raises(openai.InternalServerError)):
         ask(stand)
+
+
+def test_a_key_that_cannot_be_read_is_said_by_readiness_and_only_that_guard_is_without() -> None:
+    def secrets(reference: str) -> Secret:
+        if reference == "secret://env/FACTS":
+            raise SecretError("secret://env/FACTS: not set")
+        return Secret(KEY)
+
+    plans = compile_plans(policy_for("http://127.0.0.1:9", [guard("http://127.0.0.1:9")]), {}, secrets)
+    assert plans.problems == ("guard facts: its key cannot be read (SecretError)",)
+    assert plans.routes["support-bot"].chain
+    assert not plans.routes["support-bot"].sources
 
 
 def test_a_service_outside_the_borders_is_not_asked(tmp_path: Path) -> None:
@@ -161,9 +174,9 @@ def test_a_sample_asks_about_some_replies_only(tmp_path: Path) -> None:
 # ---- ratings ----
 
 @pytest.mark.parametrize(("rating", "truth"), [
-    ("FALSE", 0.0), ("Mostly-false", 0.25), ("Half True.", 0.5), ("False. The photo is of 2017.", 0.0), ("사실", 1.0),
-    ("‘대체로 사실 아님’", 0.25), ("전혀 사실 아님", 0.0), ("판단 유보", None), ("Unproven", None), ("Four Pinocchios", None),
-    ("True enough", None)])
+    ("FALSE", 0.0), ("Mostly-false", 0.25), ("Half True.", 0.5), ("False. The photo is of 2017.", 0.0),
+    ("False - altered", 0.0), ("사실", 1.0), ("‘대체로 사실 아님’", 0.25), ("전혀 사실 아님", 0.0), ("판단 유보", None),
+    ("Unproven", None), ("Four Pinocchios", None), ("True enough", None)])
 def test_a_rating_in_words_is_a_share_of_truth_or_unknown(rating: str, truth: float | None) -> None:
     assert share(rating, RATINGS) == truth
 
@@ -205,7 +218,7 @@ def test_a_policy_says_where_and_how_claims_are_looked_up(tmp_path: Path) -> Non
     good = "key: secret://env/F, on: output, act: review, timeout: 5s, fails: open, sample: 5%"
     assert read(good + ", ratings: {four pinocchios: 0}").check == Factcheck("secret://env/F",
                                                                              ratings={"four pinocchios": 0.0})
-    for wrong, expected in ((good.replace("5s", "20ms"), "a service is asked, over the network; expected 1s or more"),
+    for wrong, expected in ((good.replace("5s", "20ms"), "expected 1s or more, came 20ms; a service is asked"),
                             (good.replace("review", "tokenise"), "expected flag or block"),
                             (good + ", url: 'http://facts.example'", "expected https"),
                             (good + ", ratings: {nonsense: 2}", "from 0 (false) to 1 (true)"),
@@ -227,9 +240,9 @@ def test_the_desk_of_these_tests_refuses_what_the_contract_does_not_know() -> No
     assert desk._said(scope("query=unheard"))[1] == {}
 
 
-def test_a_model_that_claims_nothing_costs_no_question(tmp_path: Path) -> None:
-    desk = FactDesk()
-    with serving(desk) as service, standing(tmp_path, [guard(service.url)], model=Script(plain=b"{}")) as stand:
-        with pytest.raises(openai.APIStatusError):
-            ask(stand)
-        assert desk.asked == []
+def test_a_reply_that_claims_nothing_costs_no_question(tmp_path: Path) -> None:
+    desk, courtesy = FactDesk(FLAT), "Let me know if you have other questions!"
+    with serving(desk) as service, standing(tmp_path, [guard(service.url)], model=said(courtesy)) as stand:
+        assert ask(stand) == courtesy
+        assert stand.spool.last().verdicts[0].act == "allow"
+    assert desk.asked == []

@@ -62,8 +62,8 @@ class Guard:
                              f"for {self.check.name}, came {self.act}")
         if isinstance(self.check, Judges | FactChecks) and self.timeout < SECOND:
             whom = "another model" if isinstance(self.check, Judges) else "a service"
-            raise ValueError(f"timeout: {whom} is asked, over the network; expected 1s or more, came "
-                             f"{show_duration(self.timeout)}")
+            raise ValueError(f"timeout: expected 1s or more, came {show_duration(self.timeout)}; {whom} is asked, over "
+                             "the network")
         if not 0 < self.sample <= 1:
             raise ValueError(f"sample: expected a share above 0% and up to 100%, came {show_share(self.sample)}")
 

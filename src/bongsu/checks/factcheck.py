@@ -62,10 +62,10 @@ class Factcheck:
                                  f"{came}")
         at = urlsplit(self.url)
         if self.url.rstrip("/") == GOOGLE and not self.key:
-            raise ValueError("key: expected a secret reference such as secret://env/FACTCHECK_KEY, since Google asks "
-                             "for a key; came none")
+            raise ValueError("key: expected a secret reference such as secret://env/FACTCHECK_KEY, came none; Google "
+                             "asks for a key")
         if self.key and at.scheme != "https" and at.hostname not in _HERE:
-            raise ValueError("url: expected https, since the key goes with every question; came http")
+            raise ValueError("url: expected https, came http; the key goes with every question")
 
     def look(self, text: str) -> Sequence[Finding]:  # noqa: ARG002 (the port's shape)
         """Nothing: claims are looked up once the reply is whole."""

@@ -13,7 +13,6 @@ from bongsu.web.slots import Slot, message_slots
 from bongsu.web.surface import Told
 from bongsu.web.surfaces.plain import Whole
 
-
 GIVEN = ("system", "developer", "tool", "function", "user")
 """Roles of what a model is given; in any other it speaks."""
 
