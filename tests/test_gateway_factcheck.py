@@ -147,7 +147,7 @@ def test_a_service_outside_the_borders_is_not_asked(tmp_path: Path) -> None:
     desk = FactDesk(FLAT)
 
     def bordered(policy: Any) -> Any:
-        return replace(policy, borders=Borders({"kr": ("kr",)}),
+        return replace(policy, borders=Borders({"kr": frozenset({"kr"})}),
                        routes={"support-bot": replace(policy.routes["support-bot"], primary="light")})
 
     with serving(desk) as service:

@@ -99,7 +99,7 @@ class Factcheck:
         >>> Factcheck("secret://env/K").rated("The Earth is flat.", [((0, 18), answer)])
         Support(score=0.0, findings=(Finding(kind='disputed', start=0, end=18, score=1.0, instead=''),))
         """
-        table = RATINGS | {plain(rating): value for rating, value in self.ratings.items()}
+        table = {**RATINGS, **{plain(rating): value for rating, value in self.ratings.items()}}
         scores: list[tuple[Place, float]] = []
         for (begin, end), answer in answers:
             found = [s for reviewed, rating in reviews(answer)

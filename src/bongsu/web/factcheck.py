@@ -26,8 +26,13 @@ async def looked_up(transport: Transport, source: FactSource | None, check: Fact
     if source is None:
         raise JudgeError("its service cannot be asked for want of a key, or is not within the borders of this call")
     sent = await asyncio.to_thread(cloaked, text, places, masks)
-    answers = await asyncio.gather(*(_search(transport, source, check.query(claim)) for claim in sent))
-    return await asyncio.to_thread(check.rated, text, list(zip(places, answers, strict=True)))
+    try:
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(_search(transport, source, check.query(claim))) for claim in sent]
+    except ExceptionGroup as errors:  # one failed, and the others were called back
+        raise errors.exceptions[0] from None
+    answers = [(place, task.result()) for place, task in zip(places, asked, strict=True)]
+    return await asyncio.to_thread(check.rated, text, answers)
 
 
 def cloaked(text: str, places: Sequence[Place], masks: Sequence[Check]) -> list[str]:
