@@ -56,7 +56,7 @@ def test_a_reply_that_says_what_fact_checkers_call_false_is_withheld(tmp_path: P
     assert (event.outcome, event.blocked_by, event.grounding_score) == ("blocked", "facts", 0.0)
     [verdict] = event.verdicts
     assert (verdict.act, verdict.kinds, verdict.error) == ("block", ("disputed",), "")
-    assert [asked["query"] for asked in desk.asked] == ["The Earth is flat.", "Most people love maps."]
+    assert sorted(asked["query"] for asked in desk.asked) == ["Most people love maps.", "The Earth is flat."]
     assert KEY not in "".join(desk.urls), "the key is in a header, never in an address"
 
 

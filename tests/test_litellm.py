@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from bongsu.checks.grounding import Grounding
+from bongsu.guard import Guard
+from bongsu.quantity import SECOND, Duration
 from gatewaykit import INJECTION, PII, SECRET, standing
 
 ROOT = Path(__file__).parent.parent
+GROUNDED = Guard("grounded", Grounding(), on=("output",), timeout=Duration(5 * SECOND))
 PYTHON = Path(os.environ.get("BONGSU_LITELLM_PYTHON", ROOT / "bench/.peers/litellm/bin/python"))
 pytestmark = [pytest.mark.real, pytest.mark.req("P1"),
               pytest.mark.skipif(not PYTHON.exists(), reason="LiteLLM is not installed (make bench-peers)")]
@@ -33,9 +37,10 @@ async def asked(url, text):
     data = {"model": "gpt", "messages": [{"role": "user", "content": text}]}
     return (await guard(url).async_pre_call_hook(None, None, data, "completion"))["messages"][0]["content"]
 
-async def answered(url, text):
+async def answered(url, text, *given):
     reply = ModelResponse(choices=[{"index": 0, "message": {"role": "assistant", "content": text}}])
-    return (await guard(url).async_post_call_success_hook({"model": "gpt"}, None, reply)).choices[0].message.content
+    return (await guard(url).async_post_call_success_hook(
+        {"model": "gpt", "messages": list(given)}, None, reply)).choices[0].message.content
 
 async def streamed(url, *pieces):
     async def model():
@@ -56,6 +61,9 @@ async def main(url):
         "redacted": await outcome(asked(url, "mail kim@example.com")), "reply": await outcome(answered(url, "fine")),
         "reply_blocked": await outcome(answered(url, "project zeus")),
         "reply_redacted": await outcome(answered(url, "mail kim@example.com")),
+        "reply_ungrounded": await outcome(answered(
+            url, "Maria Lopez painted it blue for the Olympic Games of 1988.",
+            {"role": "system", "content": "The Golden Gate Bridge opened in 1937. It is 2,737 metres long."})),
         "stream": await outcome(streamed(url, "all ", "is ", "well")),
         "stream_blocked": await outcome(streamed(url, "project z", "eu", "s is on")),
         "stream_redacted": await outcome(streamed(url, "mail kim@exa", "mple.com now")),
@@ -76,13 +84,13 @@ def run(url: str) -> Any:
 
 
 def test_litellms_hooks_let_pass_redact_and_refuse_as_bongsu_decides(tmp_path: Path) -> None:
-    with standing(tmp_path, (INJECTION, SECRET, PII)) as stand:
+    with standing(tmp_path, (INJECTION, SECRET, PII, GROUNDED)) as stand:
         found = run(stand.server.url)
         decisions = [e for e in stand.spool.events if e.kind == "decision"]
     assert found["plain"] == {"ok": "hello"}
     assert found["reply"] == {"ok": "fine"}
     assert found["stream"] == {"ok": "all is well"}
-    for name in ("blocked", "reply_blocked", "stream_blocked"):
+    for name in ("blocked", "reply_blocked", "reply_ungrounded", "stream_blocked"):
         assert found[name]["status"] == 400, found[name]
         assert found[name]["detail"]["error"]["code"] == "content_filter"
         assert found[name]["detail"]["error"]["message"] == "Sorry, no."
@@ -90,5 +98,5 @@ def test_litellms_hooks_let_pass_redact_and_refuse_as_bongsu_decides(tmp_path: P
         assert found[name]["ok"].startswith("mail ")
         assert "kim@" not in found[name]["ok"]
     assert found["silent"]["status"] == 503
-    assert len(decisions) == 9
-    assert sum(e.blocked for e in decisions) == 3
+    assert len(decisions) == 10
+    assert sum(e.blocked for e in decisions) == 4
