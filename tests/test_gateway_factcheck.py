@@ -24,7 +24,7 @@ from bongsu.ports import JudgeError, Secret, SecretError
 from bongsu.quantity import SECOND, Duration
 from bongsu.web.plan import compile_plans
 from factdesk import FactDesk, reviewed
-from gatewaykit import KEY, policy_for, standing
+from gatewaykit import KEY, Word, policy_for, standing
 from servers import serving
 from test_gateway_judge import said
 
@@ -82,15 +82,16 @@ def test_only_a_reviewed_claim_that_says_the_same_counts(tmp_path: Path, text: s
 def test_the_service_is_sent_nothing_personal_and_no_more_claims_than_asked_for(tmp_path: Path) -> None:
     desk = FactDesk()
     names = Guard("names", Names(), on=("store",), act="tokenise", timeout=TIMEOUT)
-    text = ("The mail of the mayor is kim@example.com today. Karen Smith opened the bridge in 1937. "
+    zeus = Guard("zeus", Word(), on=("output",), act="tokenise")  # what the policy hides is hidden here, too
+    text = ("The mail of project zeus is kim@example.com today. Karen Smith opened the bridge in 1937. "
             "Call 010-1234-5678 for the tickets. This one is not asked about.")
     with (serving(desk) as service,
-          standing(tmp_path, [names, guard(service.url, most=3, language="en")], model=said(text)) as stand):
-        assert ask(stand) == text
+          standing(tmp_path, [names, zeus, guard(service.url, most=3, language="en")], model=said(text)) as stand):
+        assert "This one is not asked about." in ask(stand)
     assert len(desk.asked) == 3
     assert all(asked["languageCode"] == "en" for asked in desk.asked)
     told = " ".join(asked["query"] for asked in desk.asked)
-    for personal in ("kim@example.com", "Karen Smith", "1234-5678"):
+    for personal in ("kim@example.com", "Karen Smith", "1234-5678", "zeus"):
         assert personal not in told
     assert "opened the bridge in 1937" in told
 

@@ -44,10 +44,10 @@ class Judging:
     """How the judges of one call are asked: over which way, where each is, who hides what, who is told the cost."""
 
     def __init__(self, transport: Transport, targets: Mapping[str, Target], sources: Mapping[str, FactSource],
-                 stored: Sequence[Guard], allowing: Allowing | None, spent: Spent) -> None:
+                 hiding: Sequence[Guard], allowing: Allowing | None, spent: Spent) -> None:
         self._transport, self._targets, self._sources = transport, targets, sources
         self._allowing, self._spent = allowing, spent
-        self._masks: list[Check] = [Pii(), *(guard.check for guard in stored)]
+        self._masks: list[Check] = [Pii(), *(guard.check for guard in hiding)]
 
     async def judged(self, guards: Sequence[Guard], texts: Sequence[str], fields: Mapping[str, Any]) -> Grounded:
         """What all of them say of a reply; ``score`` is the least support that any gave it."""

@@ -50,7 +50,8 @@ class Served:
         self.reading = tuple(g for g in plan.after if not grounds(g) and not judges(g))
         self.grounding = tuple(g for g in plan.after if grounds(g))
         self.judges = tuple(g for g in plan.after if judges(g))
-        self.judging = Judges(transport, plan.judges, plan.sources, plan.stored, self.allowing, call.judged)
+        hiding = (*plan.stored, *(g for g in self.reading if g.act == "tokenise")) if self.judges else ()
+        self.judging = Judges(transport, plan.judges, plan.sources, hiding, self.allowing, call.judged)
         self.claims: list[str] = []
         self.noted = False
         self.digest = ""
