@@ -1,4 +1,4 @@
-"""Whether a gateway's memory stays flat: ``python bench/memory.py [requests]``, 40,000 if not said (half a minute).
+"""Whether a gateway's memory stays flat: ``python bench/memory.py [requests]``, 40,000 if not said (under a minute).
 
 One gateway with all default guards, 32 connections. Every prompt is another: its own words, its own e-mail address, one
 of 50,000 users; some of the time goes to streams. After every quarter of the requests, or every 50,000, the resident
