@@ -24,6 +24,10 @@ On = Literal["input", "output", "store"]
 RANK: dict[str, int] = {"allow": 0, "flag": 1, "tokenise": 2, "mask": 2, "review": 3, "block": 4}
 STOPS = ("review", "block")
 """Acts after which nothing goes on by itself."""
+NO_ATTACK = frozenset(("toxicity", "code", "probing"))
+"""Checks whose findings are no attempt on the model; they are told apart from ``injection_findings``."""
+NO_ATTACK = frozenset(("toxicity", "code", "probing"))
+"""Checks whose findings are no attempt on the model; their verdicts say what they saw."""
 MASKED = "[withheld: this may do harm / 해로울 수 있어 가렸습니다]"
 """What a caller reads in place of what is masked, where the guard has no ``reply``."""
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace as changed
 
 from bongsu.allow import Allowing
 from bongsu.event import Verdict
-from bongsu.guard import Guard, On, Outcome, judge, resolve
+from bongsu.guard import NO_ATTACK, Guard, On, Outcome, judge, resolve
 from bongsu.ports import Finding
 
 log = logging.getLogger("bongsu.gateway")
@@ -34,8 +34,6 @@ CONTEXT = 128
 """Characters already released that guards still see: a word that announces a number stands before it."""
 REPLACES = frozenset(("tokenise", "mask"))
 """Acts that write something else in place of what was found."""
-NO_ATTACK = frozenset(("toxicity", "code", "probing"))
-"""Checks whose findings are no attempt on the model; their verdicts say what they saw."""
 MOST_MARKS = 32
 LONGEST = 4200
 """Most characters of a stream ever held back; a little more than the longest hold of a check."""
