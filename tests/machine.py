@@ -26,7 +26,7 @@ import openai
 from bongsu.demo.model import DemoModel
 from bongsu.host.folder import Folder
 from bongsu.verbs.client import Client, RefusedError, UnreachableError
-from servers import serving
+from servers import body_of, serving
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -73,16 +73,9 @@ class Receiver:
         self.open = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            while True:
-                message = await receive()
-                await send({"type": f"{message['type']}.complete"})
-                if message["type"] == "lifespan.shutdown":
-                    return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), bool(message.get("more_body"))
+        body = await body_of(scope, receive, send)
+        if body is None:
+            return
         headers = {k.decode(): v.decode() for k, v in scope["headers"]}
         self.got.append((scope["path"], headers.get("idempotency-key", ""), json.loads(body)))
         self.open += 1

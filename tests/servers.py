@@ -11,6 +11,21 @@ from typing import Any
 import uvicorn
 
 
+async def body_of(scope: Any, receive: Any, send: Any) -> bytes | None:
+    """The body of a request to an ASGI application; None where its server begins and ends, which is answered here."""
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return None
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), bool(message.get("more_body"))
+    return body
+
+
 class Server:
     """A running server; ``url`` is where it answers."""
 

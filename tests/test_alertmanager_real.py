@@ -22,7 +22,7 @@ from bongsu.channels.http import Http
 from bongsu.ports import Receipt, Refused
 from bongsu.secret import reveal
 from machine import free_port
-from servers import serving
+from servers import body_of, serving
 from test_channel_contracts import OVER, TEST
 from test_channel_faults import NOTICE
 
@@ -44,16 +44,9 @@ class Hook:
         self.got: list[Any] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            while True:
-                message = await receive()
-                await send({"type": f"{message['type']}.complete"})
-                if message["type"] == "lifespan.shutdown":
-                    return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), bool(message.get("more_body"))
+        body = await body_of(scope, receive, send)
+        if body is None:
+            return
         self.got.append(json.loads(body))
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})

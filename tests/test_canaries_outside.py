@@ -15,7 +15,7 @@ import openai
 import pytest
 
 from machine import Machine, machine, messages, send_signal, until
-from servers import serving
+from servers import body_of, serving
 from test_canaries import SHORT, Canaries, stored_text
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -28,16 +28,9 @@ class Collector:
         self.got: list[bytes] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            while True:
-                message = await receive()
-                await send({"type": f"{message['type']}.complete"})
-                if message["type"] == "lifespan.shutdown":
-                    return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), bool(message.get("more_body"))
+        body = await body_of(scope, receive, send)
+        if body is None:
+            return
         packed = dict(scope["headers"]).get(b"content-encoding") == b"gzip"
         self.got.append(zlib.decompress(body, 31) if packed else body)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})

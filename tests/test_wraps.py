@@ -23,7 +23,7 @@ from bongsu.wraps.local import Local
 from bongsu.wraps.transit import Transit
 from bongsu.wraps.wrapping import WrapError
 from peoplekit import POLICY
-from servers import serving
+from servers import body_of, serving
 from vaultkit import VAULT, safe
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -42,18 +42,9 @@ class FakeTransit:
         self.seen: list[dict[str, str]] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            while True:
-                message = await receive()
-                await send({"type": f"{message['type']}.complete"})
-                if message["type"] == "lifespan.shutdown":
-                    return
-        body = b""
-        while True:
-            message = await receive()
-            body += message["body"]
-            if not message.get("more_body"):
-                break
+        body = await body_of(scope, receive, send)
+        if body is None:
+            return
         status, said = self.answer(scope["path"], dict(scope["headers"]), json.loads(body))
         await send({"type": "http.response.start", "status": status,
                     "headers": [(b"content-type", b"application/json")]})
