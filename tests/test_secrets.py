@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bongsu.host.keys import ADMIN, KeyFault, audit_key, first_admin_token, is_admin, mint, new_token, token_key
+from bongsu.host.keys import ADMIN, KeyFault, audit_key, first_admin_token, is_kept, mint, new_token, token_key
 from bongsu.ports import Secret, SecretError
 from bongsu.secret import resolve, reveal
 
@@ -114,12 +114,12 @@ def test_the_admins_token_is_shown_once_and_only_its_hash_is_kept() -> None:
     token = first_admin_token(notes, 0)
     assert token is not None
     assert first_admin_token(notes, 0) is None
-    assert is_admin(notes, token)
-    assert not is_admin(notes, token[:-1])
+    assert is_kept(notes, ADMIN, token)
+    assert not is_kept(notes, ADMIN, token[:-1])
     assert token.split("_", 3)[3].rsplit("_", 1)[0] not in str(notes)  # the secret part may hold underscores itself
     newer = new_token(notes, ADMIN, "anna", "a drill", 0)
-    assert (is_admin(notes, token), is_admin(notes, newer)) == (False, True)
-    assert not is_admin(Notes(), "")
+    assert (is_kept(notes, ADMIN, token), is_kept(notes, ADMIN, newer)) == (False, True)
+    assert not is_kept(Notes(), ADMIN, "")
 
 
 def test_tokens_have_a_form_that_scanners_find() -> None:

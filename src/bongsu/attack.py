@@ -60,11 +60,6 @@ def key_of(tokens: Tokeniser) -> bytes:
     return tokens.token("ATTACK", "anchors").encode()
 
 
-def index_of(attacks: Iterable[Attack], key: bytes, now: int) -> Index:
-    """Those whose time is not over, to be looked up."""
-    return Index.of(key, {one.id: one.traces() for one in attacks if one.until > now})
-
-
 def lasting(text: str) -> int:
     """For how long an attack is remembered, as it was written."""
     try:

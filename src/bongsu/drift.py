@@ -23,7 +23,6 @@ from bongsu.interval import chi_square_tail
 from bongsu.joint import Column
 
 Measure = Literal["psi", "kl", "js", "chi2", "wasserstein"]
-MEASURES: tuple[Measure, ...] = ("psi", "kl", "js", "chi2", "wasserstein")
 Smoothing = Literal["half", "floor", "none"]
 """``half``: half an event is added to every bin. ``floor``: an empty bin counts as a share of 1e-4, as other tools do.
 ``none``: as counted; but of PSI and KL, which would be infinite, a bin that only one side fills is floored."""

@@ -21,7 +21,6 @@ from bongsu.ports import Action
 from bongsu.quantity import HOUR, SECOND, Duration
 
 StepState = Literal["waiting", "running", "done", "failed", "unknown", "undo_waiting", "undo_running", "undone"]
-ENDED: frozenset[str] = frozenset({"done", "failed", "unknown", "undone"})
 
 
 @dataclass(frozen=True)
@@ -82,13 +81,6 @@ def begin(playbook: Playbook, incident: str, now: int) -> tuple[Step, ...]:
         Step(f"{run}/{n}", run, incident, n, action.kind, next_at=now, begun=now)
         for n, action in enumerate(playbook.steps)
     )
-
-
-def claimable(step: Step, now: int) -> bool:
-    """Whether a worker may take the step now: it waits and is due, or its worker's lease ran out."""
-    if step.state in ("waiting", "undo_waiting"):
-        return step.next_at <= now
-    return step.state in ("running", "undo_running") and step.lease_until <= now
 
 
 def claim(step: Step, action: Action, now: int) -> Step:

@@ -82,11 +82,6 @@ def new_token(notes: Notes, name: str, actor: str, reason: str, now: int) -> str
     return token
 
 
-def is_admin(notes: Notes, token: str) -> bool:
-    """Whether this is the admin's token, compared in constant time."""
-    return is_kept(notes, ADMIN, token)
-
-
 def is_kept(notes: Notes, name: str, token: str) -> bool:
     """Whether this is the token kept under a name, compared in constant time."""
     kept = notes.note(name)
