@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bongsu.checks.grounding import Grounding, claims, unsupported, weights
@@ -91,6 +91,7 @@ WORDS = st.lists(st.sampled_from(["the", "bridge", "Strauss", "1937", "2", "not"
                  max_size=40).map(" ".join)
 
 
+@example("Strauss 1937 not metres 환불 bridge", "", "Strauss 1937 not metres 환불 bridge")
 @given(WORDS, WORDS, WORDS)
 def test_every_feature_is_a_share_and_more_context_never_takes_words_away(claim, context, more) -> None:
     few, many = features(claim, ground([context])), features(claim, ground([context, more]))

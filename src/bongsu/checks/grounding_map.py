@@ -194,24 +194,26 @@ def features(claim: str, base: Ground) -> tuple[float, ...]:
     (``pairs``), of its ``numbers`` and ``names``; how much is ``novel`` in all; whether the nearest sentence denies
     what this one does not (``negation``); whether the context has a word's ``opposite`` instead of it; whether a
     ``person`` speaks of himself.
+
+    Sums are rounded once (``fsum``): in whatever order a set gives its words, a part is never more than its whole.
     """
     w = words(claim)
     novel = [s for s in w.stems if s not in base.stems]
-    total = sum(map(weight, w.stems)) or 1.0
+    total = math.fsum(map(weight, w.stems)) or 1.0
     mine = frozenset(w.stems)
     nearest = max(base.sentences, key=lambda p: len(mine & p.known), default=None)
-    held = max((sum(map(weight, mine & p.known)) for p in base.sentences), default=0.0)
+    held = max((math.fsum(map(weight, mine & p.known)) for p in base.sentences), default=0.0)
     pairs = list(pairwise(w.stems))
     letters = list(_letters(claim))
     return (
         _share(sum(x not in base.plain for x in w.order), len(w.order)),
         _share(sum(x not in base.letters for x in letters), len(letters)),
-        sum(weight(s) * (1 - _near(s, base.pieces)) for s in novel) / total,
-        1 - held / (sum(map(weight, mine)) or 1.0) if w.stems else 0.0,
+        math.fsum(weight(s) * (1 - _near(s, base.pieces)) for s in novel) / total,
+        1 - held / (math.fsum(map(weight, mine)) or 1.0) if w.stems else 0.0,
         _share(sum(p not in base.pairs for p in pairs), len(pairs)) if pairs else float(bool(novel)),
         _share(len(w.numbers - base.numbers), len(w.numbers)),
         _share(len(w.names - base.stems), len(w.names)),
-        1 - math.exp(-sum(map(weight, novel)) / 3),
+        1 - math.exp(-math.fsum(map(weight, novel)) / 3),
         float(nearest is not None and w.denied != nearest.denied),
         float(any(s not in base.plain and OPPOSITES.get(s) in base.plain for s in w.plain)),
         min(1.0, w.persons / 3),
