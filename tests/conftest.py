@@ -13,9 +13,14 @@ from collections import defaultdict
 import pytest
 from hypothesis import HealthCheck, settings
 
+from outsiders import CANARY
+
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+for _proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):  # tests speak to 127.0.0.1 only
+    os.environ.pop(_proxy, None)
 
 _PROVES: dict[str, set[str]] = defaultdict(set)
 
@@ -32,6 +37,12 @@ def pytest_collection_finish() -> None:
     The gateway does the same with what it has loaded."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def channel_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the channels of the tests have for a secret."""
+    monkeypatch.setenv("BONGSU_TEST_KEY", CANARY)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -9,6 +9,8 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
+from servers import StandIn
+
 KNOWN = {"query", "languageCode", "reviewPublisherSiteFilter", "maxAgeDays", "pageSize", "pageToken", "offset", "key",
          "alt", "prettyPrint"}
 
@@ -22,7 +24,7 @@ def reviewed(text: str, *ratings: str, language: str = "en") -> dict[str, Any]:
                             for n, rating in enumerate(ratings)]}
 
 
-class FactDesk:
+class FactDesk(StandIn):
     """``asked`` are the parameters of each search; ``answer``, where given, is said whatever was asked."""
 
     def __init__(self, *claims: dict[str, Any], key: str = "", status: int = 200, answer: Any = None,
@@ -31,12 +33,7 @@ class FactDesk:
         self.asked: list[dict[str, str]] = []
         self.urls: list[str] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                message = await receive()
-                await send({"type": f"{message['type']}.complete"})
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         await receive()
         if self.sleeps:
             assert (await receive())["type"] == "http.disconnect"  # the gateway hangs up

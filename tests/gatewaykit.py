@@ -28,7 +28,7 @@ from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import Duration, parse_rate
 from bongsu.web.gateway import Gateway
 from bongsu.web.transport import HttpTransport
-from servers import Server, serving
+from servers import Server, StandIn, body_of, serving
 
 TOKENS = Tokeniser(bytes(32))
 KEY = "sk-upstream-key-0123456789"
@@ -138,7 +138,7 @@ async def left(receive: Any, pause: float) -> bool:
         return False
 
 
-class Script:
+class Script(StandIn):
     """An upstream that says exactly what it is told to, byte for byte; ``seen`` are the requests."""
 
     def __init__(self, pieces: Sequence[bytes] = (), *, plain: Any = None, status: int = 200, pause: float = 0,
@@ -147,18 +147,8 @@ class Script:
         self.headers = [(b"content-type", b"application/json"), *headers]
         self.seen: list[Any] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                message = await receive()
-                await send({"type": f"{message['type']}.complete"})
-            return
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        body = await body_of(receive)
         self.seen.append(msgspec.json.decode(body))
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         if self.seen[-1].get("stream") and self.status == 200:

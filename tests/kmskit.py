@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from servers import body_of
+from servers import StandIn, body_of
 
 ACCESS, HIDDEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 ARN = "arn:aws:kms:ap-northeast-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -43,7 +43,7 @@ def signed_right(headers: dict[str, str], path: str, body: bytes) -> bool:
         _hmac(key, to_sign).hex(), said["Signature"])
 
 
-class FakeKms:
+class FakeKms(StandIn):
     """One key. ``fault`` is the code of an error to answer instead; ``held`` holds answers back until it is set."""
 
     def __init__(self) -> None:
@@ -52,10 +52,8 @@ class FakeKms:
         self.held.set()
         self.contexts: list[str] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = await body_of(scope, receive, send)
-        if body is None:
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        body = await body_of(receive)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.asked += 1
         await _until(self.held)

@@ -26,7 +26,7 @@ import openai
 from bongsu.demo.model import DemoModel
 from bongsu.host.folder import Folder
 from bongsu.verbs.client import Client, RefusedError, UnreachableError
-from servers import body_of, serving
+from servers import StandIn, body_of, serving
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -61,7 +61,7 @@ DEAR = 200
 SYSTEM = "Answer briefly. " + "Our shop sells hiking gear and takes returns for thirty days. " * 10
 
 
-class Receiver:
+class Receiver(StandIn):
     """Stands for Slack and for webhooks: keeps what came, as (path, idempotency key, body).
 
     ``open`` is how many it has taken and not answered yet.
@@ -72,10 +72,8 @@ class Receiver:
         self.delay = delay
         self.open = 0
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = await body_of(scope, receive, send)
-        if body is None:
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        body = await body_of(receive)
         headers = {k.decode(): v.decode() for k, v in scope["headers"]}
         self.got.append((scope["path"], headers.get("idempotency-key", ""), json.loads(body)))
         self.open += 1
@@ -88,8 +86,6 @@ class Receiver:
 
     def keys(self, path: str) -> list[str]:
         return [key for at, key, _ in self.got if at == path]
-
-
 
 
 def messages(prompt: str) -> Any:

@@ -11,14 +11,23 @@ from typing import Any
 import uvicorn
 
 
-async def body_of(scope: Any, receive: Any, send: Any) -> bytes | None:
-    """The body of a request to an ASGI application; None where its server begins and ends, which is answered here."""
-    if scope["type"] == "lifespan":
-        while True:
+class StandIn:
+    """Stands for a server that is not ours: begins and ends with what it runs in, and is to ``serve`` requests."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await self.serve(scope, receive, send)
+            return
+        for _ in range(2):
             message = await receive()
             await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return None
+
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        raise NotImplementedError
+
+
+async def body_of(receive: Any) -> bytes:
+    """The body of a request to an ASGI application."""
     body, more = b"", True
     while more:
         message = await receive()

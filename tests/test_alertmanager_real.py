@@ -22,7 +22,7 @@ from bongsu.channels.http import Http
 from bongsu.ports import Receipt, Refused
 from bongsu.secret import reveal
 from machine import free_port
-from servers import body_of, serving
+from servers import StandIn, body_of, serving
 from test_channel_contracts import OVER, TEST
 from test_channel_faults import NOTICE
 
@@ -37,16 +37,14 @@ receivers: [{{name: hook, webhook_configs: [{{url: "{url}", send_resolved: true}
 """
 
 
-class Hook:
+class Hook(StandIn):
     """What Alertmanager's own webhook tells."""
 
     def __init__(self) -> None:
         self.got: list[Any] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = await body_of(scope, receive, send)
-        if body is None:
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        body = await body_of(receive)
         self.got.append(json.loads(body))
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})

@@ -15,22 +15,20 @@ import openai
 import pytest
 
 from machine import Machine, machine, messages, send_signal, until
-from servers import body_of, serving
+from servers import StandIn, body_of, serving
 from test_canaries import SHORT, Canaries, stored_text
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 
-class Collector:
+class Collector(StandIn):
     """Takes whatever is posted, as bytes, and says yes."""
 
     def __init__(self) -> None:
         self.got: list[bytes] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = await body_of(scope, receive, send)
-        if body is None:
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        body = await body_of(receive)
         packed = dict(scope["headers"]).get(b"content-encoding") == b"gzip"
         self.got.append(zlib.decompress(body, 31) if packed else body)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})

@@ -30,8 +30,6 @@ class Sink(Outsider):
 
 
 def through(monkeypatch: pytest.MonkeyPatch, address: str, *notices: Any, faults: Any = ()) -> tuple[list[Any], Sink]:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
     async def play() -> tuple[list[Any], Sink]:
         async with served(Sink(faults=list(faults))) as sink, Http(reveal, lambda: 0, SECOND) as outside:

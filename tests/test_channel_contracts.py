@@ -22,17 +22,12 @@ from bongsu.secret import reveal
 from outsiders import CANARY, Outsider, hangs, says, served
 from test_channel_faults import NOTICE, NOW, SECRET, send
 
+pytestmark = pytest.mark.usefixtures("channel_secret")
+
 OVER = replace(NOTICE, state="resolved", delivery="INC-1/calm/0/undo", title="bot: cost is over")
 SEEN = replace(NOTICE, state="acknowledged", delivery="INC-1/ack", title="bot: cost is seen")
 TEST = replace(NOTICE, state="test", key="bongsu/bot/test/x", delivery="test/x/1", title="a test")
 AGAIN = replace(NOTICE, delivery="INC-2/calm/0/do")
-
-
-@pytest.fixture(autouse=True)
-def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BONGSU_TEST_KEY", CANARY)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 # ---- PagerDuty ----

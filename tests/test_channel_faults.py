@@ -24,6 +24,8 @@ from bongsu.quantity import HOUR, SECOND
 from bongsu.secret import reveal
 from outsiders import CANARY, Outsider, hangs, says, served
 
+pytestmark = pytest.mark.usefixtures("channel_secret")
+
 NOW = 1_790_000_000_123_456
 NOTICE = Notice("bongsu/bot/cost", "INC-1/calm/0/do", "bot: cost is firing", "cost is 15 over 1h, alert at > 10",
                 "firing", "major", "bot", NOW, "http://desk/incidents/INC-1", {"alert": "cost", "incident": "INC-1"})
@@ -38,13 +40,6 @@ MAKE: dict[str, Callable[[], Made]] = {
     "jira": lambda: (outsiders.Jira(login=f"Bearer {CANARY}"), lambda url: Jira(url, "OPS", SECRET)),
     "alertmanager": lambda: (outsiders.Alertmanager(), lambda url: Alertmanager(url, token=SECRET)),
 }
-
-
-@pytest.fixture(autouse=True)
-def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BONGSU_TEST_KEY", CANARY)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def send(kind: str, *notices: Notice, faults: Any = (), after: Any = (), timeout: int = 2 * SECOND) -> Any:

@@ -19,14 +19,9 @@ from outsiders import CANARY, hangs, says, served
 from test_channel_contracts import AGAIN, OVER, SEEN, TEST
 from test_channel_faults import NOTICE, NOW, SECRET
 
+pytestmark = pytest.mark.usefixtures("channel_secret")
+
 BASIC = "Basic " + b64encode(f"bot@example.com:{CANARY}".encode()).decode()
-
-
-@pytest.fixture(autouse=True)
-def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BONGSU_TEST_KEY", CANARY)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @dataclass

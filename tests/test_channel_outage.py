@@ -31,14 +31,9 @@ from outsiders import CANARY, Outsider, hangs, says, served
 from stage import T0, clear, fire, opened
 from test_channel_faults import NOTICE, SECRET
 
+pytestmark = pytest.mark.usefixtures("channel_secret")
+
 PHONE = ("AC" + "0" * 32, SECRET, "+12025550100", "+821012345678")
-
-
-@pytest.fixture(autouse=True)
-def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BONGSU_TEST_KEY", CANARY)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @dataclass

@@ -24,12 +24,9 @@ from smtpserver import certificate, serving_mail
 from test_channel_contracts import OVER
 from test_channel_faults import NOTICE, NOW, SECRET
 
+pytestmark = pytest.mark.usefixtures("channel_secret")
+
 TO = ("ops@example.com", "boss@example.com")
-
-
-@pytest.fixture(autouse=True)
-def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BONGSU_TEST_KEY", CANARY)
 
 
 def mail(server: Server, make: Callable[[str], Smtp], *notices: Any) -> list[Any]:

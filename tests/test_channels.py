@@ -62,12 +62,6 @@ def says(status: int, text: str = "", **headers: str) -> Callable[[web.Request],
     return answer
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def send(make: Callable[[str], Channel], answer: Any, timeout: int = SECOND) -> tuple[Any, Server]:
     """Send once; returns the receipt or what was raised, and the server. The hidden part of the URL is nowhere."""
     async def play() -> tuple[Any, Server]:

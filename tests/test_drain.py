@@ -23,6 +23,7 @@ from bongsu.web.ops import Ops
 from bongsu.web.scrape import Admission
 from gatewaykit import PII, Script, Stand, chunk, now, reply, sse, standing, text_of
 from machine import until
+from servers import StandIn
 
 WORDS = [f"w{n} " for n in range(40)]
 
@@ -97,15 +98,13 @@ def test_a_whole_reply_that_outlasts_the_drain_is_a_503_that_says_to_try_again(
         tmp_path: Path, loops: list[asyncio.AbstractEventLoop]) -> None:
     asked = threading.Event()
 
-    async def hangs(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            return await slow()(scope, receive, send)
-        asked.set()
-        while (await receive())["type"] != "http.disconnect":
-            continue
-        return None
+    class Hanging(StandIn):
+        async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+            asked.set()
+            while (await receive())["type"] != "http.disconnect":
+                continue
 
-    with standing(tmp_path, model=hangs) as stand:
+    with standing(tmp_path, model=Hanging()) as stand:
         ended: list[Exception] = []
 
         def call() -> None:

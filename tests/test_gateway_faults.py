@@ -15,19 +15,17 @@ from bongsu.demo.model import DemoModel
 from bongsu.privacy.tokens import Tokeniser
 from bongsu.sources.spool import SpoolReader, SpoolWriter
 from gatewaykit import INJECTION, PII, SECRET, Script, Stand, chunk, reply, sse, standing, text_of, with_fallback
+from servers import StandIn
 from test_gateway_chat import JSON, get
 
 
-class ByModel:
+class ByModel(StandIn):
     """Sends each upstream model to an application of its own."""
 
     def __init__(self, **apps: Any) -> None:
         self.apps = {name.replace("_", "-"): app for name, app in apps.items()}
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await DemoModel()(scope, receive, send)
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         while message.get("more_body"):
             more = await receive()

@@ -141,12 +141,9 @@ def test_a_judge_that_is_too_slow_has_failed_and_one_that_is_away_too(tmp_path: 
     slow = replace(BLOCK, timeout=Duration(SECOND))
 
     class Asleep(Bench):
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] == "http":
-                await receive()
-                assert (await receive())["type"] == "http.disconnect"  # the gateway hangs up
-                return
-            await super().__call__(scope, receive, send)
+        async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            assert (await receive())["type"] == "http.disconnect"  # the gateway hangs up
 
     with serving(Asleep(scored(1.0))) as judge, standing(tmp_path / "slow", [slow], model=said(SAID),
                                                          change=asking(judge.url)) as stand:

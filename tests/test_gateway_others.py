@@ -204,14 +204,14 @@ SAID = b'{ "outputs": [ {"label": 1.0, "p": 0.25} ] }'
 class Server(Script):
     """Remembers the very bytes it was sent, and where."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         async def noting() -> Any:
             message = await receive()
             self.bytes = getattr(self, "bytes", b"") + message.get("body", b"")
             return message
 
         self.at = scope.get("path")
-        await super().__call__(scope, noting, send)
+        await super().serve(scope, noting, send)
 
 
 @pytest.mark.parametrize("guards", [[], [PII, SECRET]], ids=["bare", "guarded"])

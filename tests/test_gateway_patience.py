@@ -18,6 +18,7 @@ from bongsu.policy.model import Policy, Route
 from bongsu.policy.patience import Breaker, Retries, Timeouts
 from bongsu.quantity import SECOND, Duration
 from gatewaykit import Script, Stand, chunk, reply, sse, standing, text_of
+from servers import StandIn
 from test_gateway_chat import get
 from test_gateway_faults import ByModel
 
@@ -42,11 +43,10 @@ class Flaky(Script):
         super().__init__(sse(chunk("hi", 0, "stop"), "[DONE]"), plain=reply("hi"), **more)
         self.n, self.bad = n, status
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            self.n -= 1
-            self.status = self.bad if self.n >= 0 else 200
-        await super().__call__(scope, receive, send)
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        self.n -= 1
+        self.status = self.bad if self.n >= 0 else 200
+        await super().serve(scope, receive, send)
 
 
 def failed(stand: Stand, **more: Any) -> openai.APIStatusError:
@@ -175,16 +175,13 @@ def test_a_probe_whose_client_leaves_does_not_keep_the_circuit_half_open(tmp_pat
         assert stand.ask().choices[0].message.content == "hi"
 
 
-class Hanging:
+class Hanging(StandIn):
     """Sends ``pieces``, with a pause before each, and is then silent."""
 
     def __init__(self, *pieces: tuple[float, bytes], headers: bool = False) -> None:
         self.pieces, self.headers = pieces, headers
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await Script()(scope, receive, send)
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         begun = self.headers
         start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
         if begun:

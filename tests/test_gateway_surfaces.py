@@ -14,6 +14,7 @@ import pytest
 
 from bongsu.policy.model import Policy
 from gatewaykit import INJECTION, PII, SECRET, Script, Stand, chunk, speaking, sse, standing, typed
+from servers import StandIn
 
 JSON = {"Content-Type": "application/json"}
 
@@ -128,13 +129,10 @@ def test_a_model_that_never_answers_is_a_504(tmp_path: Path, name: str, stream: 
     assert (event.outcome, event.status, event.attempts > 0) == ("timeout", 504, True)
 
 
-class Hanging:
+class Hanging(StandIn):
     """Never answers, whatever is asked."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await Script()(scope, receive, send)
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         while (await receive())["type"] != "http.disconnect":
             continue
 
@@ -142,10 +140,7 @@ class Hanging:
 class Dying(Hanging):
     """Says how much it will send, sends less, and breaks off."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await super().__call__(scope, receive, send)
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         while (await receive()).get("more_body"):
             continue
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"500")]})
@@ -181,10 +176,7 @@ FIRST: dict[str, list[bytes]] = {
 class Stalling(Script):
     """Begins to answer, and says no more until the caller leaves."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await super().__call__(scope, receive, send)
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         while (await receive()).get("more_body"):
             continue
         await send({"type": "http.response.start", "status": 200, "headers": self.headers})

@@ -15,20 +15,16 @@ import pytest
 import uvicorn
 
 from bongsu.host.lobby import Lobby
+from servers import StandIn, body_of
 
 ASK = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}"
 
 
-async def app(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] == "lifespan":
-        for _ in range(2):
-            message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-        return
-    while (await receive()).get("more_body"):
-        continue
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
+class Ok(StandIn):
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        await body_of(receive)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
 
 
 @contextmanager
@@ -36,7 +32,7 @@ def served(lobby: Lobby) -> Iterator[int]:
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     sock.listen(512)
-    server = uvicorn.Server(uvicorn.Config(app, http=lobby.protocol(), log_config=None, timeout_keep_alive=60))
+    server = uvicorn.Server(uvicorn.Config(Ok(), http=lobby.protocol(), log_config=None, timeout_keep_alive=60))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
     try:

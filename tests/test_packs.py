@@ -14,17 +14,14 @@ from bongsu.alert import Signal, Threshold, filled, looks
 from bongsu.cell import Cell, Cells
 from bongsu.cli import cli
 from bongsu.drift import Bins, Reference
-from bongsu.offline.checkup import count_events
 from bongsu.packs import PACKS
 from bongsu.policy import Policy, PolicyError, parse
 from bongsu.policy.explain import explain
 from bongsu.policy.extend import read_pack
-from bongsu.policy.rehearse import rehearse
 from bongsu.quantity import DAY, MINUTE, Duration
 from bongsu.slis.count import Count
 from bongsu.slo import evidence, proven
-
-HEAD = "bongsu: 1\nservice: {name: bot}\n"
+from packkit import HEAD, fires
 
 
 def policy(text: str) -> Policy:
@@ -39,19 +36,6 @@ def faults(text: str) -> list[str]:
     with pytest.raises(PolicyError) as caught:
         policy(text)
     return [str(fault) for fault in caught.value.faults]
-
-
-def fires(alert: str, extends: str, *events: str) -> bool:
-    """Whether an alert fires within two hours, judged by the real engine on a virtual clock."""
-    happenings = "\n".join(f"      - {{{event}}}" for event in events)
-    rehearsed = policy(f"""extends: {extends}
-tests:
-  - name: boundary
-    events:
-{happenings}
-    expect: [{{between: "00:00..02:00:00", alert: {alert}, state: firing}}]
-""")
-    return rehearse(rehearsed, count_events) == []
 
 
 # ---- the five thresholds ----

@@ -6,24 +6,16 @@ from collections.abc import Sequence
 
 import pytest
 
+import packkit
 from bongsu.actions.restrict import Restrict
 from bongsu.alert import Threshold
-from bongsu.offline.checkup import count_events
 from bongsu.policy import parse
-from bongsu.policy.rehearse import rehearse
 
 HEAD = "bongsu: 1\nservice: {name: bot}\nextends: abuse\n"
 
 
-def fires(alert: str, events: Sequence[str], within: str = "02:00:00") -> bool:
-    happenings = "\n".join(f"      - {{{event}}}" for event in events)
-    policy = parse(f"""{HEAD}tests:
-  - name: boundary
-    events:
-{happenings}
-    expect: [{{between: "00:00..{within}", alert: {alert}, state: firing}}]
-""", "p.yaml", {})
-    return rehearse(policy, count_events) == []
+def fires(alert: str, events: Sequence[str]) -> bool:
+    return packkit.fires(alert, "abuse", *events)
 
 
 def calls(n: int, more: str, bad: int, said: str, else_: str = "") -> list[str]:

@@ -230,10 +230,7 @@ class Waiting(Script):
         super().__init__(pieces)
         self.heard, self.waited_for = heard, 0
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await super().__call__(scope, receive, send)
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         while (await receive()).get("more_body"):
             continue
         await send({"type": "http.response.start", "status": 200, "headers": self.headers})
@@ -273,10 +270,7 @@ def test_callers_at_once_get_only_their_own(tmp_path: Path) -> None:
 class Echo(Script):
     """Says back what it was asked, slowly, cut in the middle of the alias."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await super().__call__(scope, receive, send)
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         asked = json.loads(message["body"])
         text = asked["messages"][-1]["content"]

@@ -25,7 +25,7 @@ from bongsu.sources import otlp as taken_in
 from bongsu.stores.log import EventLog
 from bongsu.stores.state import State
 from gatewaykit import PII, Script, chunk, reply, sse, standing
-from servers import serving
+from servers import StandIn, body_of, serving
 
 T0 = 1_790_000_000_000_000
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -36,7 +36,7 @@ CALL = Event(id="01J", time=T0, service="shop", environment="test", route="shop"
              verdicts=(Verdict(guard="pii", on="input", act="tokenise", kinds=("email",), took_us=80),))
 
 
-class Collector:
+class Collector(StandIn):
     """Takes OTLP/HTTP exports and reads them with the protocol's own messages; ``statuses`` are what it says first."""
 
     def __init__(self, *statuses: int, body: bytes = b"{}") -> None:
@@ -44,16 +44,8 @@ class Collector:
         self.got: list[ExportTraceServiceRequest] = []
         self.headers: list[dict[str, str]] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                message = await receive()
-                await send({"type": f"{message['type']}.complete"})
-            return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), bool(message.get("more_body"))
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        body = await body_of(receive)
         status = self.statuses.pop(0) if self.statuses else 200
         if status == 200:
             self.got.append(read(body))
@@ -236,10 +228,9 @@ class Hears(Script):
         super().__init__(sse(chunk("hi"), chunk("", reason="stop"), b"[DONE]"), plain=reply("hi"))
         self.asked: list[dict[str, str]] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            self.asked.append({k.decode(): v.decode() for k, v in scope["headers"]})
-        await super().__call__(scope, receive, send)
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        self.asked.append({k.decode(): v.decode() for k, v in scope["headers"]})
+        await super().serve(scope, receive, send)
 
 
 def exported(policy: Any) -> Any:

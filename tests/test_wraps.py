@@ -23,7 +23,7 @@ from bongsu.wraps.local import Local
 from bongsu.wraps.transit import Transit
 from bongsu.wraps.wrapping import WrapError
 from peoplekit import POLICY
-from servers import body_of, serving
+from servers import StandIn, body_of, serving
 from vaultkit import VAULT, safe
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -34,17 +34,15 @@ def secret(_: str) -> Secret:
     return Secret(KEY)
 
 
-class FakeTransit:
+class FakeTransit(StandIn):
     """The transit engine as HashiCorp Vault and OpenBao publish it: encrypt and decrypt with associated data."""
 
     def __init__(self) -> None:
         self.cipher, self.status, self.asked = AESGCM(bytes(32)), 0, 0
         self.seen: list[dict[str, str]] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = await body_of(scope, receive, send)
-        if body is None:
-            return
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        body = await body_of(receive)
         status, said = self.answer(scope["path"], dict(scope["headers"]), json.loads(body))
         await send({"type": "http.response.start", "status": status,
                     "headers": [(b"content-type", b"application/json")]})
