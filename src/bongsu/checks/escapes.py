@@ -13,7 +13,7 @@ from binascii import Error as NoBase64
 from collections.abc import Callable
 from functools import lru_cache
 
-from bongsu.checks.flat import SHORT, Flat
+from bongsu.checks.flat import SHORT, Flat, spelled
 
 LEAST = 24
 """Letters of a word from which on it may be base64: 18 bytes."""
@@ -47,7 +47,7 @@ def _short(text: str) -> tuple[Flat, ...]:
 
 
 def _readings(text: str) -> tuple[Flat, ...]:
-    flat = Flat(text)
+    flat = spelled(text)
     data = flat.data
     escaped = b"%" in data or b"&" in data or b"\\" in data or _LONG in data.translate(_WORDS)
     found = _unescaped(flat) if escaped else None

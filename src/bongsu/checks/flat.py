@@ -13,12 +13,22 @@ from functools import lru_cache
 
 _ODD = re.compile(r"[^\x00-\x7f가-힣ㄱ-ㅣ一-鿿぀-ヿ“”‘’…·、。]+")
 """Runs that may need rewriting; all else is its own normal form."""
+_OTHER = re.compile(r"[^\x00-\x7f가-힣]")
 _DASH = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 """One character for one, and by far the commonest: no place moves."""
 _CLUSTER = re.compile(r"[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|[\s\S]")
 """A decomposed Hangul syllable, or one character."""
 _UNSEEN = frozenset("\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
                     "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufeff")
+
+
+def plain(text: str) -> bool:
+    """Whether there is nothing but ASCII and Hangul in a text.
+
+    >>> plain("say it, 말해!"), plain("señor")
+    (True, False)
+    """
+    return text.isascii() or not _OTHER.search(text)
 
 
 def _fold(piece: str) -> str:
@@ -34,14 +44,18 @@ SHORT = 8192
 
 
 class Flat:
-    """A text in its one spelling: ``data`` is UTF-8, ``spans`` turns places in it into places in the original."""
+    """A text in its one spelling: ``data`` is UTF-8, ``spans`` turns places in it into places in the original.
 
-    __slots__ = ("_ends", "_starts", "data", "text")
+    ``plain`` says that there is nothing but ASCII and Hangul in it, which is its own spelling.
+    """
+
+    __slots__ = ("_ends", "_starts", "data", "plain", "text")
 
     def __init__(self, text: str) -> None:
         self._starts: list[int] | None = None
         self._ends: list[int] | None = None
-        if not text.isascii() and _ODD.search(text):
+        self.plain = plain(text)
+        if not self.plain and _ODD.search(text):
             text = _DASH.sub("-", text)
             if _ODD.search(text):
                 text = self._rewrite(text)

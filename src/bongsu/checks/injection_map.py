@@ -16,7 +16,7 @@ from itertools import pairwise
 from urllib.parse import unquote
 from zlib import crc32
 
-from bongsu.checks.flat import spelled
+from bongsu.checks.folded import HANGUL, as_folded, folded
 from bongsu.checks.injection_ideas import IDEAS
 
 BITS = 17
@@ -29,23 +29,10 @@ NEAR, COPIES = 8, 6
 """Words that may part two ideas that belong together; features of an idea, so that it weighs more than a word."""
 
 _MASK = SIZE - 1
-_WORD = re.compile(r"[^\W_]+")
-_FAR = re.compile(r"[\u0370-\u10ff\u1200-\u1fff\u2e80-\uabff\uf900-\ufdff]")
-_RUN = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0591-\u0670\u0900-\u0963\u0981-\u0e4e\u200c\u200d])*")
-_SOLID = re.compile(r"[\u0e01-\u0e4e\u3041-\u30ff\u3400-\u9fff]{3,}")
-_BYTE_WORD = re.compile(rb"[a-z0-9\x80-\xff]+")
-_OTHER = re.compile(r"[^\x00-\x7f가-힣]")
-_ALIEN = re.compile("[\u0300-\u052f]")
-_MARKS = re.compile("[\u0300-\u036f]+")
-_MIXED = re.compile("[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]")
-_LOOKALIKES = str.maketrans("аеорсухкмтнвіјѕԁοανρικτυεη", "aeopcyxkmthbijsdoavpiktuen")
 _LEET = re.compile(r"[013457@$!|](?:(?<=[a-z].)|(?<=[a-z]..))[a-z]")
 _UNLEET = str.maketrans("013457@$!|", "oleastasil")
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .*_\-]){4,}[^\W_](?![^\W_])")
 _CODED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}|(?:[0-9A-Fa-f]{2}[ :]){12,}|(?:%[0-9A-Fa-f]{2}){4}")
-_HANGUL = (b"\xea\xb0\x80", b"\xed\x9e\xa4")
-FAR = 0xcd
-"""First byte from which on a letter takes two bytes and is not Latin."""
 _COMMON = frozenset(b"a an and are as be do for how i in is it me my not of on or please that the this to what with "
                     b"you your".split())
 FOREIGN = frozenset(
@@ -56,32 +43,13 @@ FOREIGN = frozenset(
 """Short words of other languages in Latin letters: they and the English ones say which the text is in."""
 
 
-def words(folded: str) -> list[bytes]:
-    """Runs of letters and digits; bytes will do where all letters are Latin or Hangul, and cost half.
+def words(text: str) -> list[bytes]:
+    """Runs of letters and digits of a folded text; bytes will do where all letters are Latin or Hangul, and cost half.
 
     >>> words("say it, 말해!") == [b"say", b"it", "말해".encode()]
     True
     """
-    if folded.isascii() or not _OTHER.search(folded):
-        return _BYTE_WORD.findall(folded.encode())
-    if _FAR.search(folded):
-        return [_short(w) for w in _RUN.findall(_SOLID.sub(_pairs, folded))]
-    return " ".join(_WORD.findall(folded)).encode("utf-8", "replace").split()
-
-
-def _pairs(run: re.Match[str]) -> str:
-    """Scripts without blanks: every two characters are a word."""
-    return " " + " ".join(map("".join, pairwise(run[0]))) + " "
-
-
-def _short(word: str) -> bytes:
-    """A word of a script whose letters take many bytes: five bytes that stand for its first five letters.
-
-    >>> _short("пароль") == _short("паролями"), _short("plain"), _short("말해") == "말해".encode()
-    (True, b'plain', True)
-    """
-    raw = word.encode("utf-8", "replace")
-    return raw if raw[0] < FAR or _HANGUL[0] <= raw < _HANGUL[1] else b"\xff" + crc32(word[:5].encode()).to_bytes(4)
+    return as_folded(text).words
 
 
 def tongue(tokens: list[bytes]) -> int:
@@ -90,22 +58,18 @@ def tongue(tokens: list[bytes]) -> int:
     >>> tongue(words("plain words")), tongue(words("AI 모델을 설명해 줘")), tongue(words("Was ist das?"))
     (0, 1, 2)
     """
-    low, high = _HANGUL
-    if 2 * sum([low <= w < high for w in tokens]) >= max(1, len(tokens)):
+    (low, high), plain = HANGUL, b"".join(tokens).isascii()
+    if not plain and 2 * sum([low <= w < high for w in tokens]) >= max(1, len(tokens)):
         return 1
-    foreign = FOREIGN.intersection(tokens)
-    if len(foreign) > len(_COMMON.intersection(tokens)) or 2 * sum([w[0] == 255 for w in tokens]) > len(tokens):
+    kinds = set(tokens)
+    if len(FOREIGN & kinds) > len(_COMMON & kinds):
         return 2
-    return 0
+    return 2 if not plain and 2 * sum([w[0] == 255 for w in tokens]) > len(tokens) else 0
 
 
 def fold(text: str) -> str:
     """One spelling, one case, no stacked marks; letters of other alphabets become the Latin ones they look like."""
-    folded = spelled(text).text.casefold()
-    if folded.isascii() or not _ALIEN.search(folded):
-        return folded
-    folded = _MARKS.sub("", folded)
-    return folded.translate(_LOOKALIKES) if _MIXED.search(folded) else folded
+    return folded(text).text
 
 
 _IDEAS = {crc32(words(stem)[0][:6]): idea for stem, idea in IDEAS.items()}
@@ -125,14 +89,25 @@ def blocks(tokens: list[bytes]) -> list[list[int]]:
     return out
 
 
+def _copies(one: int, two: int) -> tuple[int, ...]:
+    """Features of two ideas that follow one another."""
+    return tuple((one * 64 + two) * 15485863 + copy * 32452843 + 11 & _MASK for copy in range(COPIES))
+
+
+_ALONE = {one: tuple(one * 7919 + copy * 104729 & _MASK for copy in range(COPIES)) for one in {*_IDEAS.values()}}
+_TOGETHER = {(one, two): _copies(one, two) for one in _ALONE for two in _ALONE if one != two}
+
+
 def _ideas(stems: list[int]) -> list[int]:
     """Ideas, and each with the two that follow it in a few words; several features each, so that they carry weight."""
+    if _IDEAS.keys().isdisjoint(stems):
+        return []
     seen = [(n, _IDEAS[s]) for n, s in enumerate(stems) if s in _IDEAS]
-    ids = [one * 7919 + copy * 104729 & _MASK for _, one in seen for copy in range(COPIES)]
+    ids = [feature for _, one in seen for feature in _ALONE[one]]
     for ahead in (1, 2):
-        ids += [(one * 64 + two) * 15485863 + copy * 32452843 + 11 & _MASK
-                for (n, one), (m, two) in zip(seen, seen[ahead:], strict=False) if m - n <= NEAR and one != two
-                for copy in range(COPIES)]
+        for (n, one), (m, two) in zip(seen, seen[ahead:], strict=False):
+            if m - n <= NEAR and one != two:
+                ids += _TOGETHER[one, two]
     return ids
 
 
@@ -147,25 +122,26 @@ def windows(tokens: list[bytes]) -> Iterator[set[int]]:
 
 def views(text: str) -> Iterator[list[bytes]]:
     """The words of the text, then those of what it hides behind letters, spacing or an encoding."""
-    folded = fold(text)
-    tokens = words(folded)
+    seen = folded(text)
+    plain, tokens = seen.text, seen.words
     yield tokens
-    if len(_LEET.findall(folded)) > 1:
-        yield words(folded.translate(_UNLEET))
+    if len(_LEET.findall(plain)) > 1:
+        yield words(plain.translate(_UNLEET))
     lengths = [*map(len, tokens)]
-    if lengths.count(1) > 4 or (lengths.count(3) > 4 and not folded.isascii()):
-        short = bytes(lengths) if max(lengths) < 256 else bytes([min(n, 9) for n in lengths])
-        if b"\1\1\1\1\1" in short or b"\3\3\3\3\3" in short:
-            yield words(_SPACED.sub(lambda run: re.sub(r"[ .*_\-]", "", run[0]), folded))
-    if len(tokens) > 5 and folded.isascii() and _COMMON.isdisjoint(tokens):
-        for turned in (codecs.encode(folded, "rot13"), folded[::-1]):
+    longest = max(lengths, default=0)
+    sizes = bytes(lengths) if longest < 256 else bytes([min(n, 9) for n in lengths])
+    if ((sizes.count(1) > 4 or (sizes.count(3) > 4 and not plain.isascii()))
+            and (b"\1\1\1\1\1" in sizes or b"\3\3\3\3\3" in sizes)):
+        yield words(_SPACED.sub(lambda run: re.sub(r"[ .*_\-]", "", run[0]), plain))
+    if len(tokens) > 5 and plain.isascii() and _COMMON.isdisjoint(tokens):
+        for turned in (codecs.encode(plain, "rot13"), plain[::-1]):
             other = words(turned)
             if not _COMMON.isdisjoint(other):
                 yield other
-    pairs = lengths.count(2) > 11 and sum([len(w) == 2 and not w.isalpha() for w in tokens]) > 3
-    if pairs or "%" in text or max(lengths, default=0) > 19:
-        for plain in _decoded(text):
-            yield words(fold(plain))
+    pairs = sizes.count(2) > 11 and sum([len(w) == 2 and not w.isalpha() for w in tokens]) > 3
+    if pairs or "%" in text or longest > 19:
+        for decoded in _decoded(text):
+            yield folded(decoded).words
 
 
 def _decoded(text: str) -> Iterator[str]:

@@ -1,0 +1,86 @@
+"""A text in one spelling and one case, made once for all checks that go by words and letters, not by characters.
+
+Letters of other alphabets become the Latin ones they look like, and stacked marks go. Most texts are Latin without
+marks, Hangul, or both; in those a word is a run of bytes, which costs a third of asking Unicode about each character.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from zlib import crc32
+
+from bongsu.checks.flat import SHORT, plain, spelled
+
+FAR = 0xcd
+"""First byte from which on a letter takes two bytes and is not Latin."""
+HANGUL = (b"\xea\xb0\x80", b"\xed\x9e\xa4")
+
+_WORD = re.compile(r"[^\W_]+")
+_FAR = re.compile(r"[\u0370-\u10ff\u1200-\u1fff\u2e80-\uabff\uf900-\ufdff]")
+_RUN = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0591-\u0670\u0900-\u0963\u0981-\u0e4e\u200c\u200d])*")
+_SOLID = re.compile(r"[\u0e01-\u0e4e\u3041-\u30ff\u3400-\u9fff]{3,}")
+_ALIEN = re.compile("[\u0300-\u052f]")
+_MARKS = re.compile("[\u0300-\u036f]+")
+_MIXED = re.compile("[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]")
+_LOOKALIKES = str.maketrans("аеорсухкмтнвіјѕԁοανρικτυεη", "aeopcyxkmthbijsdoavpiktuen")
+_BETWEEN = bytes(b if b > 127 or chr(b) in "abcdefghijklmnopqrstuvwxyz0123456789" else 32 for b in range(256))
+
+
+class Folded:
+    """``text`` in one spelling and one case, ``data`` is its UTF-8; ``plain`` where there is only ASCII and Hangul."""
+
+    def __init__(self, text: str, *, simple: bool) -> None:
+        self.text, self.plain = text, simple
+        self.data = text.encode("utf-8", "replace")
+
+    @cached_property
+    def words(self) -> list[bytes]:
+        """Runs of letters and digits, cut short where a letter takes many bytes."""
+        if self.plain:
+            return self.data.translate(_BETWEEN).split()
+        if _FAR.search(self.text):
+            return [_short(w) for w in _RUN.findall(_SOLID.sub(_pairs, self.text))]
+        return " ".join(_WORD.findall(self.text)).encode("utf-8", "replace").split()
+
+
+def folded(text: str) -> Folded:
+    """A text folded, made once for all checks that look at it in a row."""
+    return _kept(text) if len(text) <= SHORT else _folded(text)
+
+
+@lru_cache(maxsize=8)
+def _kept(text: str) -> Folded:
+    return _folded(text)
+
+
+def _folded(text: str) -> Folded:
+    flat = spelled(text)
+    if flat.plain:  # no letter of these has a case that is not one of these, or looks like another
+        return Folded(flat.text.casefold(), simple=True)
+    out = flat.text.casefold()
+    if _ALIEN.search(out):
+        out = _MARKS.sub("", out)
+        out = out.translate(_LOOKALIKES) if _MIXED.search(out) else out
+    return as_folded(out)
+
+
+def as_folded(text: str) -> Folded:
+    """A text that is in one spelling and one case already."""
+    return Folded(text, simple=plain(text))
+
+
+def _pairs(run: re.Match[str]) -> str:
+    """Scripts without blanks: every two characters are a word."""
+    return " " + " ".join(map("".join, pairwise(run[0]))) + " "
+
+
+def _short(word: str) -> bytes:
+    """A word of a script whose letters take many bytes: five bytes that stand for its first five letters.
+
+    >>> _short("пароль") == _short("паролями"), _short("plain"), _short("말해") == "말해".encode()
+    (True, b'plain', True)
+    """
+    raw = word.encode("utf-8", "replace")
+    return raw if raw[0] < FAR or HANGUL[0] <= raw < HANGUL[1] else b"\xff" + crc32(word[:5].encode()).to_bytes(4)

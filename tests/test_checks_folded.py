@@ -1,0 +1,77 @@
+"""The quick ways that the injection check goes are the plain ones: the same words, tongue, features for any text."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from zlib import crc32
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bongsu.checks import injection_map as quick
+from bongsu.checks.flat import spelled
+from bongsu.checks.folded import folded
+from bongsu.checks.injection_ideas import IDEAS
+
+MASK = quick.SIZE - 1
+OTHER = re.compile(r"[^\x00-\x7f가-힣]")
+STEMS = {crc32(folded(stem).words[0][:6]): idea for stem, idea in IDEAS.items()}
+SOME = st.sampled_from(["ignore", "previous", "instructions", "you", "이전", "지시", "무시", "시스템", "프롬프트를",
+                        "der", "und", "ist", "the", "of", "회의실에서", "extraordinarily", "1gn0r3", "пароль", "忘れて",
+                        "a", "é"])
+TEXTS = st.text(max_size=200) | st.lists(SOME, max_size=150).map(" ".join) | st.lists(SOME, max_size=60).map(".-".join)
+
+
+def plain_features(tokens: list[bytes]) -> list[set[int]]:
+    """The features of each window, word by word and pair by pair."""
+    stems = [crc32(w[:6]) for w in tokens]
+    rows: list[set[int]] = []
+    for at in range(0, len(tokens), quick.BLOCK):
+        here = range(at, min(at + quick.BLOCK, len(tokens)))
+        row = {stems[n] & MASK for n in here} | {(stems[n - 1] ^ stems[n] >> 7) & MASK for n in here if n}
+        row |= {crc32(tokens[n][6:12], 1) & MASK for n in here if len(tokens[n]) > 8}
+        ideas = [(n, STEMS[stems[n]]) for n in here if stems[n] in STEMS]
+        for at_, (n, one) in enumerate(ideas):
+            row |= {(one * 7919 + copy * 104729) & MASK for copy in range(quick.COPIES)}
+            for m, two in ideas[at_ + 1:at_ + 3]:
+                if m - n <= quick.NEAR and one != two:
+                    row |= {((one * 64 + two) * 15485863 + copy * 32452843 + 11) & MASK for copy in range(quick.COPIES)}
+        rows.append(row)
+    return [one | two for one, two in pairwise(rows)] or rows or [set()]
+
+
+@settings(deadline=None)
+@given(TEXTS)
+def test_features_are_those_of_words_pairs_and_ideas_one_by_one(text: str) -> None:
+    for tokens in quick.views(text):
+        assert list(quick.windows(tokens)) == plain_features(tokens)
+
+
+@settings(deadline=None)
+@given(TEXTS)
+def test_words_are_runs_of_letters_and_digits(text: str) -> None:
+    found = folded(text)
+    if not OTHER.search(found.text):
+        assert found.words == re.findall(rb"[a-z0-9\x80-\xff]+", found.text.encode())
+    assert b" " not in b"".join(found.words)
+    assert all(found.words)
+
+
+@settings(deadline=None)
+@given(TEXTS)
+def test_what_is_plain_is_its_own_spelling_in_small_letters(text: str) -> None:
+    assert spelled(text).plain == (not OTHER.search(text))
+    if spelled(text).plain:
+        assert folded(text).text == text.lower()
+    assert folded(text).plain == (not OTHER.search(folded(text).text))
+
+
+@settings(deadline=None)
+@given(st.lists(SOME | st.text(min_size=1, max_size=4), max_size=20).map(" ".join))
+def test_a_tongue_is_told_by_how_words_begin_and_by_short_words(text: str) -> None:
+    tokens = quick.words(quick.fold(text))
+    hangul = sum(b"\xea\xb0\x80" <= w < b"\xed\x9e\xa4" for w in tokens)
+    foreign = len(quick.FOREIGN & set(tokens)) > len(quick._COMMON & set(tokens))
+    far = 2 * sum(w.startswith(b"\xff") for w in tokens) > len(tokens)
+    assert quick.tongue(tokens) == (1 if tokens and 2 * hangul >= len(tokens) else 2 if foreign or far else 0)
