@@ -275,8 +275,8 @@ def _fixed(part: Count | Sum) -> exp.Expr:
 
 
 def _count(conditions: list[exp.Expr]) -> exp.Expr:
-    count = exp.Count(this=exp.Star())
-    return exp.Filter(this=count, expression=exp.Where(this=exp.and_(*conditions))) if conditions else count
+    # Not a FILTER, which cuts the rows anew for each count; this adds a truth as a number.
+    return exp.CountIf(this=exp.and_(*conditions)) if conditions else exp.Count(this=exp.Star())
 
 
 def _tally(part: Tally) -> exp.Expr:

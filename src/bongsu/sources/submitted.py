@@ -187,7 +187,8 @@ def _columns(table: pa.Table) -> pa.Table:
         if name not in made:
             raise UnreadableError(f"expected a column {name!r}, came none")
     names = [*COLUMNS, *sorted(name for name in made if name not in COLUMNS)]
-    return pa.table({name: made[name] if name in made else _absent(name, table.num_rows) for name in names})
+    absent = _Absent(table.num_rows)
+    return pa.table({name: made[name] if name in made else absent.column(name) for name in names})
 
 
 def _feature(name: str, kind: Any) -> tuple[str, Any]:
@@ -216,9 +217,18 @@ def _cast(name: str, values: Any, kind: Any) -> Any:
     return made if default is None else made.fill_null(default)
 
 
-def _absent(name: str, rows: int) -> Any:
-    return pa.nulls(rows, arrow.SCHEMA.field(name).type) if _DEFAULTS.get(name) is None else pa.repeat(
-        pa.scalar(_DEFAULTS[name], arrow.SCHEMA.field(name).type), rows)
+class _Absent:
+    """Columns that nobody sent; those of one type and default are one array, for there are many of them."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows, self._made = rows, dict[tuple[Any, Any], Any]()
+
+    def column(self, name: str) -> Any:
+        kind, default = arrow.SCHEMA.field(name).type, _DEFAULTS.get(name)
+        if (kind, default) not in self._made:
+            self._made[kind, default] = (pa.nulls(self._rows, kind) if default is None
+                                         else pa.repeat(pa.scalar(default, kind), self._rows))
+        return self._made[kind, default]
 
 
 _FIELDS = {f.name: f.default for f in msgspec.structs.fields(Event)}
@@ -233,18 +243,19 @@ _DEFAULTS = {name: default for name, default in _FIELDS.items()
 def checked(table: pa.Table, places: Sequence[int], service: str, span: Span, faults: Iterable[Fault]) -> Submission:
     """The events that are as they must be; ``places`` are their indexes in what was sent."""
     found = {fault.index: fault for fault in faults}
-    good = pa.array([True] * table.num_rows, pa.bool_())
+    good: Any = None  # where every rule held so far; None for everywhere
     for field, expected, holds in _rules(table, service, span):
         holds = _whole(holds)
         if pc.all(holds).as_py():
             continue
-        for row in pc.indices_nonzero(pc.and_(good, pc.invert(holds))).to_pylist():
+        wrong = pc.invert(holds)
+        for row in pc.indices_nonzero(wrong if good is None else pc.and_(good, wrong)).to_pylist():
             came = table[field][row].as_py()
             found.setdefault(places[row], Fault(places[row], field, expected, _shown(field, came)))
-        good = pc.and_(good, holds)
+        good = holds if good is None else pc.and_(good, holds)
     service_ = pa.repeat(pa.scalar(service, pa.string()), table.num_rows)
     table = table.set_column(table.column_names.index("service"), "service", service_)
-    return Submission(table.filter(good), tuple(found[index] for index in sorted(found)))
+    return Submission(table if good is None else table.filter(good), tuple(found[index] for index in sorted(found)))
 
 
 def _shown(field: str, came: Any) -> str:

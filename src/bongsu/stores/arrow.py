@@ -99,7 +99,8 @@ def conform(table: pa.Table, columns: Sequence[str] = NAMES) -> pa.Table:
     if table.schema.equals(schema):
         return table
     has = dict(zip(table.column_names, table.columns, strict=True))
-    made = [has[f.name].cast(f.type) if f.name in has else pa.nulls(table.num_rows, f.type) for f in schema]
+    null = {kind: pa.nulls(table.num_rows, kind) for kind in {f.type for f in schema if f.name not in has}}
+    made = [has[f.name].cast(f.type) if f.name in has else null[f.type] for f in schema]
     return pa.Table.from_arrays(made, schema=schema)
 
 

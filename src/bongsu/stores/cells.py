@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from bongsu.cell import Cell
 from bongsu.stores import schema
-from bongsu.stores.database import Store, Transaction, upsert
+from bongsu.stores.database import Store, Transaction, adding, upsert
 from bongsu.stores.saved import dump, load
 
 CELLS = "cells"
@@ -24,12 +24,11 @@ class CellStore(Store):
         False, and nothing is changed, where the position is not beyond the stored one: that batch was counted before.
         """
         said = cache(dump)
-        rows = [{"signal": signal, "labels": said(labels), "start": start, "part": part, "n": n}
-                for signal, labels, start, part, n in cells]
+        rows = [(signal, said(labels), start, part, n) for signal, labels, start, part, n in cells]
         with self.writing() as transaction:
             if not advance(transaction, name, position):
                 return False
-            upsert(transaction.connection, schema.cell, rows, add="n")
+            _add(transaction.connection, rows)
         return True
 
     def advance(self, name: str, position: int) -> bool:
@@ -67,6 +66,21 @@ class CellStore(Store):
                 upsert(transaction.connection, schema.created, [{"objective": n, "since": now} for n in new], keep=True)
                 known = {row.objective: row.since for row in transaction.execute(query)}
         return known
+
+
+def _add(connection: Connection, rows: Sequence[tuple[str | int, ...]]) -> None:
+    """Add rows of cells to those that are there. The statement is handed to the driver as it is: there may be
+    thousands of rows, texts and whole numbers that need no preparing, which would cost more than storing them."""
+    if not rows:
+        return
+    names, dialect = [column.name for column in schema.cell.columns], connection.dialect
+    compiled = adding(schema.cell, "n", dialect).compile(dialect=dialect, column_keys=names)
+    places = compiled.positiontup
+    if places is None:  # the driver wants names
+        connection.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in rows])
+        return
+    assert places == names
+    connection.exec_driver_sql(str(compiled), list(rows))
 
 
 def advance(transaction: Transaction, name: str, position: int) -> bool:

@@ -18,7 +18,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, create_engine, desc, event, make_url, select
+from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, desc, event, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bongsu.audit import Record, canonical, leaf_hash
@@ -120,14 +120,25 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     """Insert rows; where the key is there, replace the rest of the row, add to one column, or ``keep`` it as it is."""
     if not rows:
         return
-    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](table)
-    keys = list(table.primary_key.columns)
-    if keep:
-        connection.execute(insert.on_conflict_do_nothing(index_elements=keys), list(rows))
+    if add:
+        connection.execute(adding(table, add, connection.dialect), list(rows))
         return
-    rest = [column.name for column in table.columns if not column.primary_key]
-    values = {add: table.c[add] + insert.excluded[add]} if add else {name: insert.excluded[name] for name in rest}
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
+    insert, keys = _insert(table, connection.dialect), list(table.primary_key.columns)
+    rest = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
+    whole = (insert.on_conflict_do_nothing(index_elements=keys) if keep
+             else insert.on_conflict_do_update(index_elements=keys, set_=rest))
+    connection.execute(whole, list(rows))
+
+
+def adding(table: Table, column: str, dialect: Dialect) -> Any:
+    """The statement that inserts a row, or adds one column of it to the row whose key is there."""
+    insert = _insert(table, dialect)
+    return insert.on_conflict_do_update(index_elements=list(table.primary_key.columns),
+                                        set_={column: table.c[column] + insert.excluded[column]})
+
+
+def _insert(table: Table, dialect: Dialect) -> Any:
+    return {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect.name](table)
 
 
 class Transaction:

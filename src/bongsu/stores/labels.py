@@ -42,6 +42,7 @@ class Known(NamedTuple):
     known: int
 
 
+_READ = ("kind", "call", "name", "time", "id", "label", "annotator")
 _COLUMNS = "call, name, at, id, label, annotator, position, place, known"
 
 
@@ -55,7 +56,7 @@ def note(db: sqlite3.Connection, table: pa.Table, position: int, now: int | None
         others = table.filter(pc.invert(pc.is_in(table["kind"], pa.array(APART))))
         db.execute("UPDATE label SET place = ? WHERE place IS NULL AND call IN (SELECT value FROM json_each(?))",
                    (position, listed(others["id"])))
-    given = table.filter(pc.and_(pc.equal(table["kind"], "label"), pc.is_valid(table["call"])))
+    given = table.select(_READ).filter(pc.and_(pc.equal(table["kind"], "label"), pc.is_valid(table["call"])))
     calls = given["call"].to_pylist()
     rows = zip(calls, given["name"].fill_null("").to_pylist(), given["time"].to_pylist(), given["id"].to_pylist(),
                given["label"].fill_null("").to_pylist(), given["annotator"].fill_null("").to_pylist(),

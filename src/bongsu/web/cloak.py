@@ -60,15 +60,15 @@ class Cloak:
         if self._clusters:
             table = _placed(table)
         noting, notes = self._noting(), _Notes()
-        given = table
+        columns = dict(zip(table.column_names, table.columns, strict=True))
         for name in table.column_names:
-            if (made := self._column(name, given, noting, notes)) is not None:
-                table = table.set_column(table.column_names.index(name), name, made)
-        people = table["user"].to_pylist() if noting else ()
-        texts = self._apart(given, noting, notes)
-        policy = pa.repeat(pa.scalar(self._policy, pa.string()), table.num_rows)
-        table = table.set_column(table.column_names.index("policy"), "policy", policy)
-        return Cloaked(table, texts, self._boxes(notes.said(people, given["time"])) if noting else [])
+            if (made := self._column(name, table, noting, notes)) is not None:
+                columns[name] = made
+        columns["policy"] = pa.repeat(pa.scalar(self._policy, pa.string()), table.num_rows)
+        masked = pa.table(columns)
+        people = masked["user"].to_pylist() if noting else ()
+        texts = self._apart(table, noting, notes)
+        return Cloaked(masked, texts, self._boxes(notes.said(people, table["time"])) if noting else [])
 
     def veiled(self, texts: Sequence[Event], users: Mapping[str, str]) -> tuple[list[Event], list[Event]]:
         """The texts that the guards of ``on: store`` have read, and the boxes of what they found. Slow.
@@ -99,9 +99,9 @@ class Cloak:
 
     def _mapped(self, values: Any, make: Callable[[Masking, str], str | None], noting: bool, notes: _Notes) -> Any:
         """Every text of a column through a function, once for each that differs."""
-        array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-        if array.null_count == len(array):
+        if values.null_count == len(values):
             return None
+        array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         coded = array.dictionary_encode()
         made = []
         for place, text in enumerate(coded.dictionary.to_pylist()):
