@@ -22,7 +22,7 @@ from bongsu.checks.pii import Pii
 from bongsu.evaluation.measure import Counts
 from bongsu.evaluation.rows import read
 from bongsu.evaluation.spans import compare, kind_of
-from bongsu.guard import resolve
+from bongsu.overlap import winners
 from bongsu.ports import Finding
 
 HERE = Path(__file__).parent
@@ -54,7 +54,7 @@ def timed(looks: Sequence[Any], texts: Sequence[str]) -> tuple[list[list[Finding
     for look in looks:
         look(texts[0])
     begun = time.process_time()
-    found = [list(resolve(f for look in looks for f in look(text))) for text in texts]
+    found = [list(winners(f for look in looks for f in look(text))) for text in texts]
     return found, time.process_time() - begun
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from bongsu.checks.pii import BOUND, Pii, _engine
 from bongsu.checks.pii_forms import ENTITIES
+from bongsu.overlap import resolve, winners
 from bongsu.ports import Finding
 
 HUGE = 400_000
@@ -185,11 +185,13 @@ def test_a_word_written_in_decomposed_hangul_is_still_context() -> None:
     assert seen(text) == [("kr_passport", "M12345678")]
 
 
-def test_a_number_that_reads_as_two_things_is_reported_once() -> None:
-    """A password in a URL ends like an e-mail address; the surer reading wins and nothing overlaps."""
-    found = PII.look("https://bob:s3cret@example.com 900101-1234568")
-    assert [f.kind for f in found] == ["url_password", "kr_rrn"]
-    assert all(a.end <= b.start for a, b in pairwise(found))
+def test_a_number_that_reads_as_two_things_is_read_as_one_and_masked_as_all() -> None:
+    """A password in a URL ends like an e-mail address; the surer reading wins, and nothing of the other stays."""
+    text = "https://bob:s3cret@example.com 900101-1234568"
+    found = PII.look(text)
+    assert [f.kind for f in winners(found)] == ["url_password", "kr_rrn"]
+    assert [(f.kind, text[f.start : f.end]) for f in resolve(found)] == [
+        ("url_password", "bob:s3cret@example.com"), ("kr_rrn", "900101-1234568")]
 
 
 def test_a_failed_check_digit_lowers_the_score_and_clears_nothing() -> None:
@@ -305,7 +307,7 @@ def test_the_name_of_a_secret_in_a_url_is_a_placeholder(password: str) -> None:
 
 
 def test_a_password_in_a_url_is_found_though_it_begins_like_a_placeholder() -> None:
-    assert [f.kind for f in Pii().look("postgres://app:mypass8Kq@db.internal/x")] == ["url_password"]
+    assert [f.kind for f in winners(Pii().look("postgres://app:mypass8Kq@db.internal/x"))] == ["url_password"]
 
 
 def test_a_number_announced_as_a_residents_is_none_of_a_company() -> None:

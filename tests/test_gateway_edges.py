@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu.guard import Guard, resolve
+from bongsu.guard import Guard
+from bongsu.overlap import outstanding, resolve, winners
 from bongsu.policy.model import Policy
 from bongsu.ports import Finding
 from bongsu.quantity import SECOND
@@ -185,23 +188,41 @@ def test_a_reply_longer_than_guards_may_read_is_a_guard_that_failed(tmp_path: Pa
         assert (stand.spool.last().outcome, stand.spool.last().verdicts[0].error) == ("ok", "failed")
 
 
-def plainly(findings: list[Finding]) -> tuple[Finding, ...]:
-    """``resolve`` as it reads in its docstring: each against all that were taken."""
-    taken: list[Finding] = []
-    for f in sorted(findings, key=lambda f: (-f.score, f.start - f.end, f.start, f.kind)):
-        if all(f.end <= t.start or f.start >= t.end for t in taken):
-            taken.append(f)
-    return tuple(sorted(taken, key=lambda f: f.start))
+def covered(findings: Iterable[Finding]) -> set[int]:
+    return {at for f in findings for at in range(f.start, f.end)}
 
 
-FINDINGS = st.lists(st.builds(lambda kind, start, length, score: Finding(kind, start, start + length, score),
-                              st.sampled_from("abc"), st.integers(0, 60), st.integers(1, 20),
-                              st.sampled_from([0.5, 0.7, 1.0])), max_size=40)
+FINDINGS = st.lists(st.builds(lambda kind, start, length, score, instead: Finding(
+    kind, start, start + length, score, instead), st.sampled_from("abc"), st.integers(0, 60), st.integers(1, 20),
+    st.sampled_from([0.5, 0.7, 1.0]), st.sampled_from(["", "", "withheld"])), max_size=40)
 
 
 @given(FINDINGS)
-def test_findings_are_resolved_as_if_each_were_held_against_all(findings: list[Finding]) -> None:
-    assert resolve(findings) == plainly(findings)
+def test_winners_are_chosen_as_if_each_were_held_against_all(findings: list[Finding]) -> None:
+    found, taken = winners(findings), []
+    for f in sorted(findings, key=lambda f: (-f.score, f.start - f.end, f.start, f.kind)):
+        if all(f.end <= t.start or f.start >= t.end for t in taken):
+            taken.append(f)
+    assert [(f.kind, f.start, f.end) for f in found] == [(f.kind, f.start, f.end)
+                                                         for f in sorted(taken, key=lambda f: f.start)]
+    kept = outstanding(findings)
+    assert covered(kept) == covered(findings)
+    assert set(found) <= set(kept)
+    assert all(covered([f]) - covered(found) for f in set(kept) - set(found))
+
+
+@given(FINDINGS)
+def test_findings_resolved_cover_what_they_covered_and_have_the_kind_of_the_surest(findings: list[Finding]) -> None:
+    """What is withheld goes before what has a token. However they come, they are resolved alike."""
+    found = resolve(findings)
+    assert covered(found) == covered(findings)
+    assert all(one.end <= other.start for one, other in pairwise(found))
+    assert found == resolve(reversed(findings))
+    for one in found:
+        within = [f for f in findings if one.start <= f.start < one.end]
+        best = max((bool(f.instead), f.score, f.end - f.start, -f.start) for f in within)
+        assert any(f.kind == one.kind and (bool(f.instead), f.score, f.end - f.start, -f.start) == best
+                   for f in within)
 
 
 def test_many_findings_are_resolved_in_the_time_of_a_sort() -> None:

@@ -18,6 +18,7 @@ The story, in order. Each module may import only the modules above it; a test re
     novelty     how much of a text is in words that a reference does not have
     season      which rhythm a series has: that of a week, of a day, or none
     ports       the shape of every outside part, all on one page
+    overlap     findings of one place: all that is masked, and what it is read as
     guard       many findings -> one decision: allow, flag, tokenise, review, block
     period      rolling and calendar windows
     slo         cells judged: objective, error budget, burn rate, coverage

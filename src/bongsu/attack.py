@@ -13,7 +13,8 @@ import msgspec
 
 from bongsu.checks.memory import FEWEST, Index, Traces, traces_of
 from bongsu.checks.memory_anchors import WIDTH
-from bongsu.guard import Guard, resolve
+from bongsu.guard import Guard
+from bongsu.overlap import resolve
 from bongsu.ports import Finding
 from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY, QuantityError, parse_duration

@@ -8,13 +8,13 @@ have done and changes nothing. What is for ``review`` waits until a person has l
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from bongsu.event import Verdict
+from bongsu.overlap import resolve
 from bongsu.ports import Check, FactChecks, Finding, Grounds, Judges
 from bongsu.quantity import SECOND, Duration, show_duration, show_share
 from bongsu.review import Priority
@@ -24,8 +24,6 @@ On = Literal["input", "output", "store"]
 RANK: dict[str, int] = {"allow": 0, "flag": 1, "tokenise": 2, "mask": 2, "review": 3, "block": 4}
 STOPS = ("review", "block")
 """Acts after which nothing goes on by itself."""
-NO_ATTACK = frozenset(("toxicity", "code", "probing"))
-"""Checks whose findings are no attempt on the model; they are told apart from ``injection_findings``."""
 NO_ATTACK = frozenset(("toxicity", "code", "probing"))
 """Checks whose findings are no attempt on the model; their verdicts say what they saw."""
 MASKED = "[withheld: this may do harm / 해로울 수 있어 가렸습니다]"
@@ -118,19 +116,3 @@ def judge(results: Iterable[tuple[Guard, On, Sequence[Finding] | None, int]]) ->
             act = done
             by, reply = (guard.name, guard.reply) if done in STOPS else (by, reply)
     return Outcome(act, tuple(verdicts), resolve(spans), by, reply, failed)
-
-
-def resolve(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Non-overlapping findings in order of place: the surer wins, then the longer, then the earlier.
-
-    >>> [f.kind for f in resolve([Finding("phone", 0, 8, .5), Finding("card", 4, 20, 1.0), Finding("email", 30, 40)])]
-    ['card', 'email']
-    """
-    starts: list[int] = []
-    taken: list[Finding] = []  # in order of place, none overlapping: only the last that begins before an end can
-    for f in sorted(findings, key=lambda f: (-f.score, f.start - f.end, f.start, f.kind)):
-        at = bisect_left(starts, f.end)
-        if not at or taken[at - 1].end <= f.start:
-            starts.insert(at, f.start)
-            taken.insert(at, f)
-    return tuple(taken)

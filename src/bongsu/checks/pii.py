@@ -11,7 +11,6 @@ still grow, so who masks keeps it back whole.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -25,6 +24,7 @@ from bongsu.checks.flat import Flat
 from bongsu.checks.pii_forms import BORN_OPEN, ENTITIES, FORMS, PEM_BODY, PEM_HEAD, Form, compiled
 from bongsu.checks.pii_places import EN_OPEN, KR_OPEN
 from bongsu.checks.pii_rules import Candidate
+from bongsu.overlap import outstanding
 from bongsu.ports import Finding
 
 BOUND = 4096
@@ -73,22 +73,19 @@ class Pii:
                 raise ValueError(f"entities: expected one of {', '.join(ENTITIES)}, came {entity!r}{hint}")
 
     def look(self, text: str) -> Sequence[Finding]:
-        """Non-overlapping findings in order of place: the surer wins, then the longer."""
+        """Findings in order of place; two overlap only where the less sure one stands out of the other."""
         found = [hit for flat in readings(text) for hit in self._hits(flat)]
-        return tuple(Finding(kind, start, end, score) for kind, score, start, end in _resolve(found)) if found else ()
+        return outstanding(found) if len(found) > 1 else tuple(found)
 
-    def _hits(self, flat: Flat) -> list[Hit]:
+    def _hits(self, flat: Flat) -> list[Finding]:
         """What one reading shows, by places in the text as it was written."""
         engine = _engine(self.entities)
         found: list[Hit] = []
         for row in engine.present(flat.data):
             found += [hit for hit in row.hits(flat.data)
                       if hit[1] >= self.least and (not self.entities or hit[0] in self.entities)]
-        if not found:
-            return found
-        found = _resolve(found)
-        places = flat.spans([(start, end) for _, _, start, end in found])
-        return [(kind, score, start, end) for (kind, score, _, _), (start, end) in zip(found, places, strict=True)]
+        places = flat.spans([(start, end) for _, _, start, end in found]) if found else ()
+        return [Finding(kind, *place, score) for (kind, score, _, _), place in zip(found, places, strict=True)]
 
     def hold(self, text: str) -> int:
         """How many trailing characters may still become, or change, a finding: the open word, number, key or escape."""
@@ -171,17 +168,3 @@ class _Engine:
 @lru_cache(maxsize=64)
 def _engine(entities: tuple[str, ...]) -> _Engine:
     return _Engine(entities)
-
-
-def _resolve(found: list[Hit]) -> list[Hit]:
-    if len(found) == 1:
-        return found
-    starts: list[int] = []
-    taken: list[Hit] = []
-    for hit in sorted(found, key=lambda h: (-h[1], h[2] - h[3], h[2], h[0])):
-        at = bisect_left(starts, hit[3])
-        if at and taken[at - 1][3] > hit[2]:
-            continue
-        starts.insert(at, hit[2])
-        taken.insert(at, hit)
-    return taken

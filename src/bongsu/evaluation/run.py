@@ -32,15 +32,15 @@ def report(kind: str, path: Path, threshold: float | None = None,
 
 
 def personal(threshold: float | None, checks: tuple[str, ...]) -> Callable[[str], Sequence[Finding]]:
-    """What these checks find together, overlaps resolved as in the gateway."""
+    """What these checks find together, each place read as one thing."""
     from bongsu.checks.names import KINDS as NAMED
     from bongsu.checks.names import Names
     from bongsu.checks.pii import Pii
-    from bongsu.guard import resolve
+    from bongsu.overlap import winners
 
     forms, names = (Pii(), Names(NAMED)) if threshold is None else (Pii(least=threshold), Names(NAMED, threshold))
     chosen = [{"pii": forms.look, "names": names.look}[name] for name in checks]
-    return lambda text: resolve(finding for look in chosen for finding in look(text))
+    return lambda text: winners(finding for look in chosen for finding in look(text))
 
 
 def drawn(kind: str, path: Path) -> dict[str, Points]:

@@ -13,10 +13,11 @@ import base64
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from bongsu.checks.flat import Flat
+from bongsu.overlap import resolve
 from bongsu.ports import Finding
 
 _SHAPE = re.compile(r"(?:\[\[|\\\[\\\[) ?([A-Za-z][A-Za-z0-9_\\]{0,40}_)([0-9]{1,6}) ?(?:\]\]|\\\]\\\])")
@@ -24,6 +25,8 @@ _SHAPE = re.compile(r"(?:\[\[|\\\[\\\[) ?([A-Za-z][A-Za-z0-9_\\]{0,40}_)([0-9]{1
 _INSIDE = r"(?: ?(?:[A-Za-z][A-Za-z0-9_\\]{0,48} ?(?:\\(?:\]\\?)?|\])?)?)?"
 _BEGUN = re.compile(rf"(?:\\(?:\[(?:\\(?:\[{_INSIDE})?)?)?|\[(?:\[{_INSIDE})?)\Z")
 _LONGEST = 64
+TYPED = "text"
+"""The kind of what somebody typed in the shape of an alias."""
 _SPACED = re.compile(r"[\s().-]+")
 _GROUPED = ("phone", "card", "iban", "us_ssn", "kr_")
 """Kinds whose values are the same however their groups are parted."""
@@ -48,24 +51,6 @@ def canonical(kind: str, value: str) -> str:
     return value.lower() if kind in ("email", "mac", "ip") else value
 
 
-def _spans(text: str, findings: Iterable[Finding]) -> Iterator[tuple[Finding, int, int]]:
-    """(finding, start, end) in order, none overlapping; what overlaps is one span of the surest, so nothing shows."""
-    best: Finding | None = None
-    start = end = 0
-    for f in sorted(findings, key=lambda f: (f.start, f.end)):
-        if not 0 <= f.start < f.end <= len(text):
-            raise ValueError(f"finding {f.kind!r}: expected a place inside {len(text)} characters, came "
-                             f"{f.start}..{f.end}; was it found in another text?")
-        if best is None or f.start >= end:
-            if best:
-                yield best, start, end
-            best, start, end = f, f.start, f.end
-        else:
-            best, end = max(best, f, key=lambda g: (g.score, g.end - g.start)), max(end, f.end)
-    if best:
-        yield best, start, end
-
-
 _TOKEN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9_]{0,40}_[A-Z2-7]{16}(?![A-Za-z0-9])")
 
 
@@ -86,10 +71,14 @@ def beside_tokens(text: str, findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _replace(text: str, findings: Iterable[Finding], stand_in: Callable[[str, str], str]) -> str:
+    """The text with something else in place of all that findings cover (``resolve``)."""
     out, done = [], 0
-    for found, start, end in _spans(text, findings):
-        out += [text[done:start], found.instead or stand_in(found.kind, text[start:end])]
-        done = end
+    for f in resolve(findings):
+        if not 0 <= f.start < f.end <= len(text):
+            raise ValueError(f"finding {f.kind!r}: expected a place inside {len(text)} characters, came "
+                             f"{f.start}..{f.end}; was it found in another text?")
+        out += [text[done : f.start], f.instead or stand_in(f.kind, text[f.start : f.end])]
+        done = f.end
     return "".join([*out, text[done:]])
 
 
@@ -130,9 +119,11 @@ def _as_typed(value: str) -> str:
 class Aliases:
     """The aliases of one request, in both directions. Hide every message of the request with the same object."""
 
-    __slots__ = ("_alias", "_count", "_value")
+    __slots__ = ("_alias", "_count", "_value", "kinds")
 
     def __init__(self) -> None:
+        self.kinds: dict[str, str] = {}
+        """What of each value that has an alias; not of what only looked like one."""
         self._alias: dict[tuple[str, str], str] = {}
         self._value: dict[str, str] = {}
         self._count: dict[str, int] = {}
@@ -146,7 +137,7 @@ class Aliases:
         >>> names.restore("Sent to [[EMAIL_1]]; [[EMAIL_2]] is unknown.")
         'Sent to a@b.co; [[EMAIL_2]] is unknown.'
         """
-        typed = [Finding("text", m.start(), m.end(), 0.0) for m in _SHAPE.finditer(text)]
+        typed = [Finding(TYPED, m.start(), m.end(), 0.0) for m in _SHAPE.finditer(text)]
         return _replace(text, [*findings, *typed], self._issue)
 
     def restore(self, text: str, quote: Callable[[str], str] = _as_typed) -> str:
@@ -160,6 +151,8 @@ class Aliases:
             n = self._count[name] = self._count.get(name, 0) + 1
             alias = self._alias[name, value] = f"[[{name}_{n}]]"
             self._value[alias] = value
+            if kind != TYPED:
+                self.kinds.setdefault(value, kind)
         return alias
 
     def _back(self, match: re.Match[str], quote: Callable[[str], str]) -> str:

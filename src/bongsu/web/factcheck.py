@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from bongsu.guard import resolve
+from bongsu.overlap import resolve
 from bongsu.ports import Check, FactChecks, Finding, JudgeError, Place, Support
 from bongsu.privacy.tokens import Aliases
 from bongsu.web.asked import decode_object

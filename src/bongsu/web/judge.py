@@ -18,7 +18,7 @@ from bongsu.access.meter import Meter, Usage, estimate, read_usage
 from bongsu.allow import Allowing
 from bongsu.checks.judge import Judge
 from bongsu.checks.pii import Pii
-from bongsu.guard import Guard, resolve
+from bongsu.guard import Guard
 from bongsu.ports import Check, FactChecks, JudgeError, Support
 from bongsu.privacy.tokens import Aliases
 from bongsu.web.asked import decode_object, encode
@@ -37,7 +37,7 @@ Spent = Callable[[Usage, Meter], None]
 def hidden(texts: Sequence[str], masks: Sequence[Check]) -> list[str]:
     """Texts with aliases for whatever these checks find, the same for the same value."""
     names = Aliases()
-    return [names.hide(text, resolve(f for check in masks for f in check.look(text))) for text in texts]
+    return [names.hide(text, [f for check in masks for f in check.look(text)]) for text in texts]
 
 
 class Judging:

@@ -61,11 +61,9 @@ class Masking:
     def for_model(self, texts: Sequence[str], spans: Sequence[Sequence[Finding]]) -> list[str]:
         """Every text of a request, with aliases for what is personal."""
         aliases = self._aliases = self._aliases or Aliases()
-        for text, found in zip(texts, spans, strict=True):
-            for f in found:
-                value = text[f.start : f.end]
-                self._stable[value] = self._tokens.token(f.kind, value)
-        return [aliases.hide(text, found) for text, found in zip(texts, spans, strict=True)]
+        hidden = [aliases.hide(text, found) for text, found in zip(texts, spans, strict=True)]
+        self._stable = {value: self._tokens.token(kind, value) for value, kind in aliases.kinds.items()}
+        return hidden
 
     def for_store(self, text: str, hidden: Sequence[Finding]) -> str:
         return self._tokens.mask(text, hidden) if hidden else text

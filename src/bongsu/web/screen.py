@@ -19,7 +19,8 @@ from msgspec.structs import replace as changed
 
 from bongsu.allow import Allowing
 from bongsu.event import Verdict
-from bongsu.guard import NO_ATTACK, Guard, On, Outcome, judge, resolve
+from bongsu.guard import NO_ATTACK, Guard, On, Outcome, judge
+from bongsu.overlap import resolve
 from bongsu.ports import Finding
 
 log = logging.getLogger("bongsu.gateway")

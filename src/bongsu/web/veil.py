@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from msgspec.structs import replace
 
 from bongsu.event import Event
-from bongsu.guard import Guard, resolve
+from bongsu.guard import Guard
 from bongsu.ports import Finding
 from bongsu.privacy.tokens import beside_tokens
 
@@ -88,7 +88,7 @@ def veiled(content: Event, guards: Sequence[Guard], mask: Mask) -> Event | None:
                           type(error).__name__)  # without its message, which may hold the text
                 if guard.fails == "closed":
                     raise
-        return mask(text, resolve(beside_tokens(text, found)))
+        return mask(text, beside_tokens(text, found))
 
     try:
         return replace(content, prompt=hidden(content.prompt), reply=hidden(content.reply))
