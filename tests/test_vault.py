@@ -220,6 +220,7 @@ def test_copies_in_spools_open_no_more_once_the_box_is_gone(one: Safe) -> None:
     kept = {p: p.read_bytes() for p in one.one.folder.spool.iterdir()}
     assert any(b"C00001-vault" in raw for raw in kept.values())
     one.ask("shred", subject="kim")
+    one.one.cycle()  # another box is there to be filled
     one.one.cycle(3 * MINUTE)
     vault = one.one.control.vault.vault
     assert vault is not None

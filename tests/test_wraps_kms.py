@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from bongsu.policy import PolicyError, load
 from bongsu.ports import Secret
 from bongsu.privacy.envelope import new_key
 from bongsu.quantity import MINUTE
+from bongsu.room import vaultdesk
+from bongsu.room.opened import Opened
 from bongsu.stores.vault import VaultStore
 from bongsu.wraps.kms import Kms
 from bongsu.wraps.wrapping import WrapError
@@ -129,6 +132,43 @@ def test_a_slow_kms_holds_up_neither_events_nor_the_cycle(tmp_path: Path, kms: t
         one.one.cycle(MINUTE)
         mail = one.token("email", MAIL)
         assert one.reveal(mail) == {mail: MAIL}
+
+
+@pytest.mark.req("X2")
+def test_an_officer_who_waits_for_a_slow_kms_holds_up_no_other_and_is_told_in_time(
+        tmp_path: Path, kms: tuple[FakeKms, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, server = kms
+    monkeypatch.setattr(vaultdesk, "WITHIN", 1.0)
+    with safe(tmp_path, with_kms(server.url)) as one, ThreadPoolExecutor() as pool:
+        one.say(f"I am {MAIL}", subject="kim")
+        one.say("I am lee@example.com", subject="lee")
+        assert one.ask("shred", day="2026-01-01").status == 200  # from here on no key is in memory
+        mail, fake.asked = one.token("email", MAIL), 0
+        fake.held.clear()
+        waiting = pool.submit(one.ask, "reveal", tokens=[mail])
+        until(lambda: fake.asked > 0, "KMS is asked for the key")
+        shred = one.ask("shred", subject="lee").json()
+        one.one.control.cycle()
+        assert (shred["keys"], shred["values"], fake.held.is_set()) == (1, 2, False)
+        late = waiting.result()
+        assert (late.code(), late.headers["Retry-After"], MAIL in late.text) == ((503, "slow_master_key"), "1", False)
+        assert one.one.actions("vault.")[-2:] == ["vault.reveal", "vault.shred"]
+        fake.held.set()
+        assert one.ask("reveal", tokens=[mail]).json()["values"] == {mail: MAIL}
+
+
+def test_a_key_destroyed_while_it_is_being_opened_is_not_remembered() -> None:
+    asked: list[str] = []
+
+    def unwrap(wrapped: str, about: str, _keeper: str) -> bytes:
+        asked.append(about)
+        if len(asked) == 1:
+            opened.forget()
+        return wrapped.encode()
+
+    opened = Opened(unwrap, lambda id_: f"shop|{id_}")
+    assert [opened.key("k1", "raw", "") for _ in range(3)] == [b"raw"] * 3
+    assert asked == ["shop|k1"] * 2
 
 
 # ---- another keeper ----

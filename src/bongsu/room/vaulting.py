@@ -3,7 +3,8 @@
 A gateway never holds a key that opens anything: it fills the day's box, of which it knows the public half. Control
 takes what came out of the spool as it is, so neither a master key that cannot be reached nor a full vault holds events
 up, and settles it in a thread of the vault's own: opens the box, and seals each value under the data key of its day or
-of its person. Whoever keeps the master key may be slow: only this thread, and an officer who asks, wait for it.
+of its person. Whoever keeps the master key may be slow: only this thread, and an officer who wants a value read, wait
+for it, and neither waits for the other. What is locked is only what is done here, on this disk.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import secrets
 import threading
 from base64 import b64encode
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from bongsu.privacy.envelope import SealError, new_box, new_key, seal, unseal
 from bongsu.privacy.sealing import KIND, LIVE, about, carried, empty
 from bongsu.quantity import DAY, MINUTE
 from bongsu.room.keepers import Keepers
+from bongsu.room.opened import Opened
 from bongsu.stores.state import State
 from bongsu.stores.vault import Box, DataKey, Disposal, VaultStore
 from bongsu.wraps.wrapping import WrapError
@@ -33,7 +34,7 @@ GRACE = 2 * MINUTE
 """How long a box that takes no more can still be opened: what a gateway was just putting in is on its way."""
 SUBJECT_PERIOD = 30 * DAY
 PAUSE = MINUTE // 2
-BATCH, CACHED, CERTIFIED = 500, 4096, 500
+BATCH, CERTIFIED = 500, 500
 REWRAPPED, REWRAPS = 20, 5
 """Keys wrapped anew in one transaction, and such batches at a turn: values on their way are not kept waiting long."""
 
@@ -63,7 +64,7 @@ class Vaulting:
         needed = self.on or folder.vault.exists()
         self.vault = VaultStore(folder.vault / "vault.db") if needed else None
         self.keepers = Keepers(policy, folder.vault, needed)
-        self._opened: OrderedDict[str, bytes] = OrderedDict()
+        self._opened = Opened(self.keepers.unwrap, self._about)
         self._failed: tuple[int, Exception] | None = None
         self._stuck: dict[str, WrapError] = {}
         self._sweep_due = self._closing = False
@@ -95,16 +96,15 @@ class Vaulting:
         if self._sweep_due:
             self._sweep_due = False
             self.sweep(now)
-        with self._lock:
-            if self._failed is not None and 0 <= now - self._failed[0] < PAUSE:
-                raise self._failed[1]  # whoever keeps the master key is not asked at every turn
-            self._failed = None
-            try:
-                lost = self._settle(self.vault, now)
-                self._rewrap(self.vault, now)
-            except (WrapError, SecretError) as error:
-                self._failed = now, error
-                raise
+        if self._failed is not None and 0 <= now - self._failed[0] < PAUSE:
+            raise self._failed[1]  # whoever keeps the master key is not asked at every turn
+        self._failed = None
+        try:
+            lost = self._settle(self.vault, now)
+            self._rewrap(self.vault, now)
+        except (WrapError, SecretError) as error:
+            self._failed = now, error
+            raise
         if lost:
             self._state.record("vault.lost", "bongsu", "vault", f"{lost} boxes could not be opened: their key is "
                                "destroyed, or they were changed; their values are not kept", {"boxes": lost}, now,
@@ -113,7 +113,8 @@ class Vaulting:
             raise stuck
 
     def _settle(self, vault: VaultStore, now: int) -> int:
-        self._certify(now)
+        with self._lock:
+            self._certify(now)
         self._rotate(now)
         lost = 0
         while not self._closing and (rows := vault.waiting(BATCH)):
@@ -124,7 +125,7 @@ class Vaulting:
     def _keep(self, vault: VaultStore, rows: Sequence[tuple[str, str, bytes]]) -> int:
         """Open, seal, store; how many did not open."""
         boxes = {box.id: box for box in vault.boxes()}
-        values: list[tuple[str, str, bytes]] = []
+        values: list[tuple[str, int, tuple[str, str, bytes]]] = []
         done: list[str] = []
         lost = 0
         for id_, name, body in rows:
@@ -144,9 +145,11 @@ class Vaulting:
                 continue  # asked to be forgotten while it was on its way
             key = vault.key_for(scope, said.at) or self._new_key(vault, scope, said.at)
             opened = self._key(key)
-            values += ((token, key.id, seal(opened, self._about(token, key.id), value.encode()))
+            values += ((scope, said.at, (token, key.id, seal(opened, self._about(token, key.id), value.encode())))
                        for token, value in said.values.items())
-        vault.settle(done, values)
+        with self._lock:  # what was asked to be forgotten while the keys were being opened is not kept either
+            ended = {scope: vault.shredded(scope) for scope, _, _ in values}
+            vault.settle(done, [value for scope, at, value in values if ended[scope] < at])
         return lost
 
     def _new_key(self, vault: VaultStore, scope: str, at: int) -> DataKey:
@@ -158,23 +161,24 @@ class Vaulting:
         wrapped, keeper = self.keepers.wrap(raw, self._about(id_), vault.generation())
         key = DataKey(id_, scope, wrapped, at, at + period, at + keep, keeper)
         vault.add_key(key)
-        self._remember(id_, raw)
+        self._opened.remember(id_, raw)
         return key
 
     # ---- boxes ----
 
-    def _rotate(self, now: int, force: bool = False) -> None:
-        """A box a day; where the policy keeps no vault any more, gateways are given none."""
+    def _rotate(self, now: int) -> None:
+        """A box a day, and a new one after a shred: what spools hold of the old one opens no more once that is gone.
+        Where the policy keeps no vault any more, gateways are given none."""
         assert self.vault is not None
-        current = next((box for box in self.vault.boxes() if box.retired is None), None)
-        stale = current is None or force or not 0 <= now - current.created < DAY
+        current, shred = next((box for box in self.vault.boxes() if box.retired is None), None), self.vault.last_shred()
+        stale = current is None or current.created <= shred <= now or not -MINUTE < now - current.created < DAY
         if self.on and stale:
             private, public = new_box()
             id_ = secrets.token_hex(8)
             wrapped, keeper = self.keepers.wrap(private, self._about(id_), self.vault.generation())
-            current = Box(id_, public, wrapped, now, None, keeper)
+            current = Box(id_, public, wrapped, max(now, shred + 1) if shred <= now else now, None, keeper)
             self.vault.add_box(current)
-            self._remember(id_, private)
+            self._opened.remember(id_, private)
         shown = {"box": {"id": current.id, "key": b64encode(current.public).decode()}} if current and self.on else {}
         if self._publisher.last.changes != shown:
             self._publisher.publish(shown, self.policy.hash, now)
@@ -184,8 +188,7 @@ class Vaulting:
         old = [box.id for box in vault.boxes() if box.retired is not None and now - box.retired > GRACE]
         if old:
             vault.drop_boxes(old)
-            for one in old:
-                self._opened.pop(one, None)
+            self._opened.forget()
 
     # ---- values on their way out ----
 
@@ -196,26 +199,23 @@ class Vaulting:
 
     def open(self, token: str) -> Revealed:
         """What a token stands for. Whoever calls this has put it on the record before."""
-        with self._lock:
-            for kept in self.vault.find(token) if self.vault is not None else ():
-                raw = unseal(self._opened_key(kept.dek, kept.wrapped, kept.keeper), self._about(token, kept.dek),
-                             kept.value)
-                kind, _, name = kept.scope.partition("/")
-                return Revealed(raw.decode(), name if kind == "subject" else "")
+        for kept in self.vault.find(token) if self.vault is not None else ():
+            key = self._opened.key(kept.dek, kept.wrapped, kept.keeper)
+            raw = unseal(key, self._about(token, kept.dek), kept.value)
+            kind, _, name = kept.scope.partition("/")
+            return Revealed(raw.decode(), name if kind == "subject" else "")
         return Revealed(None)
 
     # ---- the end of keys ----
 
     def shred(self, scope: str, now: int, actor: str, reason: str, ticket: str) -> list[Disposal]:
-        """Destroy the keys of a scope for good; the certificates."""
+        """Destroy the keys of a scope for good; the certificates. The next turn replaces the box."""
         if self.vault is None:
             return []
         with self._lock:
             self.vault.shred(scope, now, actor, reason, ticket)
-            self._opened.clear()
-            made = self._certify(now)
-            self._rotate(now, force=True)  # copies in spools open no more once the old box is gone
-            return made
+            self._opened.forget()
+            return self._certify(now)
 
     def sweep_soon(self) -> None:
         """Destroy the keys whose time is over, at the next turn of the vault's thread."""
@@ -226,7 +226,7 @@ class Vaulting:
         if self.vault is not None:
             with self._lock:
                 if self.vault.expire(now, "bongsu", "retention of the policy"):
-                    self._opened.clear()
+                    self._opened.forget()
                 self._certify(now)
 
     def _certify(self, now: int) -> list[Disposal]:
@@ -279,7 +279,7 @@ class Vaulting:
         """The same key, wrapped by who does now; None where this one opens no more, which holds up no other."""
         assert self.vault is not None
         try:
-            raw = self._opened_key(id_, wrapped, keeper)
+            raw = self._opened.key(id_, wrapped, keeper)
         except WrapError as error:
             if not error.lasting:
                 raise
@@ -290,19 +290,7 @@ class Vaulting:
     # ---- keys in memory ----
 
     def _key(self, one: Box | DataKey) -> bytes:
-        return self._opened_key(one.id, one.wrapped, one.keeper)
-
-    def _opened_key(self, id_: str, wrapped: str, keeper: str) -> bytes:
-        found = self._opened.get(id_)
-        if found is None:
-            found = self.keepers.unwrap(wrapped, self._about(id_), keeper)
-            self._remember(id_, found)
-        return found
-
-    def _remember(self, id_: str, raw: bytes) -> None:
-        self._opened[id_] = raw
-        while len(self._opened) > CACHED:
-            self._opened.popitem(last=False)
+        return self._opened.key(one.id, one.wrapped, one.keeper)
 
     def _about(self, *names: str) -> str:
         return about(self._tenant, *names)

@@ -171,9 +171,11 @@ class VaultStore:
         return [(id_, box, body) for id_, box, body in found]
 
     def settle(self, ids: Iterable[str], values: Sequence[tuple[str, str, bytes]]) -> None:
-        """Values (token, key, sealed) in place of what they came in. A value that is there already stays."""
+        """Values (token, key, sealed) in place of what they came in. A value that is there already stays; one whose key
+        was destroyed meanwhile is not kept."""
         with self._writing() as db:
-            db.executemany("INSERT OR IGNORE INTO sealed VALUES (?, ?, ?)", values)
+            db.executemany("INSERT OR IGNORE INTO sealed SELECT ?1, id, ?3 FROM dek WHERE id = ?2 AND "
+                           "wrapped IS NOT NULL", values)
             db.executemany("DELETE FROM waiting WHERE id = ?", [(one,) for one in ids])
 
     # ---- keys ----
@@ -259,6 +261,10 @@ class VaultStore:
     def shredded(self, scope: str) -> int:
         """When a person last had this scope destroyed (microseconds); 0 for never."""
         return int(self._rows("SELECT coalesce(max(at), 0) FROM disposal WHERE scope = ?", scope)[0][0])
+
+    def last_shred(self) -> int:
+        """When a person last had keys destroyed (microseconds); 0 for never."""
+        return int(self._rows("SELECT coalesce(max(at), 0) FROM disposal WHERE scope <> ''")[0][0])
 
     def disposals(self) -> list[Disposal]:
         """Those that have no certificate yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,11 +16,14 @@ from bongsu.wraps.wrapping import WrapError
 
 LONGEST = 320
 NO_STORE = {"Cache-Control": "no-store"}
-_STATUS = {"too_fast": 429, "no_vault": 409}
+_STATUS = {"too_fast": 429, "no_vault": 409, "slow_master_key": 503}
 
 
 class Vaults(Protocol):
     """What is asked of the desk of the vault; it raises a fault with a ``code`` where it cannot be."""
+
+    within: float
+    """Seconds that an officer waits for whoever keeps the master key."""
 
     def is_officer(self, token: str) -> bool: ...
 
@@ -42,10 +46,15 @@ def _text(visit: Visit, name: str, required: bool = False) -> str:
 def vault_ways(desk: Vaults) -> tuple[Way, ...]:
     """The rows of the table for this vault."""
 
-    async def do(work: Any) -> Response:
-        """Off the loop: it waits for the disk, and for whoever keeps the master key."""
+    async def do(work: Any, within: float | None = None) -> Response:
+        """Off the loop: it waits for the disk, and to open values also for whoever keeps the master key."""
         try:
-            return answer(await asyncio.to_thread(work), headers=NO_STORE)
+            async with asyncio.timeout(within):
+                return answer(await asyncio.to_thread(work), headers=NO_STORE)
+        except TimeoutError:
+            raise Wrong(503, "slow_master_key", f"expected whoever keeps the master key to answer within {within:g}s; "
+                        "it did not, so nothing is shown, and the request is on the record. Ask again: what it "
+                        "opens meanwhile is there then", {"Retry-After": str(math.ceil(within or 0))}) from None
         except (WrapError, SecretError) as error:
             raise Wrong(503, "no_master_key", str(error)) from None
         except Exception as error:
@@ -61,7 +70,7 @@ def vault_ways(desk: Vaults) -> tuple[Way, ...]:
         tokens, reason, ticket = visit.form.get("tokens"), reason_of(visit), _text(visit, "ticket", required=True)
         if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):
             raise Wrong(400, "bad_tokens", "'tokens' is a list of tokens")
-        return await do(lambda: desk.reveal(tokens, reason, ticket))
+        return await do(lambda: desk.reveal(tokens, reason, ticket), desk.within)
 
     async def shred(visit: Visit) -> Response:
         """Destroy the keys of a person or of a day for good. The certificate is an audit record."""
