@@ -16,6 +16,7 @@ from typing import Any
 import openai
 from click.testing import CliRunner, Result
 
+from bongsu.access.seats import shared_health
 from bongsu.app import open_store, ways_of
 from bongsu.cli import cli
 from bongsu.demo.model import DemoModel
@@ -166,6 +167,7 @@ def place(root: Path, policy: str = POLICY, *, gateways: int = 1, model: Any = N
                               lambda _: Secret("sk-x"), HttpTransport(), door=made, clock=lambda: one.now,
                               ids=lambda: f"C{next(numbers):05d}",
                               sealer=Sealer(Live(folder.live, LIVE), one.policy.service.name),
-                              holding=Holding(folder.held, Live(folder.live, "reviews")))
+                              holding=Holding(folder.held, Live(folder.live, "reviews")),
+                              health=shared_health(folder.live))
             one.gateways.append(stack.enter_context(serving(gateway)).url)
         yield one

@@ -8,9 +8,9 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bongsu.access.circuit import RESERVE, Circuit, Health, Pass, RetryBudget
 from bongsu.policy.patience import Breaker, Retries
 from bongsu.quantity import SECOND, Duration
-from bongsu.web.circuit import RESERVE, Circuit, Health, Pass, RetryBudget
 
 RULE = Breaker(Fraction(1, 2), min_calls=4, over=Duration(10 * SECOND), rest=Duration(5 * SECOND))
 S = 10**9
@@ -148,7 +148,7 @@ def test_retries_never_exceed_their_share_of_the_calls_and_the_reserve(story: li
 
 
 def test_health_outlives_a_new_policy_and_begins_anew_under_another_rule() -> None:
-    health = Health.fresh()
+    health = Health()
     circuit = health.circuit("main", RULE)
     assert health.circuit("main", Breaker(Fraction(1, 2), 4, Duration(10 * SECOND), Duration(5 * SECOND))) is circuit
     assert health.circuit("main", replace(RULE, min_calls=9)) is not circuit

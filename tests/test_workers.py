@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from bongsu.stores.log import EventLog
-from machine import Machine, machine, until
+from machine import Machine, free_port, machine, until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 WORKERS = 3
@@ -155,6 +155,27 @@ def test_a_budget_that_one_worker_used_up_is_used_up_in_all(tmp_path: Path,
         begun = time.monotonic()
         assert [line.ask(key, max_tokens=50)[:2] for line in others] == [(429, "budget_exceeded")] * (WORKERS - 1)
         told("a budget used up", [time.monotonic() - begun], record_property)
+
+
+@pytest.mark.req("D11", "P7")
+def test_an_upstream_that_died_is_left_alone_by_all_workers_also_by_those_who_come_after(tmp_path: Path) -> None:
+    policy = WITH.replace("timeout: 5s}", "timeout: 5s, breaker: {min_calls: 6, rest: 1h}}").replace(
+        "${TEST_MODEL}", f"http://127.0.0.1:{free_port()}")
+    with machine(tmp_path, policy, workers=WORKERS) as one:
+        with crew(one) as all_:
+            codes = [line.ask()[1] for _ in range(4) for line in all_.lines.values()]
+            assert codes == ["upstream_unreachable"] * 6 + ["upstream_unavailable"] * 6, "six calls of all, not of each"
+            assert [line.get("/readyz")["upstreams"]["main"]["circuit"] for line in all_.lines.values()] == [
+                "open"] * WORKERS
+        one.kill("gateway")
+        until(lambda: len(one.pids("gateway")) == WORKERS, "others took their places")
+        with crew(one) as new:
+            assert {line.ask()[1] for line in new.lines.values()} == {"upstream_unavailable"}
+        said = one.run("status").stdout
+        assert "upstream main: circuit open, 0 of 0 calls failed lately, tried again in 3" in said
+        assert "trouble: upstream main failed too often of late and is left alone" in said
+        with urllib.request.urlopen(f"{one.gateway_url}/metrics", timeout=20) as page:
+            assert re.search(r'^bongsu_upstream_circuit\{.*state="open".*\} 1$', page.read().decode(), re.MULTILINE)
 
 
 @pytest.mark.req("O3")

@@ -42,7 +42,8 @@ Everything above is pure: no clock, no file, no socket, no randomness; ``now`` i
 Below the line are the parts, one folder a family (``slis`` is pure too), and what wires them:
 
 - ``policy``: a file, read whole into what all others need, or every fault with its place; ``packs`` are ready ones
-- ``access``: who may call, how often, on whose account; ``privacy``: what stands in for personal data
+- ``access``: who may call, how often, on whose account, and whom it is better to leave alone
+- ``privacy``: what stands in for personal data
 - ``web``: gateway, API, cockpit; ``room``: control, which counts, ticks, and carries out what was decided
 - ``offline`` and ``evaluation``: the same judgement on files; ``language``: what people are told, in English and Korean
 - ``host``: one machine's folder, keys and processes; ``app`` wires it all and owns the clock; ``cli`` and ``verbs`` ask

@@ -145,6 +145,7 @@ def _url(at: tuple[str, int]) -> str:
 def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str,
                 manners: Manners | None = None) -> None:
     """One gateway process on an inherited socket."""
+    from bongsu.access.seats import shared_health
     from bongsu.ids import ulids
     from bongsu.live import Live
     from bongsu.privacy.sealing import LIVE, Sealer
@@ -178,7 +179,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
                       clock=clock, ids=ulids(clock), reload=reload, ops=ops,
                       sealer=Sealer(Live(folder.live, LIVE), policy.service.name), attacks=Live(folder.live, "attacks"),
                       past=CommonPast(folder.live, keys.token_key(folder.keys)),
-                      holding=Holding(folder.held, Live(folder.live, "reviews")))
+                      holding=Holding(folder.held, Live(folder.live, "reviews")), health=shared_health(folder.live))
         # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
         gc.collect()
         gc.freeze()

@@ -167,6 +167,18 @@ class VersionRow:
 
 
 @dataclass(frozen=True)
+class UpstreamRow:
+    """One upstream as all workers see it: its ``circuit`` (closed, open, half_open), calls that ended lately and how
+    many of them ``failed``, and when an open one is tried again."""
+
+    name: str
+    circuit: str
+    calls: int
+    failed: int
+    again_in_s: float
+
+
+@dataclass(frozen=True)
 class Board:
     """Everything the first page shows, judged at ``now``. ``composite`` is there where two objectives weigh or more."""
 
@@ -188,3 +200,4 @@ class Board:
     allowed: tuple[AllowedRow, ...] = ()
     versions: tuple[VersionRow, ...] = ()
     composite: CompositeRow | None = None
+    upstreams: tuple[UpstreamRow, ...] = ()

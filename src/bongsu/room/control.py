@@ -38,6 +38,7 @@ from bongsu.room.rollout import Rollout
 from bongsu.room.saving import TOKENS, advised
 from bongsu.room.spending import Spending
 from bongsu.room.upkeep import Upkeep
+from bongsu.room.upstreams import Upstreams
 from bongsu.room.vaulting import Vaulting
 from bongsu.room.verdicts import judge_now
 from bongsu.runners.duckdb import Counter, CountError, reads_label
@@ -82,6 +83,7 @@ class Control:
         self.reader = SpoolReader(folder.spool)
         self.publisher, self.people = Publisher(folder.live), People(folder.live, store)
         self.spending = Spending(folder.live, policy.budgets, store, clock())
+        self.upstreams = Upstreams(folder.live, policy.upstreams)
         self.vault, self.reviews = Vaulting(policy, folder, store), Reviewing(policy, folder, store)
         self.aside = Aside("vault", self.attempt)
         self.troubles: dict[str, str] = {}
@@ -223,6 +225,7 @@ class Control:
             self.vault.stop()
             self.aside.close()
             self.spending.close()
+            self.upstreams.close()
             self.vault.close()
             self.log.close()
 
@@ -314,7 +317,8 @@ class Control:
         full = f"too many label values: those beyond {MOST_LABELS} are counted as {OTHER} ({names})"
         waiting = (f"{self.orphans} labels wait for an event that has not come; each is kept for "
                    f"{show_duration(self.policy.retention.labelled)}")
-        return (*([full] if names else []), *([waiting] if self.orphans else []), *self.spending.remarks())
+        return (*([full] if names else []), *([waiting] if self.orphans else []), *self.spending.remarks(),
+                *self.upstreams.remarks())
 
     def _count(self, counter: Counter, table: pa.Table) -> list[Cell]:
         """Count a table. An event that cannot be counted (a sum would overflow) is left out, and that is recorded."""

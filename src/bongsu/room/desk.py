@@ -75,6 +75,7 @@ class ControlDesk:
             alerts=tuple(alert_row(*one, view.burning.get(one[0].name)) for one in view.alerts), incidents=incidents,
             audit_size=self._audit_size(), calls_total=self._calls(0), allowed=self.allowed(),
             versions=control.rollout.rows(), composite=composite_row(view.standings),
+            upstreams=control.upstreams.rows(),
         )
 
     def verdict(self, stage: str) -> Mapping[str, Any]:

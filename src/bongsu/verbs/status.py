@@ -26,7 +26,7 @@ def status(url: str, token: str, as_json: bool) -> None:
 
 
 def lines(board: Mapping[str, Any]) -> Iterator[str]:
-    """A line each: the gate, troubles, objectives, alerts, incidents with who took charge and what is told when."""
+    """A line each: gate, troubles, objectives, upstreams, alerts, incidents: who took charge and what is told when."""
     yield f"gate: {board['gate']}" + "".join(f"; {why}" for why in board["gate_reasons"])
     yield from (f"trouble: {trouble}" for trouble in board["troubles"])
     for o in board["objectives"]:
@@ -35,6 +35,9 @@ def lines(board: Mapping[str, Any]) -> Iterator[str]:
     if (whole := board["composite"]) and whole["known"]:
         yield (f"together: {whole['within']} of {whole['known']} objectives within budget, {whole['remaining']:.1%} of "
                f"the error budgets left (weighted), least of {whole['worst']}: {whole['worst_remaining']:.1%}")
+    for u in board["upstreams"]:
+        again = f", tried again in {u['again_in_s']:.0f} s" if u["again_in_s"] else ""
+        yield f"upstream {u['name']}: circuit {u['circuit']}, {u['failed']} of {u['calls']} calls failed lately{again}"
     for a in board["alerts"]:
         yield f"alert {a['name']} ({a['priority']}): {a['phase']}, {a['value']} (alert at {a['against']})"
     for i in board["incidents"]:

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
+from bongsu.access.circuit import Pass
 from bongsu.web import errors
 from bongsu.web.asked import Asked, decode_object
 from bongsu.web.call import Call
-from bongsu.web.circuit import Pass
 from bongsu.web.errors import Fault, Header
 from bongsu.web.plan import RoutePlan, Target
 from bongsu.web.sse import Events, Overlong, data_of

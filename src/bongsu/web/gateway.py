@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bongsu.access.apikey import LIST
+from bongsu.access.circuit import Health
 from bongsu.exports.exposition import CONTENT_TYPE
 from bongsu.live import Live, Snapshot
 from bongsu.policy.model import Policy
@@ -24,7 +25,6 @@ from bongsu.web.appealing import MOST, appealed
 from bongsu.web.appealing import PATH as APPEALS
 from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
-from bongsu.web.circuit import Health
 from bongsu.web.door import Door
 from bongsu.web.errors import ApiError
 from bongsu.web.holding import HEADER, Holding
@@ -67,7 +67,7 @@ class Gateway:
                  reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY,
                  patience: float = PATIENCE, ops: Ops | None = None,
                  sealer: Sealer | None = None, past: Past | None = None, attacks: Live | None = None,
-                 holding: Holding | None = None) -> None:
+                 holding: Holding | None = None, health: Health | None = None) -> None:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
         self._patience, self._sealer = patience, sealer
@@ -75,7 +75,7 @@ class Gateway:
         self.ops, self.holding = ops or Ops(), holding
         self.ledger, self.door = Ledger(spool, Veil(tokens.mask)), door or Door()
         self._snapshot = live.current()
-        self.health = Health.fresh()
+        self.health = health or Health()
         self._recall = Recall(attacks, tokens)
         self._plans = compile_plans(policy, self._snapshot.changes, secrets, health=self.health, recall=self._recall)
         self._refused = ""
@@ -104,6 +104,7 @@ class Gateway:
                 if self.ledger.veil is not None:
                     await self.ledger.veil.close()
                 self.door.close()
+                self.health.close()
                 if self._sealer is not None:
                     self._sealer.close()
                 self._recall.close()

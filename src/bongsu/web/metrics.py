@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bongsu import __version__
+from bongsu.access.circuit import Health
 from bongsu.access.meter import decimal
 from bongsu.event import Verdict
 from bongsu.exports.exposition import Counter, Family, Histogram, Lines, Values, shown
 from bongsu.host.lobby import Lobby
-from bongsu.web.circuit import Health
 from bongsu.web.ledger import Ledger
 
 _MODEL = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_response_model")

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from bongsu.access.circuit import Health
 from bongsu.exports.exposition import Lines
 from bongsu.host import logs
 from bongsu.host.lobby import Lobby
 from bongsu.web.call import Call
-from bongsu.web.circuit import Health
 from bongsu.web.ledger import Ledger
 from bongsu.web.metrics import Metrics, of_lobby
 from bongsu.web.scrape import Admission, Shelf, whole

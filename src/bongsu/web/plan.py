@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bongsu.access.circuit import Circuit, Health, RetryBudget
 from bongsu.access.meter import Meter
 from bongsu.allow import Until, by_guard
 from bongsu.guard import Guard, On
@@ -19,7 +20,6 @@ from bongsu.ports import FactChecks, Grounds, Secret
 from bongsu.quantity import SECOND
 from bongsu.versions import live_split
 from bongsu.web.asked import encode
-from bongsu.web.circuit import Circuit, Health, RetryBudget
 from bongsu.web.clusters import clustered
 from bongsu.web.grounded import grounds, judges, looks_up
 from bongsu.web.memory import Recall, recalling
@@ -109,7 +109,7 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
 
     What is ``known`` has been logged before; ``health`` is what was seen of the upstreams so far.
     """
-    health = health or Health.fresh()
+    health = health or Health()
     problems: list[str] = []
     targets = {}
     for name, upstream in policy.upstreams.items():
