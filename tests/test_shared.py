@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bongsu.access.apikey import ApiKey
 from bongsu.access.budget import Budget
 from bongsu.access.lease import TABLE
+from bongsu.access.pace import Pull, pulls
 from bongsu.access.shared import Full, Shared
 from bongsu.event import Event
 from bongsu.quantity import DAY, MINUTE, SECOND, Duration
@@ -202,8 +203,8 @@ def test_what_a_lease_held_of_spending_that_is_over_is_not_given_twice(tmp_path:
 
 
 def test_a_bucket_that_is_full_again_makes_room_and_one_that_owes_does_not(tmp_path: Path) -> None:
-    def key(n: int) -> ApiKey:
-        return ApiKey(id=f"{n:08x}", name="n", created=0, by="", requests=2, tokens=10)
+    def key(n: int) -> list[Pull]:
+        return pulls(ApiKey(id=f"{n:08x}", name="n", created=0, by="", requests=2, tokens=10), (), {})
 
     small = Rates(tmp_path)
     small.close()

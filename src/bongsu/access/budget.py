@@ -19,6 +19,12 @@ Per = Literal["service", "team", "user", "key"]
 KINDS: tuple[Per, ...] = ("service", "team", "user", "key")
 
 
+def subject_of(per: Per, only: tuple[str, ...], facts: Mapping[str, Any]) -> str:
+    """Who of a kind a call with these facts is on account of; empty for nobody that is meant (``only``)."""
+    who = facts.get(per) or ""
+    return f"{per}/{who}" if who and (not only or who in only) else ""
+
+
 @dataclass(frozen=True)
 class Budget:
     """``limit`` in nano-units; from the share ``soft`` of it on it is said, and at its end: ``then``.
@@ -37,8 +43,7 @@ class Budget:
 
     def subject(self, facts: Mapping[str, Any]) -> str:
         """Whose money a call with these facts would spend; empty where the budget is not about it."""
-        who = facts.get(self.per) or ""
-        return f"{self.per}/{who}" if who and (not self.only or who in self.only) else ""
+        return subject_of(self.per, self.only, facts)
 
     @property
     def span(self) -> str:

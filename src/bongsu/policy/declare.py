@@ -16,6 +16,7 @@ from bongsu.guard import Guard
 from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.manners import TIER_NAMES, NotifyDecl
 from bongsu.policy.model import Exports, Heartbeat, Ingest, ReferenceDecl, Retention, Route, Service, Sources, Upstream
+from bongsu.policy.pace import RateLimitDecl
 from bongsu.policy.pricing import Exchange
 from bongsu.policy.routing import Trust
 from bongsu.policy.scalar import NEVER, Moment, Span, Timing, Undo, Window
@@ -305,6 +306,7 @@ class Document:
     playbooks: Mapping[str, PlaybookDecl] = _named()
     channels: Mapping[str, ports.Channel] = _named()
     budgets: Mapping[str, BudgetDecl] = _named()
+    rate_limits: Mapping[str, RateLimitDecl] = _named()
     roles: Mapping[str, tuple[str, ...]] = _named()
     gate: GateDecl | None = None
     notify: NotifyDecl | None = None

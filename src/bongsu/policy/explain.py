@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from bongsu import registry
 from bongsu.access.budget import Budget
+from bongsu.access.pace import RateLimit
 from bongsu.alert import Burn, Rule, Threshold
 from bongsu.engine import latching
 from bongsu.guard import STOPS, Guard
@@ -50,6 +51,7 @@ class _Words:
         yield from map(self.route, self.policy.routes.values())
         yield from self.borders()
         yield from map(self.budget, self.policy.budgets)
+        yield from map(self.rate_limit, self.policy.rate_limits)
         yield from self.manners()
         yield from self.review()
         yield self.gate()
@@ -224,10 +226,18 @@ class _Words:
         calendar = one.calendar
         window = (self.phrases[calendar.unit].format(zone=calendar.zone) if calendar else
                   self.say("over", window=self.duration(one.window)))
-        whose = self.phrases[f"per {one.per}"] + (f" ({', '.join(one.only)})" if one.only else "")
-        return self.say("budget", name=one.name, whose=whose, window=window, soft=show_share(one.soft),
+        return self.say("budget", name=one.name, whose=self.whose(one), window=window, soft=show_share(one.soft),
                         limit=f"{show_number(Fraction(one.limit, NANO), 9)} {self.policy.currency}",
                         then=self.phrases["refuse" if one.then == "refuse" else "go light"])
+
+    def rate_limit(self, one: RateLimit) -> str:
+        """Who may call how often."""
+        most = [self.say(f"{kind} a minute", n=f"{n:,}") for kind, n in (("requests", one.requests),
+                                                                          ("tokens", one.tokens)) if n]
+        return self.say("rate limit", name=one.name, whose=self.whose(one), most=self.listed(most))
+
+    def whose(self, one: Budget | RateLimit) -> str:
+        return self.phrases[f"per {one.per}"] + (f" ({', '.join(one.only)})" if one.only else "")
 
     def upstream(self, name: str) -> str:
         found = self.policy.upstreams[name]

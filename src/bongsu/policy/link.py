@@ -25,6 +25,7 @@ from bongsu.policy.fault import Misfit, closest, did_you_mean, listed, quoted
 from bongsu.policy.manners import manners
 from bongsu.policy.model import Note, Policy
 from bongsu.policy.node import Items, Table, Text
+from bongsu.policy.pace import rate_limits
 from bongsu.policy.paths import borders, canaries, version
 from bongsu.policy.pricing import priced
 from bongsu.policy.read import Reader, Reference, Trail
@@ -293,6 +294,7 @@ class Linker:
             features=doc.features,
             borders=fences,
             keys=s.keys, appeal=s.appeal, slow_by=s.slow_by, budgets=money,
+            rate_limits=tuple(rate_limits(doc.rate_limits)),
             sources=doc.sources, export=doc.export,
             references=doc.references,
             vault=s.vault, vault_key=s.vault_key, vault_key_before=s.vault_key_before, ingest=s.ingest,

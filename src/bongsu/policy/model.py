@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from bongsu.access.budget import Budget
+from bongsu.access.pace import RateLimit
 from bongsu.canary import Canary
 from bongsu.engine import Plan
 from bongsu.event import FeatureKind
@@ -281,6 +282,7 @@ class Policy:
     appeal: str = ""
     slow_by: Duration = Duration(2 * SECOND)
     budgets: tuple[Budget, ...] = ()
+    rate_limits: tuple[RateLimit, ...] = ()
     sources: Sources = Sources()
     export: Exports = Exports()
     references: Mapping[str, ReferenceDecl] = field(default_factory=dict)

@@ -70,6 +70,9 @@ PHRASES: dict[Language, dict[str, str]] = {
         "rung reauthenticate": "must sign in again",
         "budget": "budget {name}: {whose} may spend {limit} {window}; from {soft} on callers are told, and at the end "
                   "{then}",
+        "rate limit": "rate limit {name}: {whose} may use at most {most}; beyond that calls are refused until there is "
+                      "room again",
+        "requests a minute": "{n} requests a minute", "tokens a minute": "{n} tokens a minute",
         "per service": "the whole service", "per team": "each team", "per user": "each user", "per key": "each key",
         "over": "over any {window}", "refuse": "calls are refused", "go light": "calls go to the light model",
         "versions": "; versions: {spread}", "elsewhere": "all other regions", "nowhere": "no model",
@@ -152,6 +155,8 @@ PHRASES: dict[Language, dict[str, str]] = {
         "rung warn": "경고", "rung slow": "응답 지연", "rung light": "경량 모델만 사용",
         "rung review": "사람의 검토 대기", "rung suspended": "정지", "rung reauthenticate": "다시 인증 요구",
         "budget": "예산 {name}: {whose} {window} {limit}까지 쓸 수 있음; {soft}부터 호출자에게 알리고, 다 쓰면 {then}",
+        "rate limit": "호출 한도 {name}: {whose} {most}까지; 넘으면 여유가 생길 때까지 호출을 거절함",
+        "requests a minute": "분당 요청 {n}건", "tokens a minute": "분당 {n}토큰",
         "per service": "서비스 전체가", "per team": "팀마다", "per user": "사용자마다", "per key": "키마다",
         "over": "최근 {window} 동안", "refuse": "호출을 거절함", "go light": "호출을 경량 모델로 보냄",
         "versions": "; 버전: {spread}", "elsewhere": "그 밖의 지역", "nowhere": "갈 수 있는 모델 없음",

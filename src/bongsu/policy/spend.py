@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from bongsu.policy.link import Linker
 
 
+def check_only(only: tuple[str, ...], per: Per, of: str) -> None:
+    """Only teams and keys have names that a policy can know."""
+    if only and per not in ("team", "key"):
+        raise Misfit(f"no names for a {of} per {per}", quoted(only[0]), "names are of teams or keys", "only")
+
+
 @dataclass(frozen=True)
 class BudgetDecl:
     """At most ``limit`` over ``window`` (rolling: 30d, or calendar: month), for each key, user or team (``per``), or
@@ -39,9 +45,7 @@ class BudgetDecl:
             raise Misfit("a window of 1s or more", "a shorter one", field="window")
         if not 0 < self.soft <= 1:
             raise Misfit("a share above 0% and up to 100%", show_share(self.soft), field="soft")
-        if self.only and self.per not in ("team", "key"):
-            raise Misfit(f"no names for a budget per {self.per}", quoted(self.only[0]), "names are of teams or keys",
-                         "only")
+        check_only(self.only, self.per, "budget")
         if self.time_zone is not None and self.window.unit is None:
             raise Misfit("no time zone with a rolling window", quoted(str(self.time_zone)),
                          "use window: week, month, quarter or year", "time_zone")

@@ -43,8 +43,8 @@ def budgets_unavailable() -> ApiError:
 
 
 def too_many() -> ApiError:
-    return ApiError(503, "too_many_accounts", "more users and keys have spent of their budgets than can be counted at "
-                    "once, and nobody spends uncounted; try again later, or call as a user who has called before",
+    return ApiError(503, "too_many_accounts", "more users and keys have a budget or a rate limit than can be counted "
+                    "at once, and nobody goes uncounted; try again later, or call as a user who has called before",
                     retry=True, after_s=60)
 
 
@@ -54,8 +54,8 @@ def budget_exceeded(name: str, end: int) -> ApiError:
                     "for a smaller reply", retry=False, kind="insufficient_quota")
 
 
-def too_fast(of: str, after: int) -> ApiError:
-    return ApiError(429, "rate_limit_exceeded", f"this key has used its {of} of this minute; try again later",
+def too_fast(whose: str, of: str, after: int) -> ApiError:
+    return ApiError(429, "rate_limit_exceeded", f"{whose} has used its {of} of this minute; try again later",
                     retry=True, after_s=max(1, -(-after // 10**6)))
 
 

@@ -7,14 +7,16 @@ hash and a few look-ups. Time is the gateway's own: a key that expired is over t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from bongsu.access.apikey import INVOKE, PREFIX, ApiKey
+from bongsu.access.pace import Pull, pulls
 from bongsu.access.restriction import Restriction, by_subject, highest
+from bongsu.access.shared import Full
 from bongsu.host.keys import digest, whole
 from bongsu.live import Live, Snapshot
 from bongsu.policy.model import Policy
@@ -24,6 +26,7 @@ from bongsu.web.call import Call
 from bongsu.web.plan import RoutePlan
 from bongsu.web.purse import Purse
 from bongsu.web.rates import Rates
+from bongsu.web.rates import headers as left_told
 from bongsu.web.reckon import likely
 from bongsu.web.settle import goes_light, lightened
 from bongsu.web.till import spend
@@ -100,20 +103,23 @@ class Door:
         if key is not None and not key.may(INVOKE, plan.route.name):
             raise denials.wrong_route(key)
         plan = await self._restrict(call, plan, policy)
-        if key is not None and self._rates is not None and (key.requests or key.tokens):
-            self._take(call, key, self._rates, likely(request))
+        if self._rates is not None and (wanted := pulls(key, policy.rate_limits, call.facts)):
+            self._take(call, wanted, self._rates, likely(request))
         return plan if self._purse is None or not policy.budgets else spend(self._purse, call, request, plan, policy)
 
-    def _take(self, call: Call, key: ApiKey, rates: Rates, tokens: int) -> None:
+    def _take(self, call: Call, wanted: Sequence[Pull], rates: Rates, tokens: int) -> None:
         """One of this minute's requests, and of its tokens as many as the call will likely use."""
-        taken = rates.take(key, tokens, call.at)
-        call.told += taken.headers
+        try:
+            taken = rates.take(wanted, tokens, call.at)
+        except Full:
+            raise denials.too_many() from None
+        call.told += left_told(taken.left, call.surface.api, call.at)
         if taken.after:
-            raise denials.too_fast(taken.of, taken.after)
+            raise denials.too_fast(taken.whose, taken.of, taken.after)
 
         def settle(facts: Mapping[str, Any]) -> None:
             used = (facts.get("input_tokens") or 0) + (facts.get("output_tokens") or 0)
-            rates.settle(key, tokens, used, call.at)
+            rates.settle(wanted, tokens, used, call.at)
 
         call.owes.append(settle)
 

@@ -1,13 +1,16 @@
-"""Requests and tokens a minute, by key: exact over all workers of a host, which count in one table that they share."""
+"""Requests and tokens a minute, by key, user, team and service: exact over all workers of a host, which count in one
+table that they share.
+"""
 
 from __future__ import annotations
 
-from hashlib import sha256
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bongsu.access.apikey import ApiKey
 from bongsu.access.bucket import LOWEST, level, shown, wait
+from bongsu.access.pace import Pull
 from bongsu.access.shared import Shared
 from bongsu.quantity import MINUTE
 from bongsu.web.errors import Header
@@ -17,12 +20,32 @@ _WIDTH = 3
 """The level of requests, that of tokens, and when they were so."""
 
 
+class Left(NamedTuple):
+    """What is left of a limit, and in how many microseconds all of it will be."""
+
+    of: str
+    limit: int
+    remaining: int
+    reset: int
+
+
 class Taken(NamedTuple):
-    """``after`` is how many microseconds a caller must wait, 0 where it was let in; ``of`` what it ran out of."""
+    """``after`` is how many microseconds a caller must wait, 0 where it was let in; ``whose`` count ran out and ``of``
+    what. ``left`` has the scarcest count of requests and of tokens, as far as they are limited."""
 
     after: int
+    whose: str
     of: str
-    headers: list[Header]
+    left: tuple[Left, ...]
+
+
+class _Level(NamedTuple):
+    """One bucket, now: its place, the levels of requests and tokens, and since when they count."""
+
+    place: int
+    asked: int
+    spoken: int
+    at: int
 
 
 class Rates:
@@ -34,49 +57,77 @@ class Rates:
     def close(self) -> None:
         self._table.close()
 
-    def take(self, key: ApiKey, tokens: int, now: int) -> Taken:
-        """One request and about ``tokens``, both or neither. A call larger than a whole minute's tokens needs a full
-        bucket and leaves a debt."""
+    def take(self, wanted: Sequence[Pull], tokens: int, now: int) -> Taken:
+        """One request and about ``tokens`` of every count, or of none. A call larger than a whole minute's tokens needs
+        a full bucket and leaves a debt. Raises ``Full``."""
         with self._table.locked():
-            place = self._place(key.id, now)
-            asked, spoken, at = self._table.row(place)
-            asked, spoken = level(asked, at, now, key.requests), level(spoken, at, now, key.tokens)
-            short = wait(asked, MINUTE, key.requests) if key.requests else 0
-            late = wait(spoken, min(tokens, key.tokens) * MINUTE, key.tokens) if key.tokens else 0
-            if not short and not late:
-                asked = asked - MINUTE * bool(key.requests)
-                spoken = max(LOWEST, spoken - tokens * MINUTE) if key.tokens else 0
-            self._table.put(place, asked, spoken, max(at, now))
-        headers = [*_told(b"requests", asked, key.requests), *_told(b"tokens", spoken, key.tokens)]
-        return Taken(max(short, late), "requests" if short >= late else "tokens", headers)
+            levels = self._levels(wanted, now)
+            waits = [(w, pull.whose, of) for pull, one in zip(wanted, levels, strict=True)
+                     for w, of in ((wait(one.asked, MINUTE, pull.requests) if pull.requests else 0, "requests"),
+                                   (wait(one.spoken, min(tokens, pull.tokens) * MINUTE, pull.tokens)
+                                    if pull.tokens else 0, "tokens"))]
+            after, whose, of = max(waits, key=lambda one: one[0])
+            if not after:
+                levels = [one._replace(asked=one.asked - MINUTE * bool(pull.requests),
+                                       spoken=max(LOWEST, one.spoken - tokens * MINUTE) if pull.tokens else 0)
+                          for pull, one in zip(wanted, levels, strict=True)]
+            self._put(levels)
+        left = (_scarcest("requests", [(p.requests, one.asked) for p, one in zip(wanted, levels, strict=True)]),
+                _scarcest("tokens", [(p.tokens, one.spoken) for p, one in zip(wanted, levels, strict=True)]))
+        return Taken(after, whose, of, tuple(filter(None, left)))
 
-    def settle(self, key: ApiKey, reckoned: int, used: int, now: int) -> None:
+    def settle(self, wanted: Sequence[Pull], reckoned: int, used: int, now: int) -> None:
         """A call took ``used`` tokens where it was reckoned with others."""
-        if not key.tokens or reckoned == used:
+        limited = [pull for pull in wanted if pull.tokens]
+        if not limited or reckoned == used:
             return
         with self._table.locked():
-            place = self._place(key.id, now)
-            asked, spoken, at = self._table.row(place)
-            asked, spoken = level(asked, at, now, key.requests), level(spoken, at, now, key.tokens)
-            spoken = max(LOWEST, min(key.tokens * MINUTE, spoken + (reckoned - used) * MINUTE))
-            self._table.put(place, asked, spoken, max(at, now))
+            self._put([one._replace(spoken=max(LOWEST, min(pull.tokens * MINUTE,
+                                                           one.spoken + (reckoned - used) * MINUTE)))
+                       for pull, one in zip(limited, self._levels(limited, now), strict=True)])
 
-    def _place(self, id_: str, now: int) -> int:
+    def _levels(self, wanted: Sequence[Pull], now: int) -> list[_Level]:
+        found: list[_Level] = []
+        for pull in wanted:
+            place = self._place(pull.name, {one.place for one in found}, now)
+            asked, spoken, at = self._table.row(place)
+            found.append(_Level(place, level(asked, at, now, pull.requests), level(spoken, at, now, pull.tokens),
+                                max(at, now)))
+        return found
+
+    def _put(self, levels: Sequence[_Level]) -> None:
+        for one in levels:
+            self._table.put(*one)
+
+    def _place(self, name: bytes, kept: set[int], now: int) -> int:
         """A bucket that owes nothing is full a minute later, whatever its limit is: its row says no more than none."""
         def full(place: int) -> bool:
             asked, spoken, at = self._table.row(place)
-            return asked >= 0 and spoken >= 0 and at + MINUTE <= now
+            return place not in kept and asked >= 0 and spoken >= 0 and at + MINUTE <= now
 
-        return self._table.place(_name(id_), full)
-
-
-def _name(id_: str) -> bytes:
-    return sha256(f"rate\0{id_}".encode()).digest()[:16]
+        return self._table.place(name, full)
 
 
-def _told(of: bytes, have: int, limit: int) -> list[Header]:
-    if not limit:
-        return []
-    return [(b"x-ratelimit-limit-" + of, str(limit).encode()),
-            (b"x-ratelimit-remaining-" + of, str(max(0, have) // MINUTE).encode()),
-            (b"x-ratelimit-reset-" + of, shown(wait(have, limit * MINUTE, limit)).encode())]
+def _scarcest(of: str, levels: Sequence[tuple[int, int]]) -> Left | None:
+    limited = [(max(0, have), limit) for limit, have in levels if limit]
+    if not limited:
+        return None
+    have, limit = min(limited)
+    return Left(of, limit, have // MINUTE, wait(have, limit * MINUTE, limit))
+
+
+def headers(left: Sequence[Left], api: str, now: int) -> list[Header]:
+    """What is left, as the API's own clients read it: Anthropic tells a moment, OpenAI a span."""
+    out: list[Header] = []
+    for one in left:
+        if api == "anthropic":
+            full = datetime.fromtimestamp(-(-(now + one.reset) // 10**6), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            told = {f"anthropic-ratelimit-{one.of}-limit": str(one.limit),
+                    f"anthropic-ratelimit-{one.of}-remaining": str(one.remaining),
+                    f"anthropic-ratelimit-{one.of}-reset": full}
+        else:
+            told = {f"x-ratelimit-limit-{one.of}": str(one.limit),
+                    f"x-ratelimit-remaining-{one.of}": str(one.remaining),
+                    f"x-ratelimit-reset-{one.of}": shown(one.reset)}
+        out += ((name.encode(), value.encode()) for name, value in told.items())
+    return out
