@@ -238,8 +238,8 @@ def test_a_call_is_let_in_by_all_of_its_limits_or_counts_for_none(
 
 
 @pytest.mark.parametrize(("language", "said"), [
-    ("en", "rate limit gang: each team (red) may use at most 3 requests a minute and 1,000 tokens a minute; beyond that "
-           "calls are refused until there is room again"),
+    ("en", "rate limit gang: each team (red) may use at most 3 requests a minute and 1,000 tokens a minute; beyond "
+           "that calls are refused until there is room again"),
     ("ko", "호출 한도 gang: 팀마다 (red) 분당 요청 3건, 분당 1,000토큰까지; 넘으면 여유가 생길 때까지 호출을 거절함")])
 def test_a_rate_limit_is_said_in_words(tmp_path: Path, language: Language, said: str) -> None:
     (tmp_path / "policy.yaml").write_text(LIMITED, encoding="utf-8")
