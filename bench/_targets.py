@@ -145,6 +145,7 @@ def remember(data: Path) -> None:
     from bongsu.app import Folder
     from bongsu.attack import Attack, key_of
     from bongsu.checks.memory import traces_of
+    from bongsu.checks.memory_anchors import FORM, packed
     from bongsu.host import keys
     from bongsu.live import Publisher
     from bongsu.privacy.tokens import Tokeniser
@@ -156,7 +157,7 @@ def remember(data: Path) -> None:
         text = " ".join("".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=dice.randint(3, 9))) for _ in range(120))
         traces = traces_of([text], key)
         attack = Attack(id=f"a{n}", at=now, until=now + 10**13, by="bench", length=traces.length,
-                        anchors=b"".join(sorted(traces.anchors)))
+                        anchors=packed(traces.anchors), form=FORM)
         kept[attack.id] = to_builtins(attack)
     Publisher(folder.live, "attacks").publish(kept, "", now)
 

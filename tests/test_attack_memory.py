@@ -7,22 +7,29 @@ import codecs
 import json
 import os
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import count
 from pathlib import Path
+from zlib import crc32
 
 import openai
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bongsu.app import open_store
 from bongsu.attack import Attack, AttackFault, key_of, remembered
+from bongsu.checks.injection_map import fold
 from bongsu.checks.memory import FEWEST, HELD, Index, KnownAttack, traces_of
-from bongsu.checks.memory_anchors import anchors, letters, place
+from bongsu.checks.memory_anchors import SPAN, anchors, hashes, letters, packed, place, places, unpacked
 from bongsu.checks.pii import Pii
 from bongsu.cli import cli
 from bongsu.demo.model import DemoModel
@@ -116,6 +123,41 @@ def test_equal_passages_have_equal_anchors_wherever_they_stand() -> None:
     assert not alone & {anchor for _, anchor in anchors(letters(ATTACK), b"another key.....")}
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=300) | st.text("가나다라 abc@$_0", max_size=300))
+def test_letters_are_word_characters_in_one_spelling_and_places_are_picked_by_two_bytes(text: str) -> None:
+    folded = fold(text)
+    kept = folded if folded.isascii() else re.sub(r"[^\w]+", "", folded)
+    run = letters(text)
+    assert run == bytes(b"oleastas"[b"013457@$".index(b)] if b in b"013457@$" else ord("l") if b == ord("i") else b
+                        for b in kept.encode() if b > 127 or chr(b).isalnum() or b in b"@$")
+    kinds = [[crc32(salt + bytes([b])) % 10 < 4 for b in range(256)] for salt in (b"a36", b"b36")]
+    assert places(run) == [n for n in range(len(run) - SPAN + 1) if kinds[0][run[n]] and kinds[1][run[n + 1]]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(min_size=SPAN, max_size=200), st.data())
+def test_a_hash_is_that_of_its_own_run_alone_and_is_kept_in_eight_bytes(data: bytes, draw: st.DataObject) -> None:
+    at = draw.draw(st.lists(st.integers(0, len(data) - SPAN), max_size=20))
+    found = hashes(data, at, KEY)
+    assert found == tuple(hashes(data[a:a + SPAN], [0], KEY)[0] for a in at)
+    assert unpacked(packed(found)) == tuple(sorted(found))
+    runs = {data[a:a + SPAN] for a in at}
+    assert len(set(found)) == len(runs), "two runs with one hash, or one run with two"
+
+
+def test_a_hash_is_the_chain_of_two_blocks_of_aes() -> None:
+    data, key = bytes(range(SPAN)), blake2b(KEY, digest_size=16, person=b"bongsu anchors").digest()
+    chain = Cipher(AES(key), CBC(bytes(16))).encryptor()
+    assert hashes(data, [0], KEY) == unpacked(chain.update(data.ljust(32, b"\0"))[16:24])
+
+
+def test_what_an_older_version_remembered_is_said_to_be_of_no_use_and_can_be_told_again() -> None:
+    old = replace_in(told(ATTACK), form=1)
+    assert (old.recognised, old.traces().anchors) == (False, frozenset())
+    assert told(ATTACK, (old,)).recognised
+
+
 def test_too_many_attacks_of_one_wording_are_told_apart_by_share() -> None:
     longer = f"{ATTACK} {HARMLESS} {HARMLESS[::-1]}"
     assert [f.kind for f in check_of(longer, ATTACK).look(ATTACK)] == ["known_attack/a1"]
@@ -184,12 +226,12 @@ def test_what_is_too_short_or_known_or_personal_in_its_note_is_refused() -> None
             told(text, known, note=note)
         assert caught.value.code == code
         assert (not text or text not in str(caught.value))
-    assert told(ATTACK, (replace_until(first, T0),)).id == first.id  # one whose time is over is known no more
+    assert told(ATTACK, (replace_in(first, until=T0),)).id == first.id  # one whose time is over is known no more
     assert len(first.traces().anchors) >= FEWEST
 
 
-def replace_until(attack: Attack, until: int) -> Attack:
-    return Attack(**{**{f: getattr(attack, f) for f in attack.__struct_fields__}, "until": until})
+def replace_in(attack: Attack, **changes: int) -> Attack:
+    return Attack(**{**{f: getattr(attack, f) for f in attack.__struct_fields__}, **changes})
 
 
 def test_another_token_key_is_another_memory() -> None:

@@ -12,7 +12,7 @@ from hashlib import blake2b
 import msgspec
 
 from bongsu.checks.memory import FEWEST, Index, Traces, traces_of
-from bongsu.checks.memory_anchors import WIDTH
+from bongsu.checks.memory_anchors import FORM, packed, unpacked
 from bongsu.guard import Guard
 from bongsu.overlap import resolve
 from bongsu.ports import Finding
@@ -38,8 +38,9 @@ class AttackFault(ValueError):
 
 
 class Attack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One attack. ``anchors`` are hashes of ``WIDTH`` bytes one behind the other, ``length`` that of its letters.
+    """One attack. ``anchors`` are its hashes one behind the other, of this ``form``, ``length`` that of its letters.
 
+    What is of another form than ``FORM`` was remembered by an older version, and nothing is recognised by it.
     ``text`` is the masked text, empty where it is sensitive; ``until`` is in microseconds since 1970.
     """
 
@@ -51,9 +52,14 @@ class Attack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
     length: int = 0
     anchors: bytes = b""
+    form: int = 1
+
+    @property
+    def recognised(self) -> bool:
+        return self.form == FORM
 
     def traces(self) -> Traces:
-        return Traces(frozenset(self.anchors[i:i + WIDTH] for i in range(0, len(self.anchors), WIDTH)), self.length)
+        return Traces(frozenset(unpacked(self.anchors) if self.recognised else ()), self.length)
 
 
 def key_of(tokens: Tokeniser) -> bytes:
@@ -97,9 +103,9 @@ def remembered(text: str, masking: Sequence[Guard], tokens: Tokeniser, known: It
         raise AttackFault("known_already", f"attack {like} is known and holds this one; remove it first to change it")
     if len(others.traces) >= MOST_KEPT:
         raise AttackFault("full", f"{MOST_KEPT} attacks are known, which is all there is room for; remove some first")
-    joined = b"".join(sorted(traces.anchors))
+    joined = packed(traces.anchors)
     return Attack(id=blake2b(joined, digest_size=6).hexdigest(), at=now, until=now + lasts, by=by, note=note,
-                  text="" if sensitive else tokens.mask(text, found), length=traces.length, anchors=joined)
+                  text="" if sensitive else tokens.mask(text, found), length=traces.length, anchors=joined, form=FORM)
 
 
 def _between(text: str, found: Sequence[Finding]) -> list[str]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bongsu.checks.memory_anchors import anchors, hidden, letters, place
+from bongsu.checks.memory_anchors import anchors, hashes, hidden, letters, place, places
 from bongsu.ports import Check, Finding
 
 FEWEST = 3
@@ -29,7 +29,7 @@ HELD = 4096
 class Traces:
     """Of one attack: its anchors, and how many bytes its letters are."""
 
-    anchors: frozenset[bytes]
+    anchors: frozenset[int]
     length: int
 
 
@@ -49,26 +49,30 @@ class Index:
 
     key: bytes = b""
     traces: Mapping[str, Traces] = field(default_factory=dict)
-    by_anchor: Mapping[bytes, tuple[str, ...]] = field(default_factory=dict)
+    by_anchor: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, key: bytes, traces: Mapping[str, Traces]) -> Index:
         """An index of attacks by id; those with fewer than ``FEWEST`` anchors never match."""
-        by: dict[bytes, tuple[str, ...]] = {}
+        by: dict[int, tuple[str, ...]] = {}
         for id_, one in traces.items():
             for anchor in one.anchors:
                 by[anchor] = (*by.get(anchor, ()), id_)
         return cls(key, dict(traces), by)
 
-    def seen(self, data: bytes) -> dict[str, dict[bytes, list[int]]]:
+    def seen(self, data: bytes) -> dict[str, dict[int, list[int]]]:
         """Attack -> its anchors in these letters -> where each stood first and last."""
-        out: dict[str, dict[bytes, list[int]]] = {}
-        for at, anchor in anchors(data, self.key):
+        out: dict[str, dict[int, list[int]]] = {}
+        begins = places(data)
+        found = hashes(data, begins, self.key)
+        if self.by_anchor.keys().isdisjoint(found):  # nearly always
+            return out
+        for at, anchor in zip(begins, found, strict=True):
             for id_ in self.by_anchor.get(anchor, ()):
                 out.setdefault(id_, {}).setdefault(anchor, [at, at])[1] = at
         return out
 
-    def seen_of(self, some: Iterable[bytes]) -> dict[str, int]:
+    def seen_of(self, some: Iterable[int]) -> dict[str, int]:
         """Attack -> how many of these anchors it has."""
         return Counter(id_ for anchor in some for id_ in self.by_anchor.get(anchor, ()))
 

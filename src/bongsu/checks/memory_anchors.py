@@ -4,7 +4,9 @@ The letters of a text are put in one spelling and one run (case, spacing, punctu
 and a run of ``SPAN`` bytes is an anchor where its first two bytes are of chosen kinds: about one place in seven. Equal
 passages so have equal anchors wherever they stand, which is how U. Manber found similar files ("Finding similar files
 in a large file system", USENIX 1994). An anchor is kept as a keyed hash of eight bytes: without the key no guess at the
-text can be checked.
+text can be checked. The hash is the CBC-MAC of AES over two blocks, which for messages of one length is as good as a
+random function (M. Bellare, J. Kilian, P. Rogaway, "The security of the cipher block chaining message authentication
+code", 1994): all anchors of a text are hashed by two calls.
 
 Time is linear in the text.
 """
@@ -13,33 +15,45 @@ from __future__ import annotations
 
 import codecs
 import re
+import struct
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import accumulate
+from itertools import accumulate, compress
 from zlib import crc32
 
-from bongsu.checks.injection_map import fold, views
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from bongsu.checks.flat import spelled
+from bongsu.checks.folded import folded
+from bongsu.checks.injection_map import views
 
 SPAN = 20
 """Bytes of an anchor: four words of English, seven syllables of Hangul."""
 WIDTH = 8
+"""Bytes of its hash."""
+FORM = 2
+"""Of the hashes: those of another form are of no use."""
 _LETTERS = b"abcdefghijklmnopqrstuvwxyz0123456789@$"
 _ALIKE = bytes.maketrans(b"i013457@$", b"loleastas")
 _DROPPED = bytes(b for b in range(128) if b not in _LETTERS)
+_BLOCK = 16
+_FILL = bytes(2 * _BLOCK - SPAN)
 _NO_LETTERS = re.compile(r"[^\w]+")
 _COMMON = re.compile(r"\b(?:the|to|of|and|you)\b")
 _PIECE = 512
 _LONG = 40
 """Characters of a word that may be an encoded text."""
+_SOLID = b"A" * _LONG
+_CHARACTERS = bytes(32 if chr(b).isspace() else 65 for b in range(256))
+_CONTINUED = bytes(range(0x80, 0xc0))
 
 
 def _kind(salt: bytes, tenths: int) -> bytes:
-    some = [b for b in range(256) if crc32(salt + bytes([b])) % 10 < tenths]
-    return b"".join(b"\\x%02x" % b for b in some)
+    return bytes(crc32(salt + bytes([b])) % 10 < tenths for b in range(256))
 
 
-_PLACE = re.compile(b"[" + _kind(b"a36", 4) + b"](?=[" + _kind(b"b36", 4) + b"])")
+_FIRST, _SECOND = _kind(b"a36", 4), _kind(b"b36", 4)
 
 
 def letters(text: str) -> bytes:
@@ -48,15 +62,23 @@ def letters(text: str) -> bytes:
     >>> letters("Ignore ALL rules!") == letters("1gn0r3 a-l-l ＲＵＬＥＳ")
     True
     """
-    folded = fold(text)
-    if not folded.isascii():
-        folded = _NO_LETTERS.sub("", folded)
-    return folded.encode("utf-8", "replace").translate(_ALIKE, _DROPPED)
+    seen = folded(text)
+    if seen.data.isascii():
+        return seen.data.translate(_ALIKE, _DROPPED)
+    data = seen.data if seen.plain else _NO_LETTERS.sub("", seen.text).encode("utf-8", "replace")
+    return data.translate(_ALIKE, _DROPPED + b"@$")
+
+
+def _has_long_word(text: str) -> bool:
+    flat = spelled(text)
+    if flat.plain:
+        return _SOLID in flat.data.translate(_CHARACTERS, _CONTINUED)
+    return max(map(len, text.split()), default=0) >= _LONG
 
 
 def hidden(text: str) -> Iterator[bytes]:
     """The letters of what a text hides behind an encoding, where it looks as if it hid something."""
-    long = "%" in text or max(map(len, text.split()), default=0) >= _LONG
+    long = "%" in text or _has_long_word(text)
     odd = text.isascii() and not _COMMON.search(text.lower())
     if odd:
         yield letters(codecs.encode(text, "rot13"))
@@ -68,16 +90,41 @@ def hidden(text: str) -> Iterator[bytes]:
             yield b"".join(words).translate(_ALIKE, _DROPPED)
 
 
-def anchors(data: bytes, key: bytes) -> list[tuple[int, bytes]]:
+def places(data: bytes) -> list[int]:
+    """Where the anchors of these letters begin, in order."""
+    if len(data) < SPAN:
+        return []
+    first, second = (int.from_bytes(data.translate(kind), "little") for kind in (_FIRST, _SECOND))
+    both = (first & second >> 8).to_bytes(len(data), "little")
+    return list(compress(range(len(data) - SPAN + 1), both))
+
+
+def hashes(data: bytes, at: Sequence[int], key: bytes) -> tuple[int, ...]:
+    """The keyed hash of the anchor at each of these places."""
+    if not at:
+        return ()
+    code = Cipher(algorithms.AES(blake2b(key, digest_size=_BLOCK, person=b"bongsu anchors").digest()),
+                  modes.ECB()).encryptor()  # noqa: S305 (a block at a time: the chain is ours, one for each anchor)
+    first = code.update(b"".join([data[a:a + _BLOCK] for a in at]))
+    rest = _FILL.join([data[a + _BLOCK:a + SPAN] for a in at])
+    chained = int.from_bytes(first, "little") ^ int.from_bytes(rest, "little")
+    return struct.unpack(f"<{2 * len(at)}Q", code.update(chained.to_bytes(len(first), "little")))[::2]
+
+
+def anchors(data: bytes, key: bytes) -> list[tuple[int, int]]:
     """(place in ``data``, keyed hash) of each anchor, in order."""
-    last, out = len(data) - SPAN, []
-    keyed = blake2b(digest_size=WIDTH, key=key).copy  # to take in the key is half of the work
-    for match in _PLACE.finditer(data):
-        if (at := match.start()) <= last:
-            one = keyed()
-            one.update(data[at:at + SPAN])
-            out.append((at, one.digest()))
-    return out
+    at = places(data)
+    return list(zip(at, hashes(data, at, key), strict=True))
+
+
+def packed(some: Iterable[int]) -> bytes:
+    """Hashes as bytes, one behind the other, in order."""
+    kept = sorted(some)
+    return struct.pack(f"<{len(kept)}Q", *kept)
+
+
+def unpacked(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(data) // WIDTH}Q", data)
 
 
 def place(text: str, at: int) -> int:

@@ -80,7 +80,7 @@ class MemoryDesk:
     def _shown(self, one: Attack) -> dict[str, Any]:
         guarded = [g.name for g in self.control.policy.guards if g.check.name == "known_attack"]
         return {"id": one.id, "at": _instant(one.at), "until": _instant(one.until), "by": one.by, "note": one.note,
-                "text": one.text, "anchors": len(one.traces().anchors), "guards": guarded}
+                "text": one.text, "anchors": len(one.traces().anchors), "recognised": one.recognised, "guards": guarded}
 
 
 def _instant(at: int) -> str:

@@ -51,7 +51,9 @@ def list_(url: str, token: str, as_json: bool) -> None:
         return
     for one in found:
         said = one["text"] or "(no text is kept)"
-        click.echo(f"{one['id']}  until {one['until']}  by {one['by']}: {one['note'] or ' '.join(said.split())[:80]}")
+        old = "" if one["recognised"] else "  NOT RECOGNISED: an older version remembered it, add it again"
+        told = one["note"] or " ".join(said.split())[:80]
+        click.echo(f"{one['id']}  until {one['until']}  by {one['by']}: {told}{old}")
 
 
 @attack.command("remove")
