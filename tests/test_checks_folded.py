@@ -45,7 +45,10 @@ def plain_features(tokens: list[bytes]) -> list[set[int]]:
 @given(TEXTS)
 def test_features_are_those_of_words_pairs_and_ideas_one_by_one(text: str) -> None:
     for tokens in quick.views(text):
-        assert list(quick.windows(tokens)) == plain_features(tokens)
+        windows = plain_features(tokens)
+        assert list(quick.windows(tokens)) == windows
+        table = [n * n % 255 - 127 for n in range(quick.SIZE)]
+        assert list(quick.sums(tokens, table)) == [(sum(table[one] for one in ids), len(ids)) for ids in windows]
 
 
 @settings(deadline=None)

@@ -16,7 +16,7 @@ import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar
 
@@ -38,16 +38,9 @@ class Weights:
     head: dict[str, Any]
     table: array[int]
 
-    @cached_property
-    def _values(self) -> list[int]:
-        """The table once more, for who reads much of it: an array makes a new number at each look."""
-        return self.table.tolist()
-
     def raw(self, tokens: list[bytes]) -> float:
         """The highest score of a window; features count once, and a long window no more than a short one."""
-        weigh = self._values.__getitem__
-        best = max((sum(map(weigh, ids)) / math.sqrt(len(ids) or 1) for ids in injection_map.windows(tokens)),
-                   default=0.0)
+        best = max(total / math.sqrt(count or 1) for total, count in injection_map.sums(tokens, self.table))
         return best * float(self.head["scale"]) + float(self.head["bias"])
 
     def score(self, text: str) -> float:

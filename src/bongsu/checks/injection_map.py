@@ -10,9 +10,11 @@ from __future__ import annotations
 import binascii
 import codecs
 import re
+import struct
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from urllib.parse import unquote
 from zlib import crc32
 
@@ -29,6 +31,7 @@ NEAR, COPIES = 8, 6
 """Words that may part two ideas that belong together; features of an idea, so that it weighs more than a word."""
 
 _MASK = SIZE - 1
+_LANE = _MASK.to_bytes(4, "little")
 _LEET = re.compile(r"[013457@$!|](?:(?<=[a-z].)|(?<=[a-z]..))[a-z]")
 _UNLEET = str.maketrans("013457@$!|", "oleastasil")
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .*_\-]){4,}[^\W_](?![^\W_])")
@@ -78,15 +81,28 @@ _IDEAS = {crc32(words(stem)[0][:6]): idea for stem, idea in IDEAS.items()}
 def blocks(tokens: list[bytes]) -> list[list[int]]:
     """Features of each run of ``BLOCK`` words; a pair of words belongs to the block of its second one."""
     stems = [crc32(w[:6]) for w in tokens]
+    singles, pairs = _words_and_pairs(stems)
     out = []
     for at in range(0, len(tokens), BLOCK):
-        part = stems[at:at + BLOCK]
-        near, here = (stems[at - 1:at + BLOCK], part) if at else (part, part[1:])
-        ids = [s & _MASK for s in part]
-        ids += [(a ^ b >> 7) & _MASK for a, b in zip(near, here, strict=False)]
+        ids = [*singles[at:at + BLOCK], *pairs[max(at, 1):at + BLOCK]]
         ids += [crc32(w[6:12], 1) & _MASK for w in tokens[at:at + BLOCK] if len(w) > 8]
-        out.append(ids + _ideas(part))
+        out.append(ids + _ideas(stems[at:at + BLOCK]))
     return out
+
+
+def _words_and_pairs(stems: list[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The feature of each stem ``b``, and of it and the one ``a`` before it: ``(a ^ b >> 7) & _MASK``.
+
+    All at once, as one large number of 32 bits each, which takes half of the time of one by one. The first has nothing
+    before it.
+    """
+    many = f"<{len(stems)}I"
+    whole = int.from_bytes(struct.pack(many, *stems), "little")
+    every = int.from_bytes(_LANE * len(stems), "little")
+    singles = whole & every
+    pairs = (singles << 32 ^ whole >> 7) & every
+    size = 4 * len(stems)
+    return struct.unpack(many, singles.to_bytes(size, "little")), struct.unpack(many, pairs.to_bytes(size, "little"))
 
 
 def _copies(one: int, two: int) -> tuple[int, ...]:
@@ -118,6 +134,25 @@ def windows(tokens: list[bytes]) -> Iterator[set[int]]:
         yield set(parts[0]) if parts else set()
     for one, two in pairwise(parts):
         yield {*one, *two}
+
+
+def sums(tokens: list[bytes], table: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Of each window: what its features weigh, and how many they are.
+
+    Both are those of the one block and of the other, less those of what the two have in common.
+    """
+    parts = [set(ids) for ids in blocks(tokens)]
+    seen = [(_sum(ids, table), len(ids)) for ids in parts]
+    if len(parts) < 2:
+        yield seen[0] if seen else (0, 0)
+    for (one, two), ((first, some), (second, others)) in zip(pairwise(parts), pairwise(seen), strict=True):
+        both = one & two
+        yield first + second - _sum(both, table), some + others - len(both)
+
+
+def _sum(ids: set[int], table: Sequence[int]) -> int:
+    """Looked up together, as one by one takes twice as long."""
+    return sum(itemgetter(*ids)(table)) if len(ids) > 1 else sum(table[one] for one in ids)
 
 
 def views(text: str) -> Iterator[list[bytes]]:
