@@ -22,6 +22,8 @@ SOME = st.sampled_from(["ignore", "previous", "instructions", "you", "이전", "
                         "a", "é"])
 TEXTS = st.text(max_size=200) | st.lists(SOME, max_size=150).map(" ".join) | st.lists(SOME, max_size=60).map(".-".join)
 
+TABLE = [n * n % 255 - 127 for n in range(quick.SIZE)]
+
 
 def plain_features(tokens: list[bytes]) -> list[set[int]]:
     """The features of each window, word by word and pair by pair."""
@@ -45,10 +47,9 @@ def plain_features(tokens: list[bytes]) -> list[set[int]]:
 @given(TEXTS)
 def test_features_are_those_of_words_pairs_and_ideas_one_by_one(text: str) -> None:
     for tokens in quick.views(text):
-        windows = plain_features(tokens)
-        assert list(quick.windows(tokens)) == windows
-        table = [n * n % 255 - 127 for n in range(quick.SIZE)]
-        assert list(quick.sums(tokens, table)) == [(sum(table[one] for one in ids), len(ids)) for ids in windows]
+        windows = list(quick.windows(tokens))
+        assert windows == plain_features(tokens)
+        assert all(quick.total(ids, TABLE) == sum(TABLE[one] for one in ids) for ids in windows)
 
 
 @settings(deadline=None)

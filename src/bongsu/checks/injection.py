@@ -40,7 +40,8 @@ class Weights:
 
     def raw(self, tokens: list[bytes]) -> float:
         """The highest score of a window; features count once, and a long window no more than a short one."""
-        best = max(total / math.sqrt(count or 1) for total, count in injection_map.sums(tokens, self.table))
+        best = max(injection_map.total(ids, self.table) / math.sqrt(len(ids) or 1)
+                   for ids in injection_map.windows(tokens))
         return best * float(self.head["scale"]) + float(self.head["bias"])
 
     def score(self, text: str) -> float:

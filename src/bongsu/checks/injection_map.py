@@ -136,22 +136,8 @@ def windows(tokens: list[bytes]) -> Iterator[set[int]]:
         yield {*one, *two}
 
 
-def sums(tokens: list[bytes], table: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Of each window: what its features weigh, and how many they are.
-
-    Both are those of the one block and of the other, less those of what the two have in common.
-    """
-    parts = [set(ids) for ids in blocks(tokens)]
-    seen = [(_sum(ids, table), len(ids)) for ids in parts]
-    if len(parts) < 2:
-        yield seen[0] if seen else (0, 0)
-    for (one, two), ((first, some), (second, others)) in zip(pairwise(parts), pairwise(seen), strict=True):
-        both = one & two
-        yield first + second - _sum(both, table), some + others - len(both)
-
-
-def _sum(ids: set[int], table: Sequence[int]) -> int:
-    """Looked up together, as one by one takes twice as long."""
+def total(ids: set[int], table: Sequence[int]) -> int:
+    """What features weigh: looked up together, as one by one takes twice as long."""
     return sum(itemgetter(*ids)(table)) if len(ids) > 1 else sum(table[one] for one in ids)
 
 
