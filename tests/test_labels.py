@@ -28,7 +28,8 @@ from bongsu.runners.labelled import LabelledCounter
 from bongsu.slis.count import Count
 from bongsu.slis.ratio import Ratio
 from bongsu.stores.arrow import table
-from bongsu.stores.log import VERSION, EventLog
+from bongsu.stores.formats import VERSION
+from bongsu.stores.log import EventLog
 from test_control import Room
 
 BASE = 60 * SECOND
@@ -162,19 +163,44 @@ def test_what_may_get_a_label_is_kept_without_its_texts_and_counts_weeks_later(t
         assert (log.orphans(), log.labels_of("p1"), log.size().batches) == (0, [], 0)
 
 
-def test_a_log_of_an_older_bongsu_gets_its_index(tmp_path):
+OLDER = """
+ALTER TABLE batch DROP COLUMN sent; DROP TABLE past; DROP TABLE waits; DROP TABLE told;
+"""
+ROWS = """
+CREATE TABLE label (call TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, id TEXT NOT NULL, label TEXT NOT NULL,
+                    annotator TEXT NOT NULL, position INTEGER NOT NULL, place INTEGER, known INTEGER NOT NULL,
+                    PRIMARY KEY (call, name, at, id)) WITHOUT ROWID;
+INSERT INTO label VALUES ('p1', '', 7, 'p1/b/0', 'b', '', 1, 1, 99), ('p1', '', 8, 'p1/a/1', 'a', 'kim', 2, 1, 100),
+                         ('p2', '', 8, 'p2/a/0', 'a', '', 1, 2, 99), ('p9', '', 8, 'p9/a/0', 'a', '', 1, NULL, 99);
+DELETE FROM related WHERE call = 'p9';
+"""
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_log_of_an_older_bongsu_gets_its_index(tmp_path, counting, version):
+    joining, by_name = counting
     path = tmp_path / "log.db"
+    events = [[prediction(1, 5), label("p1", "b", 7), label("p2", "a", 8), label("p9", "a", 8)],
+              [prediction(2, 6), label("p1", "a", 8, 1, annotator="kim")]]
     with EventLog(path) as log:
-        log.append([prediction(1, 5), label("p1", "b", 7), label("p2", "a", 8)], now=99)
+        log.append(events[0], now=99)
+        log.append(events[1], now=100)
     db = sqlite3.connect(path)
-    for name in ("label", "kept"):
-        db.execute(f"DROP TABLE {name}")
-    db.execute("PRAGMA user_version = 1")
+    db.executescript(OLDER + ("DROP TABLE kept;" if version == 1 else "ALTER TABLE kept DROP COLUMN sent;" + ROWS))
+    db.execute(f"PRAGMA user_version = {version}")
     db.commit()
     db.close()
     with EventLog(path) as log:
-        assert [(k.label.label, k.place, k.known) for k in log.labels_of("p1")] == [("b", 1, 7)]
+        found = [(k.label.label, k.annotator, k.position, k.place, k.known) for k in log.labels_of("p1")]
+        assert found == [("b", "", 1, 1, 7 if version == 1 else 99), ("a", "kim", 2, 1, 8 if version == 1 else 100)]
         assert log.orphans() == 1
+        first = Cells(BASE, joining.count(log, [t for _, t in log.read(0, 1, joining.columns)], 0, 1, plainly))
+        assert first.digest() == known_beforehand(events[0], by_name).digest()
+        first.add(fold(log, joining, 1))
+        assert first.digest() == known_beforehand(events[0] + events[1], by_name).digest(), "p2's label waited for it"
+        log.append([label("p1", "", 9)], now=101)
+        assert log.drop_before(10) == 7
+        assert (log.labels_of("p1"), log.orphans()) == ([], 0 if version == 1 else 1)
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
     db.close()

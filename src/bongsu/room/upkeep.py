@@ -77,9 +77,10 @@ class Upkeep:
         control, now, keep = self._control, self._control.now, self._control.policy.retention
         control.vault.sweep_soon()
         self.fill_lake()  # what the log drops must be in the lake
+        believed, _ = control.policy.ingest.span(now, keep)
         longer = keep.labelled if control.joining and keep.labelled > keep.log else None
         dropped = {
-            "batches": control.log.drop_before(now - keep.log, None if longer is None else now - longer),
+            "batches": control.log.drop_before(now - keep.log, None if longer is None else now - longer, believed),
             "files": control.lake.drop_before(now - keep.lake),
             "cells": self._store.forget_cells(now - keep.cells), **self._store.forget(now, keep.cells),
             "damaged": control.reader.drop_damaged(now - keep.log),

@@ -104,14 +104,21 @@ def conform(table: pa.Table, columns: Sequence[str] = NAMES) -> pa.Table:
     return pa.Table.from_arrays(made, schema=schema)
 
 
-def pack(table: pa.Table) -> bytes:
+def pack(table: pa.Table, codec: str = "lz4") -> bytes:
     """One Arrow IPC stream. Columns that are NULL throughout are left out: most events use few of them."""
     slim = table.select([name for name in table.column_names if table[name].null_count < table.num_rows])
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, slim.schema, options=_PACKED) as writer:
+    options = pa.ipc.IpcWriteOptions(compression=codec, use_threads=False)
+    with pa.ipc.new_stream(sink, slim.schema, options=options) as writer:
         writer.write_table(slim)
     packed: bytes = sink.getvalue().to_pybytes()
     return packed
+
+
+def plain(blob: bytes) -> pa.Table:
+    """What was packed, with the columns that it has."""
+    with pa.ipc.open_stream(blob) as reader:
+        return reader.read_all()
 
 
 def unpack(blob: bytes, columns: Sequence[str] = NAMES) -> pa.Table:
@@ -123,7 +130,6 @@ def unpack(blob: bytes, columns: Sequence[str] = NAMES) -> pa.Table:
         return conform(reader.read_all(), columns)
 
 
-_PACKED = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 _verdicts = msgspec.json.Decoder(tuple[Verdict, ...]).decode
 
 

@@ -7,8 +7,9 @@ again changes nothing. Commits are ``synchronous=FULL``: what ``append`` returne
 Labels are indexed by the event they are about (``stores/labels.py``) in the same transaction. Where labels may come
 weeks later, what they are about stays longer than the rest: without its texts, and not to be read as a batch.
 
-Ids are remembered as long as their batch is kept. Ids that grow with time (UUIDv7, ULID) keep the index in the cache;
-random ones are right too but cost more as the log grows.
+Ids are remembered as long as their batch is kept, and those of what was sent as long as their times are believed
+(``stores/ids.py``); what came from a spool comes once, for its mark moved with it. Ids that grow with time (UUIDv7,
+ULID) keep the index in the cache; random ones are right too but cost more as the log grows.
 
 A log belongs to the thread that opened it; open the path again for another reader.
 """
@@ -27,20 +28,13 @@ import pyarrow.compute as pc
 
 from bongsu.event import Event
 from bongsu.label import APART
-from bongsu.stores import arrow
-from bongsu.stores import labels as index
+from bongsu.stores import arrow, formats, ids, labels
 
 APPLICATION = 0x626F6E67
-VERSION = 2
-_TABLES = """
-CREATE TABLE batch (position INTEGER PRIMARY KEY AUTOINCREMENT, n INTEGER NOT NULL,
-                    first INTEGER NOT NULL, last INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE TABLE seen (id TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE related (call TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (call, position)) WITHOUT ROWID;
-CREATE TABLE mark (spool TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
-"""
 _TEXTS = ("prompt", "reply", "verdicts")
 """Columns that go when a batch is kept for its labels alone."""
+AT_ONCE = 16
+"""Batches that are forgotten in one transaction."""
 
 
 class LogError(Exception):
@@ -108,18 +102,16 @@ class EventLog:
 
     def append_table(self, table: pa.Table, marks: Mapping[str, int] | None = None, now: int = 0) -> Appended:
         """The same for events that are columns already, as ``arrow.table`` makes them."""
-        ids = table["id"].to_pylist()
-        with self._transaction(f"{len(ids)} events"):
+        came = table.num_rows
+        with self._transaction(f"{came} events"):
             position = self._next_position()
-            fresh = self._remember(ids, position)
-            if len(fresh) < len(ids):
-                table = table.take(pa.array(fresh, pa.int64()))
-            if fresh:
-                self._insert(position, table)
-                index.note(self._db, table, position, now)
+            table = self._new(table, position)
+            if table.num_rows:
+                self._insert(position, table, sent=marks is None)
+                labels.note(self._db, table, position, now)
             self._db.executemany("INSERT INTO mark VALUES (?, ?) ON CONFLICT DO UPDATE SET offset = excluded.offset",
                                  (marks or {}).items())
-        return Appended(position if fresh else None, len(fresh), len(ids) - len(fresh))
+        return Appended(position if table.num_rows else None, table.num_rows, came - table.num_rows)
 
     def marks(self) -> dict[str, int]:
         """How far each spool segment has been taken."""
@@ -177,19 +169,19 @@ class EventLog:
 
         The columns are ``labels.HISTORY``.
         """
-        return index.touched(self._db, after, upto)
+        return labels.touched(self._db, after, upto)
 
     def labels_since(self, moment: int, upto: int) -> pa.Table:
         """The same for events that got a label after a time."""
-        return index.known_since(self._db, moment, upto)
+        return labels.known_since(self._db, moment, upto)
 
-    def labels_of(self, event_id: str) -> list[index.Known]:
+    def labels_of(self, event_id: str) -> list[labels.Known]:
         """The labels an event was ever given, oldest first."""
-        return index.of(self._db, event_id)
+        return labels.of(self._db, event_id)
 
     def orphans(self) -> int:
         """How many labels wait for an event that has not come."""
-        return index.orphans(self._db)
+        return labels.orphans(self._db)
 
     def related(self, call: str) -> list[Event]:
         """The events that name this call (its kept content, a label that came later), oldest position first."""
@@ -197,46 +189,53 @@ class EventLog:
                                 "ORDER BY position", (call,))
         return [event for position, data in rows for event in self._pick(position, data, "call", call)]
 
-    def drop_before(self, time: int, labelled: int | None = None) -> int:
-        """Retention: forget batches whose newest event is older than ``time``, with their ids; how many events.
+    def drop_before(self, time: int, labelled: int | None = None, believed: int | None = None) -> int:
+        """Retention: forget batches whose newest event is older than ``time``; how many events.
 
         With ``labelled`` (older than ``time``), what may still get a label is kept, without texts, until it is older
-        than that; a label that waits for its event is forgotten then too.
+        than that; a label that waits for its event is forgotten then too. The ids of what was sent, and so may be sent
+        again, are remembered as long as times since ``believed`` are taken.
         """
         dropped = 0
         for name, before in (("batch", time), ("kept", time if labelled is None else labelled)):
-            while True:
-                row = self._db.execute(f"SELECT position, last FROM {name} WHERE last < ? "  # noqa: S608
-                                       "ORDER BY position LIMIT 1", (before,)).fetchone()
-                if row is None:
-                    break
-                slim = name == "batch" and labelled is not None and row[1] >= labelled
-                dropped += self._drop(row[0], name, slim)
+            while rows := self._db.execute(f"SELECT position, last, sent FROM {name} WHERE last < ? "  # noqa: S608
+                                           "ORDER BY position LIMIT ?", (before, AT_ONCE)).fetchall():
+                with self._transaction("retention"):
+                    gone = pa.concat_tables([self._drop(
+                        position, name, name == "batch" and labelled is not None and last >= labelled, sent)
+                        for position, last, sent in rows])
+                    self._forget(gone, rows[-1][0], believed)
+                dropped += gone.num_rows
         with self._transaction("retention"):
-            gone = index.forget_orphans(self._db, time if labelled is None else labelled)
-        if dropped or gone:
+            orphans = labels.forget_orphans(self._db, time if labelled is None else labelled)
+            days = 0 if believed is None else ids.forget(self._db, believed)
+        if dropped or orphans or days:
             self._db.execute("PRAGMA incremental_vacuum").fetchall()
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return dropped
 
-    def _drop(self, position: int, name: str, slim: bool) -> int:
-        """Forget one batch; all but what may get a label, if ``slim``."""
+    def _drop(self, position: int, name: str, slim: bool, sent: int) -> pa.Table:
+        """Forget one batch, or all of it but what may get a label if ``slim``: what is gone."""
         table = self._unpack(position, self._data(position) or b"")
         stays = _labelable(table) if slim else pa.nulls(table.num_rows, pa.bool_()).fill_null(False)
-        kept, gone = table.filter(stays), table.filter(pc.invert(stays))
-        with self._transaction("retention"):
-            self._db.executemany("DELETE FROM seen WHERE id = ?", ((i,) for i in gone["id"].to_pylist()))
-            self._db.executemany("DELETE FROM related WHERE call = ? AND position = ?",
-                                 ((c, position) for c in pc.unique(table["call"]).drop_null().to_pylist()))
-            self._db.execute(f"DELETE FROM {name} WHERE position = ?", (position,))  # noqa: S608
-            if kept.num_rows:
-                times = pc.min_max(kept["time"]).as_py()
-                self._db.execute("INSERT INTO kept VALUES (?, ?, ?, ?, ?)", (
-                    position, kept.num_rows, times["min"], times["max"],
-                    arrow.pack(kept.drop_columns([c for c in _TEXTS if c in kept.column_names]))))
-            else:
-                index.forget(self._db, [position])
-        return int(gone.num_rows)
+        kept, gone = table.filter(stays), table.filter(pc.invert(stays)).select(["id", "time"])
+        # Labels stay as long as what they are about, and so does what is said here of where they are.
+        told = pc.equal(table["kind"], "label")
+        calls = pc.unique(table["call"].filter(pc.invert(told))).drop_null()
+        calls = calls.filter(pc.invert(pc.is_in(calls, pc.unique(table["call"].filter(told)))))
+        self._db.execute("DELETE FROM related WHERE position = ? AND call IN (SELECT value FROM json_each(?))",
+                         (position, labels.listed(calls)))
+        self._db.execute(f"DELETE FROM {name} WHERE position = ?", (position,))  # noqa: S608
+        if kept.num_rows:
+            self._store("kept", position, kept.drop_columns([c for c in _TEXTS if c in kept.column_names]), sent)
+        return gone.append_column("sent", pa.repeat(pa.scalar(bool(sent)), gone.num_rows))
+
+    def _forget(self, gone: pa.Table, position: int, believed: int | None) -> None:
+        """Forget ids and labels of events that are gone. ``position`` is that of the newest of their batches."""
+        labels.forget(self._db, gone["id"].to_pylist())
+        self._db.execute("DELETE FROM seen WHERE id IN (SELECT value FROM json_each(?))", (labels.listed(gone["id"]),))
+        if believed is not None:
+            ids.remember(self._db, gone.filter(gone["sent"]), position, believed)
 
     def size(self) -> Size:
         batches, events = self._db.execute("SELECT count(*), coalesce(sum(n), 0) FROM batch").fetchone()
@@ -263,8 +262,8 @@ class EventLog:
         if tables and application != APPLICATION:
             raise LogError(f"event log {self.path}: expected an event log, came another SQLite database; "
                            "name a path of its own")
-        if version > VERSION:
-            raise LogError(f"event log {self.path}: expected format {VERSION} or older, came {version}; "
+        if version > formats.VERSION:
+            raise LogError(f"event log {self.path}: expected format {formats.VERSION} or older, came {version}; "
                            "it was written by a newer bongsu, use that one")
         if not tables:
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -273,19 +272,11 @@ class EventLog:
         db.execute("PRAGMA cache_size = -65536")
         with self._transaction("new tables"):
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == VERSION:
+            if version == formats.VERSION:
                 return
-            for statement in filter(str.strip, (_TABLES * (version == 0) + index.TABLES).split(";")):
-                db.execute(statement)
-            if version:
-                self._index_what_is_there()
+            formats.upgrade(db, version, self.read)
             db.execute(f"PRAGMA application_id = {APPLICATION}")
-            db.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _index_what_is_there(self) -> None:
-        """A log that an older bongsu wrote: its labels are known since they were given."""
-        for position, table in self.read():
-            index.note(self._db, table, position, None)
+            db.execute(f"PRAGMA user_version = {formats.VERSION}")
 
     def _data(self, position: int) -> bytes | None:
         """The blob of a batch, or what is kept of it."""
@@ -311,27 +302,35 @@ class EventLog:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batch'").fetchone()
         return 1 + (int(row[0]) if row else 0)
 
-    def _remember(self, ids: Sequence[str], position: int) -> Sequence[int]:
-        """Note the ids; the places of those that were new."""
+    def _new(self, table: pa.Table, position: int) -> pa.Table:
+        """The events that never came before; their ids are noted."""
+        if (past := ids.known(self._db, table)) is not None:
+            table = table.filter(pc.invert(past))
+        given = table["id"].to_pylist()
         self._db.execute("SAVEPOINT ids")
         # In order of id: neighbours share a page of the index.
         added = self._db.execute("INSERT OR IGNORE INTO seen SELECT value, ? FROM json_each(?)",
-                                 (position, msgspec.json.encode(sorted(ids)).decode())).rowcount
-        if added == len(ids) or not ids:
+                                 (position, msgspec.json.encode(sorted(given)).decode())).rowcount
+        if added == len(given) or not given:
             self._db.execute("RELEASE ids")
-            return range(len(ids))
+            return table
         # Some came before. Do it again one by one to learn which; this is rare and costs only itself.
         self._db.execute("ROLLBACK TO ids")
         self._db.execute("RELEASE ids")
         insert = "INSERT OR IGNORE INTO seen VALUES (?, ?)"
-        return [place for place, i in enumerate(ids) if self._db.execute(insert, (i, position)).rowcount]
+        fresh = [place for place, i in enumerate(given) if self._db.execute(insert, (i, position)).rowcount]
+        return table.take(pa.array(fresh, pa.int64()))
 
-    def _insert(self, position: int, table: pa.Table) -> None:
-        times = pc.min_max(table["time"]).as_py()
-        self._db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?)",
-                         (position, table.num_rows, times["min"], times["max"], arrow.pack(table)))
+    def _insert(self, position: int, table: pa.Table, *, sent: bool) -> None:
+        self._store("batch", position, table, sent)
         calls = pc.unique(table["call"]).drop_null()
-        self._db.execute("INSERT INTO related SELECT value, ? FROM json_each(?)", (position, index.listed(calls)))
+        self._db.execute("INSERT INTO related SELECT value, ? FROM json_each(?)", (position, labels.listed(calls)))
+
+    def _store(self, name: str, position: int, table: pa.Table, sent: int) -> None:
+        times = pc.min_max(table["time"]).as_py()
+        self._db.execute(f"INSERT INTO {name} (position, n, first, last, sent, data) "  # noqa: S608
+                         "VALUES (?, ?, ?, ?, ?, ?)",
+                         (position, table.num_rows, times["min"], times["max"], sent, arrow.pack(table)))
 
     def _unpack(self, position: int, data: bytes, columns: Sequence[str] = arrow.NAMES) -> pa.Table:
         try:
