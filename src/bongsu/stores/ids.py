@@ -2,8 +2,8 @@
 
 What others send may be sent again at any time, and its time is believed for longer (``settings.ingest.behind``) than
 the log keeps events. So the ids of such events stay when their batch goes: sorted texts, a block for each day (UTC)
-of events and each sweep, 16 to 22 bytes an id. Only an event of a day that has blocks is looked up, so what comes in time
-costs nothing. An event that is sent again has the id and the time that it had.
+of events and each sweep, 16 to 22 bytes an id. Only an event of a day that has blocks is looked up, so what comes in
+time costs nothing. An event that is sent again has the id and the time that it had.
 
 All functions work inside the caller's transaction.
 """
