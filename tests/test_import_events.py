@@ -94,7 +94,7 @@ def test_old_data_is_taken_and_known_again_as_the_documentation_says(tmp_path: P
             one.cycle()
             one.pool.submit(one.control.upkeep.sweep).result()
             assert sum(cell.n for cell in one.store.cells() if cell.signal == key) == 20
-            assert sum(e.kind == "call" for e in one.kept()) == 20
+            assert not any(e.kind == "call" for e in one.kept()), "the log keeps 7 days, and knows the ids for longer"
 
 
 class Fickle:
