@@ -40,6 +40,8 @@ from bongsu.web.purse import Purse
 from bongsu.web.rates import Rates
 from bongsu.web.site import control_app
 from bongsu.web.transport import HttpTransport
+from bongsu.wording import LIVE as WORDS
+from bongsu.wording import Wording
 from servers import serving
 
 TOKEN = "bsu_test_admin"
@@ -168,6 +170,7 @@ def place(root: Path, policy: str = POLICY, *, gateways: int = 1, model: Any = N
                               ids=lambda: f"C{next(numbers):05d}",
                               sealer=Sealer(Live(folder.live, LIVE), one.policy.service.name),
                               holding=Holding(folder.held, Live(folder.live, "reviews")),
-                              health=shared_health(folder.live))
+                              health=shared_health(folder.live),
+                              wording=Wording(Live(folder.live, WORDS)))
             one.gateways.append(stack.enter_context(serving(gateway)).url)
         yield one

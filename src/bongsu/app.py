@@ -160,6 +160,8 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     from bongsu.web.rates import Rates
     from bongsu.web.scrape import EVERY, Shelf, admission
     from bongsu.web.transport import HttpTransport
+    from bongsu.wording import LIVE as WORDS
+    from bongsu.wording import Wording
 
     manners = manners or Manners()
     logs.configure(manners.logs, f"gateway-{worker}")
@@ -179,7 +181,8 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
                       clock=clock, ids=ulids(clock), reload=reload, ops=ops,
                       sealer=Sealer(Live(folder.live, LIVE), policy.service.name), attacks=Live(folder.live, "attacks"),
                       past=CommonPast(folder.live, keys.token_key(folder.keys)),
-                      holding=Holding(folder.held, Live(folder.live, "reviews")), health=shared_health(folder.live))
+                      holding=Holding(folder.held, Live(folder.live, "reviews")), health=shared_health(folder.live),
+                      wording=Wording(Live(folder.live, WORDS)))
         # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
         gc.collect()
         gc.freeze()

@@ -95,6 +95,14 @@ class Joint:
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """Which words texts have (``novelty.py``): ``words`` are hashes of four bytes each, in ascending order."""
+
+    version: str
+    words: bytes
+
+
+@dataclass(frozen=True)
 class Reference:
     """What windows are compared with. ``version`` is a digest of its bins and counts: unlike things never mix.
 
@@ -108,6 +116,7 @@ class Reference:
     source: str = ""
     model_version: str = ""
     joint: Joint | None = None
+    vocabulary: Vocabulary | None = None
 
     def get(self, column: str) -> Bins | None:
         return next((bins for bins in self.columns if bins.column == column), None)

@@ -16,6 +16,8 @@ Units: times are microseconds since 1970 (UTC), durations are milliseconds, mone
 ``input_tokens`` includes cached ones, as in the conventions.
 
 ``prompt_cluster`` is the cell of what was asked last (``prompt.py``), where the policy has a signal that reads it.
+``new_words`` is the share of its words that a reference of texts does not have (``novelty.py``), ``vocabulary`` the
+version of that reference's words.
 
 ``key`` is the id of a virtual key, never the key; ``lease`` names the worker's lease that a budget was drawn by, and
 ``budget`` the budget that was nearly or wholly spent (``soft NAME``, ``hard NAME``); ``proposed`` is the cheaper model
@@ -153,6 +155,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trace: str = ""
     parent: str = ""
     prompt_cluster: str = ""
+    new_words: float | None = None
+    vocabulary: str = ""
     prompt: str | None = None
     reply: str | None = None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from bongsu import novelty
 from bongsu.alert import Burn, Rule, Signal, Threshold
 from bongsu.drift import Reference
 from bongsu.engine import Plan
@@ -48,6 +49,7 @@ def made(policy: Policy, name: str, lake: Path | None = None) -> Reference | Non
         return reference(name, file, columns, Path(decl.file).name, together=joined if together(policy) else None)
     if not decl.window or lake is None:
         return None
+    columns = {column: kind for column, kind in columns.items() if column != novelty.COLUMN}  # no texts are there
     return _pinned(name, decl, columns, lake, together(policy))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bongsu.drift import Bins, Joint, Measure, Reference, distance, shares
-from bongsu.novelty import new_words
+from bongsu.novelty import COLUMN, Known, counted, new_words
 from bongsu.quantity import show_share
 from bongsu.sources.columns import Columns, ColumnsError, bins_of, counts_of
 from bongsu.sources.joint import counts_along, joined
@@ -110,8 +110,14 @@ def against(reference: Reference, current: Columns, terms: Terms) -> dict[str, A
         if there is None:
             skipped[bins.column] = "only in the reference"
         else:
-            pairs[bins.column] = bins, counts_of(current.read(there), bins)
+            pairs[bins.column] = bins, _counted(reference, bins, current, there)
     return _report(pairs, skipped, (reference.rows, current.rows), terms, _joint(reference.joint, current, terms))
+
+
+def _counted(reference: Reference, bins: Bins, current: Columns, there: str) -> list[int]:
+    if bins.column == COLUMN and reference.vocabulary is not None:
+        return counted(map(Known(reference.vocabulary).share, current.some_texts(there)))
+    return counts_of(current.read(there), bins)
 
 
 def _report(pairs: dict[str, tuple[Bins, list[int]]], skipped: dict[str, str], rows: tuple[int, int],
@@ -163,7 +169,7 @@ def _judge(bins: Bins, now: list[int], terms: Terms, comparisons: int) -> Found:
         if bins.kind != "number":
             values["wasserstein"] = None
         chosen = all_of[terms.measure]
-        novel = terms.threshold is None and bins.column.endswith(NEW_WORDS)
+        novel = terms.threshold is None and (bins.column == COLUMN or bins.column.endswith(NEW_WORDS))
         limit = terms.limit * (NOVEL if novel else 1)
         p, alarm = chosen.p, chosen.value > limit and chosen.p < terms.alpha / max(1, comparisons)
     return Found(bins.kind, values["psi"], values["kl"], values["js"], values["chi2"], values["wasserstein"], p, alarm,

@@ -92,15 +92,23 @@ def trace_of(file: Path, pairs: tuple[str, ...], constants: tuple[str, ...], uni
 def evaluate_file(file: Path, policy_path: Path, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any,
                   ids: str) -> Evaluation:
     """Measure a data set by a policy's signals."""
+    from bongsu.novelty import Known
     from bongsu.offline.dataset import evaluate
     from bongsu.prompt import cell
     from bongsu.references import compared
+    from bongsu.wording import in_force
 
-    policy = load(policy_path, os.environ)
-    events = ([replace(event, origin="evaluation", prompt_cluster=event.prompt_cluster or cell(event.prompt or ""))
-               for event in batch]
-              for batch in trace_of(file, pairs, constants, unit, ids).batches())
-    return evaluate(compared(policy).plan, events)
+    plan = compared(load(policy_path, os.environ)).plan
+    vocabulary = in_force(plan)
+    known = None if vocabulary is None else Known(vocabulary)
+
+    def read(event: Event) -> Event:
+        """With what is read of its text, as the ways in read it."""
+        words = known.columns(event.prompt) if known and (event.prompt or event.kind == "prediction") else {}
+        return replace(event, origin="evaluation", **words,
+                       prompt_cluster=event.prompt_cluster or cell(event.prompt or ""))
+
+    return evaluate(plan, (list(map(read, batch)) for batch in trace_of(file, pairs, constants, unit, ids).batches()))
 
 
 def season_of(file: Path, policy_path: Path, name: str, over: int, pairs: tuple[str, ...], constants: tuple[str, ...],

@@ -33,6 +33,7 @@ from bongsu.policy.reviewed import reviewed
 from bongsu.policy.rules import rules
 from bongsu.policy.setting import settings
 from bongsu.policy.spend import budgets
+from bongsu.policy.worded import worded
 from bongsu.ports import Action, Seasonal, Sli
 from bongsu.quantity import Duration, show_duration
 from bongsu.response import Playbook
@@ -280,6 +281,7 @@ class Linker:
         fences, money, terms = borders(self), tuple(budgets(self)), reviewed(self)
         canaries(self)
         signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}
+        worded(self, signals)
         objectives = {o.name: o for o in self.objectives(signals)}
         alerts = tuple(rules(self, signals, objectives))
         plan = Plan(doc.service.name, self.base, tuple(signals.values()), tuple(objectives.values()),

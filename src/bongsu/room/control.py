@@ -15,7 +15,7 @@ from itertools import takewhile
 
 import pyarrow as pa
 
-from bongsu import gate
+from bongsu import gate, wording
 from bongsu.alert import Burn, Burning, Rule, Signal, State, read_burn
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cell, Cells, Labels, capped, merged
 from bongsu.engine import Plan, born, standings, tick
@@ -82,6 +82,7 @@ class Control:
         self.lake = Lake(folder.lake)
         self.reader = SpoolReader(folder.spool)
         self.publisher, self.people = Publisher(folder.live), People(folder.live, store)
+        self.words = Publisher(folder.live, wording.LIVE)
         self.spending = Spending(folder.live, policy.budgets, store, clock())
         self.upstreams = Upstreams(folder.live, policy.upstreams)
         self.vault, self.reviews = Vaulting(policy, folder, store), Reviewing(policy, folder, store)
@@ -194,6 +195,7 @@ class Control:
         """Make the changes now in force live in every gateway: where there are new ones, or to show that we live."""
         changes = self.store.changes()
         self.people.publish(changes, self.policy.hash, self.now)
+        wording.publish(self.words, self.plan, self.policy.hash, self.now)
         traffic, last = of_traffic(changes), self.publisher.last
         if always or traffic != last.changes or self.now - last.at >= REPUBLISH:
             self.publisher.publish(traffic, self.policy.hash, self.now)

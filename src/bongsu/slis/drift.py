@@ -58,7 +58,13 @@ class Drift:
 
     def parts(self) -> Mapping[str, aggregate.Aggregate]:
         counted = (self._about(),) if self.of is None else (self.of,)
-        return {f"{b.column}:": aggregate.Tally(_column(b), b.edges, b.categories, counted) for b in self.bins}
+        return {f"{b.column}:": aggregate.Tally(_column(b), b.edges, b.categories, (*counted, *self._known_by(b)))
+                for b in self.bins}
+
+    def _known_by(self, bins: Bins) -> tuple[Expression, ...]:
+        """What is found of an event by a reference's words (``novelty.py``) is compared with no other's."""
+        words = self.bound_to.vocabulary if self.bound_to and bins.column == "new_words" else None
+        return (read(f"vocabulary = '{words.version}'"),) if words else ()
 
     def _about(self) -> Expression:
         """Predictions, and other events that have any of the columns."""

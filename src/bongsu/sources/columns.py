@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
-from bongsu import prompt
-from bongsu.drift import MISSING, OTHER, Bins, Joint, Reference, number_bins, text_bins
+from bongsu import novelty, prompt
+from bongsu.drift import MISSING, OTHER, Bins, Joint, Reference, Vocabulary, number_bins, text_bins
 from bongsu.event import FEATURES
 
 Kind = Literal["number", "text", "bool"]
@@ -57,6 +57,8 @@ class Columns:
         if column == prompt.COLUMN and column not in names and "prompt" in names:
             self._texts = (*self._texts, "prompt")
             return "prompt"
+        if column == novelty.COLUMN:  # of what another reference does not have, whatever the file says
+            return "prompt" if "prompt" in names else None
         return next((name for name in (column, column.removeprefix("features.")) if name in names), None)
 
     def kind(self, name: str) -> Kind | None:
@@ -169,22 +171,27 @@ def reference(name: str, file: Columns, wanted: Mapping[str, Kind] | None = None
     if not found:
         raise ColumnsError(f"{file.path}: expected a column of {', '.join(wanted or ('numbers', 'texts'))}; it has "
                            f"{', '.join(file.schema.names)}")
-    made = []
+    made, vocabulary = [], None
     for column, (there, kind) in found.items():
         progress(column)
-        made.append(bins_of(file.read(there), column, kind))
+        if column == novelty.COLUMN:
+            bins, vocabulary = novelty.learnt(column, file.some_texts(there))
+        else:
+            bins = bins_of(file.read(there), column, kind)
+        made.append(bins)
     numbers = {column: there for column, (there, kind) in found.items()
                if kind == "number" and (wanted is None or column.startswith(FEATURES))}
     joint = together({column: file.read(there) for column, there in numbers.items()}) if together else None
-    return referred(name, made, file.rows, source or file.path.name, model_version, joint)
+    return referred(name, made, file.rows, source or file.path.name, model_version, joint, vocabulary)
 
 
 def referred(name: str, columns: Iterable[Bins], rows: int, source: str, model_version: str = "",
-             joint: Joint | None = None) -> Reference:
+             joint: Joint | None = None, vocabulary: Vocabulary | None = None) -> Reference:
     """A reference whose version is a digest of what it compares with."""
     made = tuple(sorted(columns, key=lambda bins: bins.column))
-    digest = hashlib.sha256(repr((made, joint) if joint else made).encode()).hexdigest()[:12]
-    return Reference(name, digest, made, rows, source, model_version, joint)
+    more = [one for one in (joint, vocabulary and vocabulary.version) if one]
+    digest = hashlib.sha256(repr((made, *more) if more else made).encode()).hexdigest()[:12]
+    return Reference(name, digest, made, rows, source, model_version, joint, vocabulary)
 
 
 def checked(one: Reference) -> Reference:
@@ -206,7 +213,11 @@ def checked(one: Reference) -> Reference:
             raise ValueError("directions: expected a finite weight of one of their columns in every term")
         if not all(isfinite(x) for c in one.joint.columns for x in (c.low, c.high, c.mean, c.deviation)):
             raise ValueError("directions: expected finite numbers of every column")
-    return referred(one.name, one.columns, one.rows, one.source, one.model_version, one.joint)
+    if (one.vocabulary is None) != (one.get(novelty.COLUMN) is None):
+        raise ValueError(f"expected column {novelty.COLUMN!r} together with a vocabulary, came one of them")
+    if one.vocabulary and not novelty.sound(one.vocabulary):
+        raise ValueError("vocabulary: expected hashes of four bytes in ascending order, and their digest")
+    return referred(one.name, one.columns, one.rows, one.source, one.model_version, one.joint, one.vocabulary)
 
 
 __all__ = ["MISSING", "OTHER", "Columns", "ColumnsError", "as_numbers", "bins_of", "cells", "checked", "counts_of",

@@ -12,6 +12,7 @@ from bongsu.access.apikey import ApiKey
 from bongsu.access.meter import Meter, Usage, decimal
 from bongsu.event import FEATURE_NAME, MOST_FEATURES, Event, Verdict
 from bongsu.guard import RANK, Guard
+from bongsu.novelty import Known
 from bongsu.ports import Finding
 from bongsu.privacy.sealing import KIND
 from bongsu.web.errors import ApiError, Header
@@ -44,8 +45,8 @@ class Call:
     """
 
     __slots__ = ("_clock", "_priced", "_timer", "_waited", "asks_cost", "at", "began", "cut", "facts", "id", "judges",
-                 "key", "masking", "owes", "past", "prompt", "reply", "request_id", "sealed", "started", "stored",
-                 "subject", "surface", "told", "verdicts")
+                 "key", "known", "masking", "owes", "past", "prompt", "reply", "request_id", "sealed", "started",
+                 "stored", "subject", "surface", "told", "verdicts")
 
     def __init__(self, id_: str, clock: Callable[[], int], timer: Callable[[], int], masking: Masking,
                  surface: Surface) -> None:
@@ -64,6 +65,7 @@ class Call:
         self.subject = ""
         self.key: ApiKey | None = None
         self.past: Past | None = None
+        self.known: Known | None = None
         self.told: list[Header] = []
         self.owes: list[Callable[[Mapping[str, Any]], None]] = []
 

@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 
 from bongsu.event import COLUMNS, FEATURES, Event, feature_of
 from bongsu.guard import Guard
+from bongsu.novelty import COLUMN as NEW_WORDS
+from bongsu.novelty import KNOWN_BY, Known
 from bongsu.privacy.sealing import KIND, Noting, Said, Sealer
 from bongsu.privacy.tokens import Tokeniser
 from bongsu.prompt import COLUMN
@@ -25,6 +27,7 @@ from bongsu.quantity import DAY
 from bongsu.sources.columns import cells
 from bongsu.web.masking import KEPT, TAG, Masking
 from bongsu.web.veil import veiled
+from bongsu.wording import Wording
 
 PEOPLE = {"user": "USER", "annotator": "USER", "conversation": "CONVERSATION"}
 """Columns that name somebody: a token always stands for them."""
@@ -50,15 +53,18 @@ class Cloak:
     """One policy's way of masking what is sent. Safe to use from many threads."""
 
     def __init__(self, tokens: Tokeniser, service: str, policy: str, ids: Callable[[], str], *,
-                 guards: Sequence[Guard] = (), sealer: Sealer | None = None, clusters: bool = False) -> None:
+                 guards: Sequence[Guard] = (), sealer: Sealer | None = None, clusters: bool = False,
+                 wording: Wording | None = None) -> None:
         self._tokens, self._service, self._policy, self._ids = tokens, service, policy, ids
-        self._sealer, self._clusters = sealer, clusters
+        self._sealer, self._clusters, self._wording = sealer, clusters, wording
         self.guards = tuple(guard for guard in guards if "store" in guard.on)
 
     def masked(self, table: pa.Table) -> Cloaked:
         """The events without what is personal; their texts, masked by form, as events of their own."""
         if self._clusters:
             table = _placed(table)
+        if self._wording is not None and (known := self._wording.known()) is not None:
+            table = _worded(table, known)
         noting, notes = self._noting(), _Notes()
         columns = dict(zip(table.column_names, table.columns, strict=True))
         for name in table.column_names:
@@ -181,6 +187,17 @@ class _Notes:
 
 def _tag(masking: Masking, text: str) -> str:
     return masking.tag(text)[:TAG]
+
+
+def _worded(table: pa.Table, known: Known) -> pa.Table:
+    """Events with how much of their prompts is in new words: predictions, and others that have a prompt."""
+    prompts = table["prompt"]
+    about = pc.or_(pc.is_valid(prompts), pc.equal(table["kind"], "prediction"))
+    shares = pa.array([known.share(text) for text in prompts.to_pylist()], pa.float64())
+    found = {NEW_WORDS: shares, KNOWN_BY: pc.if_else(about, pa.scalar(known.version), pa.scalar(None, pa.string()))}
+    for name, values in found.items():
+        table = table.set_column(table.column_names.index(name), name, values)
+    return table
 
 
 def _placed(table: pa.Table) -> pa.Table:

@@ -1,13 +1,16 @@
-"""The cell of what was asked, on the event: only where the policy has a signal that reads it."""
+"""What is read of the text that was asked last, as columns of the event: its cell, and how much of it is in new words.
+
+Only where the policy has a signal that reads them, and from the text as it came: aliases would be words, too. Of the
+text itself nothing stays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Mapping
 
-from bongsu.alert import Signal
 from bongsu.engine import Plan
-from bongsu.expression import Expression
+from bongsu.novelty import Known
+from bongsu.policy.asks import asks
 from bongsu.prompt import COLUMN, cell
 from bongsu.web.asked import UNREADABLE, Asked, decode
 from bongsu.web.grounded import context_of
@@ -21,30 +24,23 @@ def clustered(plan: Plan) -> bool:
     >>> clustered(Plan("support"))
     False
     """
-    return any(COLUMN in _read(signal) for signal in plan.signals)
+    return any(asks(signal, COLUMN) for signal in plan.signals)
 
 
-def _read(signal: Signal) -> Iterator[str]:
-    """Columns that a signal's definition names."""
-    yield from signal.labels
-    for field in fields(signal.sli):  # type: ignore[arg-type]  # every SLI is a dataclass
-        value = getattr(signal.sli, field.name)
-        for one in value if isinstance(value, tuple) else (value,):
-            if isinstance(one, Expression):
-                yield from one.columns
-            elif isinstance(one, str):
-                yield one
+def asked_last(request: Asked) -> str:
+    """The last text that a user says in a request; empty where nobody says any.
 
-
-def cluster_of(request: Asked) -> str:
-    """The cell of the last text that a user says in a request; empty where nobody says any.
-
-    Not of the whole conversation: what the application says every time would hide what people ask.
+    Not the whole conversation: what the application says every time would hide what people ask.
     """
     try:
         given = {name: decode(request.fields[name]) for name in _ASKED if name in request.fields}
     except UNREADABLE:  # the surface says so in its own words
         return ""
     said = context_of(given, ("user",))
-    return cell(said[-1]) if said else ""
+    return said[-1] if said else ""
 
+
+def read_of(text: str, *, clusters: bool, known: Known | None) -> Mapping[str, str | float | None]:
+    """The columns of an event whose text this is."""
+    cells = {COLUMN: cell(text)} if clusters else {}
+    return cells if known is None else {**cells, **known.columns(text)}

@@ -44,6 +44,7 @@ from bongsu.web.tracing import context
 from bongsu.web.upstream import Transport
 from bongsu.web.veil import Veil
 from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, not_by_a_page, text
+from bongsu.wording import Wording
 
 log = logging.getLogger("bongsu.gateway")
 MAX_BODY = 10 << 20
@@ -67,11 +68,12 @@ class Gateway:
                  reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY,
                  patience: float = PATIENCE, ops: Ops | None = None,
                  sealer: Sealer | None = None, past: Past | None = None, attacks: Live | None = None,
-                 holding: Holding | None = None, health: Health | None = None) -> None:
+                 holding: Holding | None = None, health: Health | None = None,
+                 wording: Wording | None = None) -> None:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
         self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
         self._patience, self._sealer = patience, sealer
-        self._past = past or Past(os.urandom(16))
+        self._past, self._wording = past or Past(os.urandom(16)), wording
         self.ops, self.holding = ops or Ops(), holding
         self.ledger, self.door = Ledger(spool, Veil(tokens.mask)), door or Door()
         self._snapshot = live.current()
@@ -109,6 +111,8 @@ class Gateway:
                     self._sealer.close()
                 self._recall.close()
                 self._past.close()
+                if self._wording is not None:
+                    self._wording.close()
                 if self.holding is not None:
                     self.holding.close()
             await send({"type": f"{message['type']}.complete"})
@@ -272,7 +276,9 @@ class Gateway:
         if self.ledger.refuses(plans.policy):
             raise errors.log_unavailable()
         plan = await self.door.admit(call, request, plan, plans.policy)
-        call.past = self._past if plans.reads_prompts and not call.surface.free else None
+        if not call.surface.free:
+            call.past = self._past if plans.reads_prompts else None
+            call.known = self._wording.known() if self._wording is not None else None
         extra = {"x-request-id": call.id, **call.surface.passed(headers), **context(call, plans.policy, headers)}
         found = None
         if self.holding is not None and HEADER in headers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bongsu import wording
 from bongsu.host import keys
 from bongsu.host.folder import Folder
 from bongsu.ids import ulids
@@ -16,6 +17,7 @@ from bongsu.stores.state import State
 from bongsu.web.cloak import Cloak
 from bongsu.web.clusters import clustered
 from bongsu.web.events import Inlet, Take
+from bongsu.wording import Wording
 
 
 def inlet_of(policy: Policy, folder: Folder, store: State, clock: Callable[[], int], take: Take) -> Inlet:
@@ -25,6 +27,6 @@ def inlet_of(policy: Policy, folder: Folder, store: State, clock: Callable[[], i
 
     cloak = Cloak(Tokeniser(keys.token_key(folder.keys)), policy.service.name, policy.hash, ulids(clock),
                   guards=policy.guards, sealer=Sealer(Live(folder.live, LIVE), policy.service.name),
-                  clusters=clustered(policy.plan))
+                  clusters=clustered(policy.plan), wording=Wording(Live(folder.live, wording.LIVE)))
     return Inlet(take, cloak, policy.service.name, lambda: Span(*policy.ingest.span(clock(), policy.retention)),
                  lambda given: keys.is_kept(store, keys.INGEST, given), token)

@@ -10,13 +10,11 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import fields
 from threading import Lock
-from typing import Any
 
 from bongsu.alert import Signal
-from bongsu.expression import Expression
 from bongsu.likeness import CELLS, NEAR, apart, sketch
+from bongsu.policy.asks import asks
 from bongsu.quantity import DAY
 
 USERS = 10_000
@@ -77,11 +75,4 @@ class Past:
 
 def reads_prompts(signals: Iterable[Signal]) -> bool:
     """Whether any signal counts by these columns: else no prompt need be looked at for them."""
-    return any(not COLUMNS.isdisjoint(one.columns) for signal in signals
-               for part in signal.sli.parts().values() for one in _expressions(part))
-
-
-def _expressions(part: Any) -> Iterable[Expression]:
-    for field in fields(part):
-        value = getattr(part, field.name)
-        yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, Expression))
+    return any(asks(signal, *COLUMNS) for signal in signals)

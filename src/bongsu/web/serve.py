@@ -13,13 +13,12 @@ from bongsu.access.meter import NOTHING, Meter, Usage, estimate
 from bongsu.allow import Allowing
 from bongsu.guard import STOPS, Guard, Outcome
 from bongsu.policy.model import Policy
-from bongsu.prompt import COLUMN
 from bongsu.quantity import SECOND
 from bongsu.web import errors
 from bongsu.web.ask import Answer, Asking
 from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
-from bongsu.web.clusters import cluster_of
+from bongsu.web.clusters import asked_last, read_of
 from bongsu.web.errors import ApiError, Fault, Header
 from bongsu.web.grounded import Grounded, claimed, grounds, judge_aside, judges
 from bongsu.web.holding import HEADER, TEXTS, Found, Holding
@@ -64,8 +63,8 @@ class Served:
     def check_request(self) -> Outcome | None:
         """The input guards; the outcome if the call ends here. What is to be tokenised goes on as aliases."""
         call, request, plan = self.call, self.request, self.plan
-        if plan.clusters:  # before anything is replaced by an alias
-            call.facts[COLUMN] = cluster_of(request)
+        if plan.clusters or call.known is not None:  # before anything is replaced by an alias
+            call.facts |= read_of(asked_last(request), clusters=plan.clusters, known=call.known)
         if request.user:  # on every route: what names a person is no business of the model's
             request.name_user(call.facts["user"])
         if not plan.before and not self.grounding and not self.judges and call.past is None:
