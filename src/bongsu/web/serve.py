@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from bongsu.access.meter import NOTHING, Meter, Usage, estimate
+from bongsu.access.meter import NOTHING, Usage, estimate
 from bongsu.allow import Allowing
 from bongsu.guard import STOPS, Guard, Outcome
 from bongsu.policy.model import Policy
@@ -28,7 +28,7 @@ from bongsu.web.plan import RoutePlan
 from bongsu.web.screen import MOST, MOST_TEXTS, REPLACES, screen, unwritable
 from bongsu.web.surface import Blocked
 from bongsu.web.upstream import Transport
-from bongsu.web.wire import Send, answer, begin_stream, piece
+from bongsu.web.wire import Send, answer
 
 log = logging.getLogger("bongsu.gateway")
 T = TypeVar("T")
@@ -195,7 +195,7 @@ class Served:
             await self.hold(outcome, "input", self.digest.encode())
         else:
             self.call.blocked(outcome.by)
-        self.call.used(NOTHING, self._first_meter())
+        self.costs_nothing()
 
     async def hold(self, outcome: Outcome, on: str, body: bytes, stream: bool = False) -> None:
         """Keep it, sealed, until a person has decided; the caller gets the ticket that opens it."""
@@ -203,23 +203,6 @@ class Served:
         self.call.held(outcome.by, withheld)
         if self.holding is not None:
             self.call.told += await self.holding.hold(self.call, on, body, stream)
-
-    async def release(self, found: Found) -> None:
-        """What was held goes out as it was, now that a person has let it pass."""
-        call = self.call
-        call.ended("ok", 200)
-        call.used(NOTHING, None)
-        call.facts["review"] = "released"
-        if not found.stream:
-            await self.finish(200, found.body, ())
-            return
-        if not await self.ledger.keep(call.seal(), self.policy, call.stored):
-            await refuse(self.send, call, errors.log_unavailable())
-            return
-        call.settle()
-        call.started = True
-        await begin_stream(self.send, call.headers())
-        await piece(self.send, [found.body], last=True)
 
     async def refused(self, outcome: Outcome, on: str, usage: Usage, upstream: Sequence[Header]) -> None:
         """Answer what a guard has ended: as a reply where the API has a form for that, else as an error."""
@@ -245,8 +228,9 @@ class Served:
         kept = any(name == HEADER for name, _ in self.call.told)
         return errors.held(self.call.id, self.policy.review.within(guard.priority) // SECOND, kept)
 
-    def _first_meter(self) -> Meter | None:
-        return self.plan.chain[0].meter if self.plan.chain else None
+    def costs_nothing(self) -> None:
+        """No model is asked."""
+        self.call.used(NOTHING, self.plan.chain[0].meter if self.plan.chain else None)
 
     async def passed_on(self, got: Answer) -> None:
         """An upstream's 4xx is about the caller's request: it is answered as it came, but for aliases."""

@@ -10,7 +10,7 @@ from bongsu.web import errors
 from bongsu.web.ask import Answer, Open, fault_of
 from bongsu.web.errors import ApiError, Fault
 from bongsu.web.grounded import waits
-from bongsu.web.holding import holds
+from bongsu.web.holding import Found, holds
 from bongsu.web.replies import Broken, Replies, Unreadable
 from bongsu.web.screen import MOST, Stopped
 from bongsu.web.serve import Served, aside, log_fault, outcome_of
@@ -59,6 +59,22 @@ class Streamed(Served):
             await self._broke(got, out, errors.shutting_down(self.call.id))
         finally:
             got.flow.close()
+
+    async def release(self, found: Found) -> None:
+        """What was held goes out as it was, now that a person has let it pass. It was paid for when it was held."""
+        call = self.call
+        call.ended("ok", 200)
+        self.costs_nothing()
+        call.facts["review"] = "released"
+        if not found.stream:
+            await self.finish(200, found.body, ())
+            return
+        if not await self.ledger.keep(call.seal(), self.policy, call.stored):
+            raise errors.log_unavailable()
+        call.settle()
+        *most, last = found.body.removesuffix(b"\n\n").split(b"\n\n")
+        await self._begin()
+        await piece(self.send, self._receipted([*(event + b"\n\n" for event in most), last + b"\n\n"]), last=True)
 
     async def _broke(self, got: Open, out: Replies, error: ApiError) -> None:
         """End with an error: a plain answer if nothing was sent yet, else an error event and the end."""
