@@ -74,11 +74,12 @@ def merged(cells: Iterable[Cell]) -> list[Cell]:
     >>> merged([a, Cell("s", (), 60, "n", 1), a, Cell("s", (), 60, "n", -1)])
     [Cell(signal='s', labels=(), start=0, part='n', n=4)]
     """
-    sums: dict[tuple[str, Labels, int, str], int] = {}
-    for signal, labels, start, part, n in cells:
-        place = signal, labels, start, part
-        sums[place] = sums.get(place, 0) + n
-    return [Cell(*place, n) for place, n in sums.items() if n]
+    found: dict[tuple[str | Labels | int, ...], Cell] = {}
+    for cell in cells:
+        place = cell[:4]
+        known = found.get(place)
+        found[place] = cell if known is None else cell._replace(n=known.n + cell.n)
+    return [cell for cell in found.values() if cell.n]
 
 
 class _Track:

@@ -3,7 +3,8 @@
 Everything is integers. A sum is rounded once per event and then added as whole numbers; a bucket is found by shifts; a
 base window by integer division. So any cut of the events into shards, in any order, gives the same cells.
 
-Signals with the same labels and filter share one scan; its columns are turned into cells here. Histograms that ask
+Signals with the same labels and filter share one scan; its columns are turned into cells here. Which base window an
+event is in, and whether a filter holds for it, is computed once for all scans. Histograms that ask
 the same question share one scan of their own. Queries are syntax trees from beginning to end, so no text of a policy
 is ever pasted into SQL. A condition that is NULL is not met; a number that is not finite (a division by zero) is not
 known. An event that is about another (kinds ``content`` and ``label``) is not an event to count, unless a signal speaks
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from bongsu.aggregate import Aggregate, Count, Histogram, Sum, Tally
@@ -28,7 +30,7 @@ from bongsu.event import FEATURES, feature_column, feature_of
 from bongsu.expression import Expression
 from bongsu.label import APART
 
-BATCH = "batch"
+BATCH, START = "batch", "base window"
 INT64 = 2**63
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1, "enable_external_access": False, "autoinstall_known_extensions": False,
@@ -53,7 +55,8 @@ class Counter:
         if twice:
             raise CountError(f"signals {', '.join(repr(s.name) for s in twice)}: expected a key each, "
                              f"came {twice[0].key!r} for all; their cells would add up")
-        self._queries = _compile(self.signals, base)
+        self._queries = _compile(self.signals)
+        self._filters = tuple(dict.fromkeys(query.group.filter for query in self._queries))
         self.columns = _columns(self.signals)
         self._thread = threading.get_ident()
         self._db = duckdb.connect(":memory:", config=_SETTINGS)
@@ -67,7 +70,7 @@ class Counter:
             raise RuntimeError("a counter belongs to the thread that made it; make another one here")
         if not table.num_rows:
             return []
-        self._db.register(BATCH, _with(table, self.columns))
+        self._db.register(BATCH, self._asked(table))
         try:
             return [cell for query in self._queries for cell in self._run(query)]
         except duckdb.Error as error:
@@ -75,9 +78,15 @@ class Counter:
         finally:
             self._db.unregister(BATCH)
 
+    def _asked(self, table: pa.Table) -> pa.Table:
+        """What the queries read: the signals' columns, each event's base window, and where each filter holds."""
+        asked = _with(table, self.columns)
+        made = {START: _starts(asked["time"], self.base), **{one.column: one.holds(asked) for one in self._filters}}
+        return pa.Table.from_arrays([*asked.columns, *made.values()], names=[*asked.column_names, *made])
+
     def _run(self, query: _Query) -> Iterator[Cell]:
         rows = self._db.execute(query.sql).fetchall()
-        width = 1 + query.labels
+        width = 1 + len(query.group.labels)
         for row in rows:
             start, labels = row[0], row[1:width]
             for owners, n in query.read(row[width:]):
@@ -91,7 +100,7 @@ class Counter:
 
     def _blame(self, error: duckdb.Error) -> CountError:
         """Which signal it was: each is tried alone, which only ever happens on the way to an error."""
-        for query in _compile_each(self.signals, self.base):
+        for query in _compile_each(self.signals):
             try:
                 self._db.execute(query.sql).fetchall()
             except duckdb.Error as its:
@@ -108,6 +117,13 @@ def _with(table: pa.Table, columns: Sequence[str]) -> pa.Table:
             kind = _ARROW[feature_of(name)[1]]
             table = table.append_column(name, pa.nulls(table.num_rows, kind))
     return table.select(columns)
+
+
+def _starts(times: pa.ChunkedArray, base: int) -> pa.ChunkedArray:
+    """Where the base window of each time begins. Division cuts off, so times before 1970 are moved on for it."""
+    first = pc.min(times).as_py()
+    moved = -(first // base) * base if first is not None and first < 0 else 0
+    return pc.subtract(pc.multiply(pc.divide(pc.add(times, moved), base), base), moved)
 
 
 _ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
@@ -133,7 +149,7 @@ class _Query:
     """One scan. Of a histogram, the first value of a row is the bucket, the second the count."""
 
     sql: str
-    labels: int
+    group: _Group
     owners: list[list[_Owner]]
     histogram: bool = False
 
@@ -156,12 +172,31 @@ def _apart(owners: list[_Owner], value: Any) -> Iterator[tuple[list[_Owner], Any
         yield [owner.of(one) for owner in owners], n
 
 
+class _Filter(NamedTuple):
+    """Which events signals are about: those of an origin (``any``), and those about others too (``apart``) or not."""
+
+    origin: str
+    apart: bool
+
+    @property
+    def column(self) -> str:
+        return f"counted {self.origin} {self.apart}"
+
+    def holds(self, table: pa.Table) -> pa.ChunkedArray:
+        origin = pc.equal(table["origin"], self.origin) if self.origin != "any" else pc.is_valid(table["time"])
+        if self.apart:
+            return origin
+        return pc.and_(origin, pc.and_(pc.is_valid(table["kind"]), pc.invert(pc.is_in(table["kind"], _APART))))
+
+
+_APART = pa.array(APART)
+
+
 class _Group(NamedTuple):
     """Signals of one group are counted over the same events, split the same way."""
 
     labels: tuple[str, ...]
-    origin: str
-    apart: bool
+    filter: _Filter
 
 
 @dataclass
@@ -172,7 +207,7 @@ class _Plan:
     histograms: dict[tuple[Expression, int, int], list[_Owner]] = field(default_factory=dict)
 
 
-def _compile(signals: Sequence[Signal], base: int) -> list[_Query]:
+def _compile(signals: Sequence[Signal]) -> list[_Query]:
     plans: dict[_Group, _Plan] = {}
     for signal in signals:
         parts = signal.sli.parts()
@@ -191,17 +226,17 @@ def _compile(signals: Sequence[Signal], base: int) -> list[_Query]:
     out = []
     for group, plan in plans.items():
         if plan.fixed:
-            query = _scan(group, base).select(*(exp.alias_(c, f"p{i}") for i, c in enumerate(plan.fixed)))
-            out.append(_Query(_grouped(query, len(group.labels)), len(group.labels), list(plan.fixed.values())))
+            query = _scan(group).select(*(exp.alias_(c, f"p{i}") for i, c in enumerate(plan.fixed)))
+            out.append(_Query(_grouped(query, len(group.labels)), group, list(plan.fixed.values())))
         for (of, scale, bits), owners in plan.histograms.items():
-            sql = _grouped(_buckets(_scan(group, base), group, of, scale, bits), len(group.labels) + 1)
-            out.append(_Query(sql, len(group.labels), [owners], histogram=True))
+            sql = _grouped(_buckets(_scan(group), group, of, scale, bits), len(group.labels) + 1)
+            out.append(_Query(sql, group, [owners], histogram=True))
     return out
 
 
-def _compile_each(signals: Sequence[Signal], base: int) -> Iterator[_Query]:
+def _compile_each(signals: Sequence[Signal]) -> Iterator[_Query]:
     for signal in signals:
-        yield from _compile((signal,), base)
+        yield from _compile((signal,))
 
 
 def reads_label(signal: Signal) -> bool:
@@ -227,7 +262,7 @@ def _label(name: str) -> str:
 
 def _group(signal: Signal, parts: Iterable[Aggregate]) -> _Group:
     asked = [e for part in parts for e in _expressions(part)]
-    return _Group(signal.labels, signal.origin, any("kind" in e.columns for e in asked))
+    return _Group(signal.labels, _Filter(signal.origin, any("kind" in e.columns for e in asked)))
 
 
 def _expressions(part: Aggregate) -> tuple[Expression, ...]:
@@ -241,22 +276,16 @@ def _expressions(part: Aggregate) -> tuple[Expression, ...]:
 # ---- syntax trees ----
 
 
-def _scan(group: _Group, base: int) -> exp.Select:
+def _scan(group: _Group) -> exp.Select:
     """SELECT base window, labels FROM batch WHERE the group's events."""
-    width = exp.Literal.number(base)
-    time = exp.column("time")
-    rest = exp.Mod(this=exp.paren(exp.Mod(this=time, expression=width) + width), expression=width)
-    # A % of a negative time is negative in SQL; adding the width once more makes it a floor.
-    query = exp.select(exp.alias_(time - rest, "start"))
+    query = exp.select(exp.alias_(_stored(START), "start"))
     for i, name in enumerate(group.labels):
-        label = exp.column(exp.to_identifier(_label(name), quoted=True))
-        query = query.select(exp.alias_(exp.func("COALESCE", label, exp.Literal.string("")), f"l{i}"))
-    query = query.from_(exp.to_table(BATCH))
-    if group.origin != "any":
-        query = query.where(exp.column("origin").eq(exp.Literal.string(group.origin)))
-    if not group.apart:
-        query = query.where(exp.not_(exp.column("kind").isin(*APART)))
-    return query
+        query = query.select(exp.alias_(exp.func("COALESCE", _stored(_label(name)), exp.Literal.string("")), f"l{i}"))
+    return query.from_(exp.to_table(BATCH)).where(_stored(group.filter.column))
+
+
+def _stored(name: str) -> exp.Expr:
+    return exp.column(exp.to_identifier(name, quoted=True))
 
 
 def _grouped(query: exp.Select, labels: int) -> str:
