@@ -178,19 +178,19 @@ def _without(db: sqlite3.Connection, calls: Sequence[str], positions: Iterable[i
 def _history(db: sqlite3.Connection, new: pa.Table, more: Sequence[str], upto: int,
              before: Callable[[pa.Table], pa.Array]) -> pa.Table:
     """All labels, come up to ``upto``, of the events that ``new`` ones are about, and of ``more``."""
-    calls = list(dict.fromkeys([*pc.unique(new["call"]).to_pylist(), *more]))
+    calls = pc.unique(new["call"]).to_pylist()
+    if more:
+        calls = list(dict.fromkeys([*calls, *more]))
     if not calls:
         return HISTORY.empty_table()
     asked = _json(calls)
-    places: list[int | None] = [None] * len(calls)
     # CROSS JOIN fixes the order: few calls, each looked up.
-    for key, place in db.execute("SELECT key, position FROM json_each(?) CROSS JOIN seen ON seen.id = value "
-                                 "WHERE position <= ?", (asked, upto)):
-        places[key] = place
+    places = dict(db.execute("SELECT key, position FROM json_each(?) CROSS JOIN seen ON seen.id = value "
+                             "WHERE position <= ?", (asked, upto)))
     found = _blocks(db, "position IN (SELECT DISTINCT position FROM json_each(?) CROSS JOIN related "
                         "ON related.call = value) AND position <= ?", (asked, upto))
     where = pc.index_in(found["call"], pa.array(calls, pa.string()))
-    found = found.append_column("place", pa.array(places, pa.int64()).take(where))
+    found = found.append_column("place", pa.array(map(places.get, range(len(calls))), pa.int64()).take(where))
     found = found.append_column("before", before(found))
     return found.select(["place", *BLOCK.names, "before"]).filter(pc.is_valid(found["place"])).sort_by(
         _ORDER).select(HISTORY.names)

@@ -46,10 +46,12 @@ class Lake:
         table = table.set_column(table.column_names.index("time"), "time", table["time"].cast(_TIMESTAMP))
         keys = pa.table({"day": days, "service": table["service"]})
         written = []
-        for key in keys.group_by(["day", "service"]).aggregate([]).to_pylist():
+        found = keys.group_by(["day", "service"]).aggregate([]).to_pylist()
+        for key in found:
             service = key["service"]
             same = pc.is_null(keys["service"]) if service is None else pc.equal(keys["service"], service)
-            part = table.filter(pc.and_(pc.equal(days, key["day"]), pc.fill_null(same, False)))
+            here = pc.and_(pc.equal(days, key["day"]), pc.fill_null(same, False))
+            part = table if len(found) == 1 else table.filter(here)
             folder = self.folder / f"date={date(1970, 1, 1) + timedelta(key['day'])}" / f"service={_safe(service)}"
             written.append(_replace(folder, part, first_position, last_position))
         return sorted(written)

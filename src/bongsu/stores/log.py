@@ -33,6 +33,8 @@ from bongsu.stores import arrow, formats, ids, labels
 APPLICATION = 0x626F6E67
 _TEXTS = ("prompt", "reply", "verdicts")
 """Columns that go when a batch is kept for its labels alone."""
+PAGE = 16 << 10
+"""Bytes: a batch is some hundred thousand, and larger pages are fewer."""
 AT_ONCE = 16
 """Batches that are forgotten in one transaction."""
 
@@ -266,6 +268,7 @@ class EventLog:
             raise LogError(f"event log {self.path}: expected format {formats.VERSION} or older, came {version}; "
                            "it was written by a newer bongsu, use that one")
         if not tables:
+            db.execute(f"PRAGMA page_size = {PAGE}")
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")

@@ -109,13 +109,13 @@ class Cloak:
             return None
         array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         coded = array.dictionary_encode()
-        made = []
-        for place, text in enumerate(coded.dictionary.to_pylist()):
+        texts, made = coded.dictionary.to_pylist(), []
+        for place, text in enumerate(texts):
             tokens = self._tokener(noting)
             made.append(make(Masking(tokens), text))
             if isinstance(tokens, Noting) and tokens.noted:
                 notes.add(pc.indices_nonzero(pc.equal(coded.indices, place)), tokens.noted)
-        return pa.array(made, pa.string()).take(coded.indices)
+        return None if made == texts else pa.array(made, pa.string()).take(coded.indices)
 
     def _words(self, masking: Masking, text: str) -> str | None:
         """A short text by the rule of tags, after the guards of ``on: store``; None where one failed closed."""
