@@ -1,4 +1,4 @@
-"""Texts out of ``grammar.txt``: attacks and look-alikes, English and Korean, the same ones every time.
+"""Texts out of ``grammar.txt`` and files like it: attacks and look-alikes, the same ones every time.
 
 The file says its own form. A text is drawn by the digest of its sentence's number and its own, so that a sentence
 added at the end changes no other.
@@ -17,7 +17,7 @@ DEPTH = 12
 ONCE = frozenset(("name", "k_name", "mode", "k_mode"))
 _SLOT = re.compile(r"\{(\w+)\}")
 _BAR = re.compile(r"(?<!<)\|(?!>)")
-_SENTENCE = re.compile(r"([01]) (\w+) (\d+): (.*)")
+_SENTENCE = re.compile(r"([0-2]) (\w+) (\d+): (.*)")
 
 
 @dataclass(frozen=True)
@@ -68,21 +68,26 @@ def expand(text: str, slots: dict[str, list[str]], draw: Draw) -> str:
     return re.sub(r" {2,}", " ", text).replace("\\n", "\n").strip()
 
 
-def texts() -> Iterator[Text]:
-    """Every sentence's texts, without repeats."""
-    lines = [line for line in FILE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    slots = {name: choices(rest) for line in lines if line.startswith("$")
-             for name, rest in [line[1:].split(" = ", 1)]}
-    seen: set[str] = set()
-    for line in lines:
-        if line.startswith("$"):
-            continue
-        found = _SENTENCE.fullmatch(line)
-        if found is None:
-            raise ValueError(f"grammar.txt: expected '1 en 12: text', came {line[:60]!r}")
-        label, lang, count, body = int(found[1]), found[2], int(found[3]), found[4]
-        for n in range(count):
-            text = expand(body, slots, Draw(f"{body} {n}"))
-            if text not in seen:
-                seen.add(text)
-                yield Text(label, lang, text)
+class Grammar:
+    """A file of sentences and the words for their slots."""
+
+    def __init__(self, path: Path = FILE) -> None:
+        self.name = path.name
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+        self.slots = {name: choices(rest) for line in lines if line.startswith("$")
+                      for name, rest in [line[1:].split(" = ", 1)]}
+        self.sentences = [line for line in lines if not line.startswith("$")]
+
+    def texts(self) -> Iterator[Text]:
+        """Every sentence's texts, without repeats."""
+        seen: set[str] = set()
+        for line in self.sentences:
+            found = _SENTENCE.fullmatch(line)
+            if found is None:
+                raise ValueError(f"{self.name}: expected '1 en 12: text', came {line[:60]!r}")
+            label, lang, count, body = int(found[1]), found[2], int(found[3]), found[4]
+            for n in range(count):
+                text = expand(body, self.slots, Draw(f"{body} {n}"))
+                if text not in seen:
+                    seen.add(text)
+                    yield Text(label, lang, text)

@@ -90,7 +90,7 @@ def corpus() -> list[Row]:
     for line in (HERE / "seeds.tsv").read_text(encoding="utf-8").splitlines():
         label, lang, text = line.split("\t")
         rows.append(Row(text, int(label), "seeds", lang, "seed"))
-    rows += [Row(t.text, t.label, "seeds", t.lang, "seed") for t in grammar.texts()]
+    rows += [Row(t.text, t.label, "seeds", t.lang, "seed") for t in grammar.Grammar().texts()]
     rows += [Row(text, label, name, "en", "seed") for name, label, texts in packages.taught() for text in texts]
     talk = [r for r in read("rag_hallucination.jsonl") if r["source"] == "begin_wow"]
     rows += [Row(f"{r['context']} {r['answer']}", 0, r["source"], "en", "seed") for r in talk[::4]]
