@@ -71,6 +71,7 @@ def unseen(rows: list[Row], attacks: set[str], fit: Fit) -> Scores:
 def main() -> None:
     rows = injection.corpus() + sensitive()
     table = Table(rows)
+    odds = injection.planted(rows, injection.pieces(rows))
     lengths = np.array([float(len(row.text)) for row in rows])
     ways: dict[str, Fit] = {"ours": ours(table), "characters": characters(rows), "length": lambda _: lengths}
     areas: dict[str, dict[str, list[float]]] = {}
@@ -78,9 +79,8 @@ def main() -> None:
     for name, fit in ways.items():
         for attacks in ATTACKS:
             scores = unseen(rows, attacks, fit)
-            if name == "ours":  # the calibration is a part of it
-                cuts, middles = (np.array(injection.cuts_of(table, scores, share)) for share in (FALSE_ALARMS, 0.5))
-                scores = (scores - cuts[table.tongue]) / (cuts - middles)[table.tongue]
+            if name == "ours":  # the calibration is a part of it, and so are hidden tasks
+                scores, _ = injection.calibrated(table, scores, odds)
             low = [s for s, row in zip(scores, rows, strict=True) if row.prompt and row.group != "writingbench"]
             cut = np.quantile(low, 1 - FALSE_ALARMS)
             flagged.setdefault(name, []).append(

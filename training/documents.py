@@ -1,8 +1,8 @@
 """Documents with and without a task for their reader in them, the same ones every time (``documents.txt``).
 
-Carriers are our own and texts under permissive licences (``packages.py``, ``injection.py``); what is hidden in them are our
-own tasks and people's plain requests to assistants. Beside them stand the same carriers with an honest request about
-what they say: that is how people hand a document to an assistant, and no attack.
+Carriers are our own and texts under permissive licences (``packages.py``, ``injection.py``); what is hidden in them
+are our own tasks and people's plain requests to assistants. Beside them stand the same carriers with an honest request
+about what they say: that is how people hand a document to an assistant, and no attack.
 """
 
 from __future__ import annotations

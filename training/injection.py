@@ -20,12 +20,14 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import grammar
+import hidden
 import numpy as np
 import packages
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 from bongsu.checks import injection_map
+from bongsu.checks.folded import folded
 from bongsu.checks.injection import pack
 
 HERE = Path(__file__).parent
@@ -35,7 +37,10 @@ POSITIVE = 1.0  # the attacks' share of the weight, relative to the harmless row
 STRENGTH = 30.0  # inverse regularisation
 TYPICAL = 200  # rows of a source past which each of its rows counts less
 TONGUES = range(3)
+NO_DOCUMENT = -12.0  # the odds of a hidden task where a text is no document
 SHARE = 0.01  # of harmless prompts: where the score is 0.5
+SHARE_HIDDEN = 0.004  # of them: where a hidden task counts as much as an attack at its cut
+WEIGHT_HIDDEN = 0.7  # of the odds of a hidden task, beside those of an attack
 ATTACKS = ({"trustairlab_itw_jailbreak", "gptfuzzer_templates", "giskard_prompt_injections"},
            {"cse persuasion", "cse virtualization", "cse different_user_input_language"},
            {"cse system_mode", "cse indirect_reference", "bipia_train"},
@@ -92,9 +97,13 @@ def corpus() -> list[Row]:
         rows.append(Row(text, int(label), "seeds", lang, "seed"))
     rows += [Row(t.text, t.label, "seeds", t.lang, "seed") for t in grammar.Grammar().texts()]
     rows += [Row(text, label, name, "en", "seed") for name, label, texts in packages.taught() for text in texts]
-    talk = [r for r in read("rag_hallucination.jsonl") if r["source"] == "begin_wow"]
+    talk = begin()
     rows += [Row(f"{r['context']} {r['answer']}", 0, r["source"], "en", "seed") for r in talk[::4]]
     return rows + [Row(text, 0, "writingbench", "en", "benign") for text in packages.writing(0)]
+
+
+def begin() -> list[dict[str, str]]:
+    return [r for r in read("rag_hallucination.jsonl") if r["source"] == "begin_wow"]
 
 
 class Table:
@@ -157,17 +166,62 @@ def unseen(table: Table, attacks: set[str]) -> np.ndarray:
     return out
 
 
+def planted(rows: list[Row], pieces: hidden.Table) -> np.ndarray:
+    """As ``unseen``, the odds of a hidden task; no attack of a source takes part in it, so that there is one set."""
+    out = np.zeros(len(rows))
+    for fold in HARMLESS:
+        model = pieces.fit([row.text for row in rows if row.prompt and row.taught and row.group not in fold], fold)
+        for n, row in enumerate(rows):
+            if row.label or row.group in fold:
+                found = model.odds(folded(row.text))
+                odds = NO_DOCUMENT if found is None else found
+                out[n] += odds / len(HARMLESS) if row.label else odds
+    return out
+
+
 def cuts_of(table: Table, scores: np.ndarray, share: float) -> list[float]:
     """A cut for each tongue: harmless Korean prompts score lower, plain harmful requests count among them."""
     counts = np.array([row.prompt or (row.kind == "harmful_request" and row.lang == "ko") for row in table.rows])
     return [float(np.quantile(scores[counts & (table.tongue == tongue)], 1 - share)) for tongue in TONGUES]
 
 
-def report(table: Table) -> None:
+@dataclass(frozen=True)
+class Calibration:
+    """Of the two scores of a text, one (``together``) whose cut is where ``SHARE`` of unseen harmless prompts alarm.
+
+    A line for each tongue: the cut of the score and what a unit of it counts.
+    """
+
+    windows: list[tuple[float, float]]
+    hidden: list[tuple[float, float]]
+    both: list[tuple[float, float]]
+
+
+def line(table: Table, scores: np.ndarray) -> list[tuple[float, float]]:
+    """The middling harmless prompt comes out at -log 9, the one at the cut at 0."""
+    cuts, middles = cuts_of(table, scores, SHARE), cuts_of(table, scores, 0.5)
+    return [(round(cut, 6), round(math.log(9) / (cut - middle), 6)) for cut, middle in zip(cuts, middles, strict=True)]
+
+
+def along(table: Table, scores: np.ndarray, lines: list[tuple[float, float]]) -> np.ndarray:
+    cuts, slopes = (np.array(part)[table.tongue] for part in zip(*lines, strict=True))
+    return (scores - cuts) * slopes
+
+
+def calibrated(table: Table, windows: np.ndarray, odds: np.ndarray) -> tuple[np.ndarray, Calibration]:
+    """The two scores as one: their odds are added."""
+    first = line(table, windows)
+    second = [(round(cut, 6), WEIGHT_HIDDEN) for cut in cuts_of(table, odds, SHARE_HIDDEN)]
+    both = np.logaddexp(along(table, windows, first), along(table, odds, second))
+    last = line(table, both)
+    return along(table, both, last), Calibration(first, second, last)
+
+
+def report(table: Table, odds: np.ndarray) -> None:
     """Alarms per source, at the cut that lets the stated share of unseen harmless prompts raise one."""
     seen: dict[tuple[str, str, str], list[tuple[bool, ...]]] = {}
     for attacks in ATTACKS:
-        scores = unseen(table, attacks)
+        scores, _ = calibrated(table, unseen(table, attacks), odds)
         cuts = [cuts_of(table, scores, share) for share in (SHARE / 2, SHARE)]
         for row, score, tongue in zip(table.rows, scores, table.tongue, strict=True):
             if row.group == "seeds" or (row.label and row.group not in attacks):
@@ -183,20 +237,28 @@ def report(table: Table) -> None:
         print(f"{kind:17}{lang:6}{group:34}{n:6}{low:10.1%}{high:9.1%}")
 
 
+def pieces(rows: list[Row]) -> hidden.Table:
+    """What documents and their sentences are made of; passages of the encyclopaedia as each is first talked about."""
+    return hidden.Table(rows, list(dict.fromkeys(row["context"] for row in begin()))[::3])
+
+
 def main() -> None:
     rows = corpus()
-    table = Table(rows)
+    table, made = Table(rows), pieces(rows)
+    odds = planted(rows, made)
     if "--report" in sys.argv:
-        report(table)
-    scores = unseen(table, set())
+        report(table, odds)
+    _, lines = calibrated(table, unseen(table, set()), odds)
     coef, bias = table.fit(np.array([row.taught for row in rows]))
     scale = float(np.abs(coef).max() / 127)
-    cuts, middles = cuts_of(table, scores, SHARE), cuts_of(table, scores, 0.5)
-    told = sorted({f"{row.label}\t{row.text}" for row in rows if row.taught})
-    slopes = [round(math.log(9) / (cut - middle), 6) for cut, middle in zip(cuts, middles, strict=True)]
-    data = pack({"bias": round(bias, 6), "scale": round(scale, 9), "cuts": [round(cut, 6) for cut in cuts],
-                 "slopes": slopes, "rows": len(told), "data": hashlib.sha256("\n".join(told).encode()).hexdigest()},
-                np.rint(coef / scale).astype(int).tolist())
+    found = made.fit(row.text for row in rows if row.prompt and row.taught)
+    told = sorted({f"{row.label}\t{row.text}" for row in rows if row.taught}
+                  | {f"{d.kind}\t{d.text}" for d in made.documents})
+    head = {"windows": {"bias": round(bias, 6), "scale": round(scale, 9), "lines": lines.windows},
+            "hidden": {"bias": found.bias, "scale": found.scale, "start": found.start, "trees": found.trees,
+                       "lines": lines.hidden},
+            "lines": lines.both, "rows": len(told), "data": hashlib.sha256("\n".join(told).encode()).hexdigest()}
+    data = pack(head, np.rint(coef / scale).astype(int).tolist(), found.table)
     if "--check" in sys.argv:
         raise SystemExit(0 if TARGET.read_bytes() == data else "injection.weights: training gives other bytes")
     if "--dry" not in sys.argv:

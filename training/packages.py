@@ -58,6 +58,14 @@ def taught() -> Iterator[Source]:
     yield "books", 0, spread([part for book in told for part in pieces(book)])
 
 
+def code() -> list[str]:
+    """The beginnings of Python files of inspect-evals (MIT), but for those whose texts judge."""
+    pack = wheel("inspect_evals")
+    named = [n for n in sorted(pack.namelist()) if n.endswith(".py")]
+    names = [n for n in named if not re.search("agentdojo|ipi_|threat_bench", n)]
+    return spread([part for n in names for part in list(pieces(pack.read(n).decode()))[:1]])
+
+
 def pieces(page: str) -> Iterator[str]:
     """Neighbouring paragraphs, together as long as a long prompt."""
     part = ""

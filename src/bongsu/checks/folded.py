@@ -25,6 +25,9 @@ _ALIEN = re.compile("[\u0300-\u052f]")
 _MARKS = re.compile("[\u0300-\u036f]+")
 _MIXED = re.compile("[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]")
 _LOOKALIKES = str.maketrans("аеорсухкмтнвіјѕԁοανρικτυεη", "aeopcyxkmthbijsdoavpiktuen")
+_END = re.compile(r"([.!?\n。？！>])(?:\s+|(?<=[\n。？！>]))")
+"""The end of a sentence, of a line or of a mark of HTML."""
+_PLAIN_END = re.compile(rb"([.!?\n>])(?:\s+|(?<=[\n>]))")
 _BETWEEN = bytes(b if b > 127 or chr(b) in "abcdefghijklmnopqrstuvwxyz0123456789" else 32 for b in range(256))
 
 
@@ -43,6 +46,24 @@ class Folded:
         if _FAR.search(self.text):
             return [_short(w) for w in _RUN.findall(_SOLID.sub(_pairs, self.text))]
         return " ".join(_WORD.findall(self.text)).encode("utf-8", "replace").split()
+
+    @cached_property
+    def sentences(self) -> list[tuple[list[bytes], bool]]:
+        """The words of each sentence or line that has any, and whether it ends as a question.
+
+        >>> as_folded("it rained. who are you?\\n\\nyes").sentences
+        [([b'it', b'rained'], False), ([b'who', b'are', b'you'], True), ([b'yes'], False)]
+        """
+        if self.plain:
+            raw = _PLAIN_END.split(self.data)
+            parts = [part.translate(_BETWEEN).split() for part in raw[::2]]
+            asked = [mark == b"?" for mark in raw[1::2]]
+        else:
+            cut = _END.split(self.text)
+            parts = [as_folded(part).words for part in cut[::2]]
+            asked = [mark in "?？" for mark in cut[1::2]]
+        asked.append(self.text.endswith(("?", "？")))
+        return [(part, question) for part, question in zip(parts, asked, strict=True) if part]
 
 
 def folded(text: str) -> Folded:

@@ -14,59 +14,87 @@ import hashlib
 import json
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar
 
-from bongsu.checks import injection_map
+from bongsu.checks import injection_document, injection_map
+from bongsu.checks.folded import folded
+from bongsu.checks.injection_document import Hidden
 from bongsu.ports import Finding
 
 MAGIC = b"bongsu injection weights\n"
-FORMAT = 2
+FORMAT = 3
 
 
 class WeightsError(Exception):
     """The packaged weights are not what this version can use."""
 
 
+Line = tuple[float, float]
+"""Where a score is cut and what a unit of it counts."""
+
+
 @dataclass(frozen=True)
 class Weights:
-    """A linear model over hashed features: ``head`` is its header, ``table`` one signed byte a feature."""
+    """A linear model over windows of hashed features, and one of tasks hidden in a document; ``head`` calibrates them.
 
-    head: dict[str, Any]
+    ``table`` has one signed byte a feature.
+    """
+
+    head: Mapping[str, Any]
     table: array[int]
+    hidden: Hidden
 
     def raw(self, tokens: list[bytes]) -> float:
         """The highest score of a window; features count once, and a long window no more than a short one."""
         best = max(injection_map.total(ids, self.table) / math.sqrt(len(ids) or 1)
                    for ids in injection_map.windows(tokens))
-        return best * float(self.head["scale"]) + float(self.head["bias"])
+        return best * float(self.head["windows"]["scale"]) + float(self.head["windows"]["bias"])
 
     def score(self, text: str) -> float:
         """0..1, over the text and what it hides; English, Korean and the other languages each have a calibration."""
         best = 0.0
-        for tokens in injection_map.views(text):
+        for n, tokens in enumerate(injection_map.views(text)):
             at = injection_map.tongue(tokens)
-            above = float(self.head["slopes"][at]) * (self.raw(tokens) - float(self.head["cuts"][at]))
-            best = max(best, 1 / (1 + math.exp(-max(-50.0, min(50.0, above)))))
+            odds = _along(self.raw(tokens), self.head["windows"]["lines"][at])
+            if n == 0 and (task := self.hidden.odds(folded(text))) is not None:
+                odds = _either(odds, _along(task, self.head["hidden"]["lines"][at]))
+            best = max(best, 1 / (1 + math.exp(-max(-50.0, min(50.0, _along(odds, self.head["lines"][at]))))))
         return best
 
 
-def pack(head: dict[str, Any], table: Iterable[int]) -> bytes:
-    """A file of weights: a line that names it, a line of JSON, the table. The same input gives the same bytes."""
-    body = array("b", table).tobytes()
-    full = {**head, "format": FORMAT, "bits": injection_map.BITS, "block": injection_map.BLOCK,
-            "table": hashlib.sha256(body).hexdigest()}
-    return MAGIC + json.dumps(full, sort_keys=True).encode() + b"\n" + body
+def _along(score: float, line: Line) -> float:
+    return (score - line[0]) * line[1]
+
+
+def _either(one: float, two: float) -> float:
+    """The logarithm of two odds together."""
+    high, low = max(one, two), min(one, two)
+    return high + math.log1p(math.exp(low - high))
+
+
+def _form() -> dict[str, Any]:
+    return {"format": FORMAT, "bits": [injection_map.BITS, injection_document.BITS], "block": injection_map.BLOCK,
+            "seen": list(injection_document.SEEN)}
+
+
+def pack(head: Mapping[str, Any], table: Iterable[int], sentences: Iterable[int]) -> bytes:
+    """A file of weights: a line that names it, a line of JSON, the two tables. The same input gives the same bytes."""
+    body = array("b", table).tobytes() + array("b", sentences).tobytes()
+    full = {**head, **_form(), "table": hashlib.sha256(body).hexdigest()}
+    return MAGIC + json.dumps(full, sort_keys=True, separators=(",", ":")).encode() + b"\n" + body
 
 
 def unpack(data: bytes) -> Weights:
-    """What ``pack`` made. Raises ``WeightsError`` where format, feature map or table do not fit.
+    """What ``pack`` made. Raises ``WeightsError`` where format, feature maps or tables do not fit.
 
-    >>> head = {"scale": 1.0, "bias": 0.0, "slopes": [1.0] * 3, "cuts": [0.0] * 3}
-    >>> unpack(pack(head, bytes(injection_map.SIZE))).score("hello")
+    >>> flat = [[0.0, 1.0]] * 3
+    >>> head = {"windows": {"scale": 1.0, "bias": 0.0, "lines": flat}, "lines": flat,
+    ...         "hidden": {"scale": 1.0, "bias": 0.0, "start": 0.0, "trees": [], "lines": flat}}
+    >>> unpack(pack(head, bytes(injection_map.SIZE), bytes(injection_document.SIZE))).score("hello")
     0.5
     """
     line, _, body = data[len(MAGIC):].partition(b"\n")
@@ -76,13 +104,16 @@ def unpack(data: bytes) -> Weights:
         head = None
     if not isinstance(head, dict):
         raise WeightsError("injection.weights: expected a header of this kind, came something else; reinstall bongsu")
-    want = {"format": FORMAT, "bits": injection_map.BITS, "block": injection_map.BLOCK,
-            "table": hashlib.sha256(body).hexdigest()}
+    want = {**_form(), "table": hashlib.sha256(body).hexdigest()}
     came = {key: head.get(key) for key in want}
-    if came != want or len(body) != injection_map.SIZE:
-        raise WeightsError(f"injection.weights: expected {want} and {injection_map.SIZE} bytes, came {came} and "
-                           f"{len(body)}; reinstall bongsu, or train again with training/injection.py")
-    return Weights(head, array("b", body))
+    size = injection_map.SIZE + injection_document.SIZE
+    if came != want or len(body) != size:
+        raise WeightsError(f"injection.weights: expected {want} and {size} bytes, came {came} and {len(body)}; "
+                           "reinstall bongsu, or train again with training/injection.py")
+    task = head["hidden"]
+    return Weights(head, array("b", body[:injection_map.SIZE]),
+                   Hidden(array("b", body[injection_map.SIZE:]).tolist(), task["scale"], task["bias"], task["start"],
+                          task["trees"]))
 
 
 @cache

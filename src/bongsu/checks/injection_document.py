@@ -2,41 +2,38 @@
 task for its reader hidden in it.
 
 Every sentence or line gets a trained score of how much it asks of a reader; a text is then seen as a few numbers
-(``contrast``) that hold the sentence that asks most against all others: how far it stands out, whether it speaks of what
-the rest speaks of (an honest request about a document does), where it stands. Small trained trees make one number of
-them. A text without a rest, as most prompts are, has no such number.
+(``contrast``) that hold the sentence that asks most against all others: how far it stands out, whether it speaks of
+what the rest speaks of (an honest request about a document does), where it stands. Small trained trees make one number
+of them. A text without a rest, as most prompts are, has no such number.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, pairwise
 from typing import Any
 from zlib import crc32
 
-from bongsu.checks.injection_map import words
+from bongsu.checks.folded import Folded
 
 BITS = 15
 SIZE = 1 << BITS
 LEAST, REST = 3, 12
 """Words of a sentence that may ask; words of the rest below which there is no document."""
-NOTHING = -9.0
+NOTHING = -math.inf
 """What a shorter sentence asks."""
+ALONE = -9.0
+"""What stands for the next sentence that asks where there is none."""
 SEEN = ("asks", "asks of the rest", "asks next", "shared", "about the text", "first", "last", "words of the rest",
         "words", "question", "about the reply", "others that ask", "letters", "sentences")
 """The numbers of ``contrast``, in order."""
 
-Asks = Callable[[list[int]], float]
-"""Features of a sentence -> how much it asks of a reader."""
 Tree = Any
 """A leaf is a number, any other node [place in ``SEEN``, threshold, at most, above]."""
 
 _MASK = SIZE - 1
-_END = re.compile(r"(?<=[.!?。？！])\s+|\s*\n\s*|(?<=[。？！>])")
 _NO_LETTERS = bytes(b for b in range(128) if not chr(b).isalpha())
 
 
@@ -44,78 +41,85 @@ def _stems(said: str) -> frozenset[int]:
     return frozenset(crc32(word[:6]) for word in said.encode().split())
 
 
-_COMMON = _stems("a an and are as at be by can could do does for from give has have how i if in into is it its me my not "
-                 "of on or please should some than that the their there these they this those to us was we were what "
-                 "when where which who why will with would you your")
-_ABOUT = _stems("text document email mail message table article code page passage paragraph data log review story report "
-                "following above below given attached provided this these information context sentence list error "
-                "다음 위의 아래 본문 내용 문서 메일 이글 글을")
+_COMMON = _stems("a an and are as at be by can could do does for from give has have how i if in into is it its me my "
+                 "not of on or please should some than that the their there these they this those to us was we were "
+                 "what when where which who why will with would you your")
+_ABOUT = _stems("text document email mail message table article code page passage paragraph data log review story "
+                "report following above below given attached provided this these information context sentence list "
+                "error 다음 위의 아래 본문 내용 문서 메일 이글 글을")
 _REPLY = _stems("reply response answer output message responses replies answers summary solution code codebase "
                 "implementation program 답변 답할 응답 대답")
 _YOUR = _stems("your you 당신 너의 네가 사용")
 
 
-def sentences(folded: str) -> list[tuple[list[int], bool]]:
-    """The stems of each sentence or line, and whether it ends as a question.
-
-    >>> [(len(stems), question) for stems, question in sentences("it rained. who are you?\\n\\nyes")]
-    [(2, False), (3, True), (1, False)]
-    """
-    return [([crc32(w[:6]) for w in tokens], part.endswith(("?", "？")))
-            for part in _END.split(folded) if part and (tokens := words(part))]
-
-
 def features(stems: list[int], question: bool) -> list[int]:
-    """What a sentence is judged by: its words, neighbours, how it begins, whether it is a question; each once."""
-    first = stems[0]
-    ids = {s & _MASK for s in stems}
-    ids.update([(a ^ b >> 7) & _MASK for a, b in zip(stems, stems[1:], strict=False)])
-    ids.add(first * 31 + 7 & _MASK)
-    if len(stems) > 1:
-        ids.add((first * 31 ^ stems[1] * 17) & _MASK)
-    if question:
-        ids.add(1)
-    return list(ids)
+    """What a sentence is judged by: its words, its neighbours, how it begins, whether it is a question."""
+    ids = [s & _MASK for s in stems]
+    ids += [(a ^ b >> 7) & _MASK for a, b in pairwise(stems)]
+    return ids + _manner(stems[0], stems[1] if len(stems) > 1 else 0, question)
 
 
-def contrast(folded: str, asks: Asks) -> list[float] | None:
+def _manner(first: int, second: int, question: bool) -> list[int]:
+    return [first * 31 + 7 & _MASK, (first * 31 ^ second * 17) & _MASK, 1 if question else 2]
+
+
+def asked(stems: list[int], ends: list[int], questions: list[bool], table: Sequence[int]) -> list[float]:
+    """The sum of the ``features`` of each sentence, by the root of their number; ``NOTHING`` for a short one."""
+    value = table.__getitem__
+    words = list(accumulate(map(value, [s & _MASK for s in stems]), initial=0))
+    pairs = list(accumulate(map(value, [(a ^ b >> 7) & _MASK for a, b in pairwise(stems)]), initial=0))
+    out, begin = [], 0
+    for end, question in zip(ends, questions, strict=True):
+        size = end - begin
+        if size < LEAST:
+            out.append(NOTHING)
+        else:
+            manner = sum(map(value, _manner(stems[begin], stems[begin + 1], question)))
+            out.append((words[end] - words[begin] + pairs[end - 1] - pairs[begin] + manner) / math.sqrt(2 * size + 2))
+        begin = end
+    return out
+
+
+def contrast(text: Folded, table: Sequence[int], scale: float, bias: float) -> list[float] | None:
     """The numbers of ``SEEN`` for a text; None where no sentence stands before a rest."""
-    parts = sentences(folded)
-    sizes = [len(stems) for stems, _ in parts]
+    parts = text.sentences
+    sizes = [len(tokens) for tokens, _ in parts]
     total = sum(sizes)
     if len(parts) < 2 or total < REST + LEAST:
         return None
-    scores = [asks(features(*part)) if len(part[0]) >= LEAST else NOTHING for part in parts]
+    stems, ends = [crc32(w[:6]) for tokens, _ in parts for w in tokens], list(accumulate(sizes))
+    scores = asked(stems, ends, [question for _, question in parts], table)
     best = max(range(len(parts)), key=scores.__getitem__)
+    begin, end = ends[best] - sizes[best], ends[best]
     if scores[best] == NOTHING or total - sizes[best] < REST:
         return None
-    mine, question = parts[best]
-    others = [(score, size) for n, (score, size) in enumerate(zip(scores, sizes, strict=True)) if n != best]
-    return [*_heights(scores[best], others), *_wording(mine, [stems for n, (stems, _) in enumerate(parts) if n != best]),
+    scores = [score * scale + bias for score in scores]
+    mine = stems[begin:end]
+    rest = [(score, size) for n, (score, size) in enumerate(zip(scores, sizes, strict=True)) if n != best]
+    return [*_heights(scores[best], rest), *_wording(mine, [*stems[:begin], *stems[end:]]),
             float(best == 0), float(best == len(parts) - 1), math.log(total - len(mine)), math.log(len(mine)),
-            float(question), float(not _REPLY.isdisjoint(mine)) + float(not _YOUR.isdisjoint(mine)),
-            sum([score > 0 for score, _ in others]) / (total - len(mine)), _letters(folded), math.log(len(parts))]
+            float(parts[best][1]), float(not _REPLY.isdisjoint(mine)) + float(not _YOUR.isdisjoint(mine)),
+            sum([score > 0 for score, _ in rest]) / (total - len(mine)), _letters(text.data), math.log(len(parts))]
 
 
 def _heights(top: float, others: list[tuple[float, int]]) -> tuple[float, float, float]:
     """How much the sentence asks, the others in the mean of their words, and the next of them."""
     asking = [(score, size) for score, size in others if score > NOTHING]
     if not asking:
-        return top, top, NOTHING
+        return top, top, ALONE
     return (top, sum([score * size for score, size in asking]) / sum([size for _, size in asking]),
             max([score for score, _ in asking]))
 
 
-def _wording(mine: list[int], others: list[list[int]]) -> tuple[float, float]:
+def _wording(mine: list[int], rest: list[int]) -> tuple[float, float]:
     """The share of the sentence's words that the rest has too, and whether it speaks of a text at hand."""
     content = {s for s in mine if s not in _COMMON}
-    shared = len(content.intersection(chain.from_iterable(others))) / max(1, len(content))
+    shared = len(content.intersection(rest)) / max(1, len(content))
     return shared, float(not _ABOUT.isdisjoint(mine))
 
 
-def _letters(folded: str) -> float:
+def _letters(data: bytes) -> float:
     """The share of bytes that are letters, or of another alphabet: low in tables and code."""
-    data = folded.encode("utf-8", "replace")
     return len(data.translate(None, _NO_LETTERS)) / len(data)
 
 
@@ -123,18 +127,15 @@ def _letters(folded: str) -> float:
 class Hidden:
     """What was trained: one signed byte a feature of a sentence, and the trees over what a text shows."""
 
-    table: array[int]
+    table: Sequence[int]
     scale: float
     bias: float
     start: float
     trees: Sequence[Tree]
 
-    def asks(self, ids: list[int]) -> float:
-        return sum(map(self.table.__getitem__, ids)) * self.scale / math.sqrt(len(ids)) + self.bias
-
-    def odds(self, folded: str) -> float | None:
+    def odds(self, text: Folded) -> float | None:
         """The logarithm of the odds that a task is hidden in the text; None where it is no document."""
-        seen = contrast(folded, self.asks)
+        seen = contrast(text, self.table, self.scale, self.bias)
         return None if seen is None else self.start + sum([leaf(tree, seen) for tree in self.trees])
 
 
