@@ -224,7 +224,7 @@ def report(table: Table, odds: np.ndarray) -> None:
         scores, _ = calibrated(table, unseen(table, attacks), odds)
         cuts = [cuts_of(table, scores, share) for share in (SHARE / 2, SHARE)]
         for row, score, tongue in zip(table.rows, scores, table.tongue, strict=True):
-            if row.group == "seeds" or (row.label and row.group not in attacks):
+            if row.kind == "seed" or (row.label and row.group not in attacks):
                 continue
             lang = row.lang if row.lang in ("en", "ko") else "other"
             kind = "attack" if row.label else "harmful" if row.kind == "harmful_request" else row.kind
