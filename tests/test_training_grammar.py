@@ -9,17 +9,18 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "training"))
 
+import documents
 import grammar
 
 
 def test_the_grammar_gives_the_same_texts_every_time_and_none_twice() -> None:
-    first, second = list(grammar.texts()), list(grammar.texts())
+    first, second = list(grammar.Grammar().texts()), list(grammar.Grammar().texts())
     assert first == second
     assert len({t.text for t in first}) == len(first) > 4000
 
 
 def test_every_slot_of_the_grammar_is_filled_and_attacks_stand_beside_look_alikes() -> None:
-    texts = list(grammar.texts())
+    texts = list(grammar.Grammar().texts())
     names = {line[1:].split(" = ")[0] for line in grammar.FILE.read_text(encoding="utf-8").splitlines()
              if line.startswith("$")}
     assert not [t.text for t in texts for name in names if f"{{{name}}}" in t.text]
@@ -39,8 +40,26 @@ def test_braces_that_are_no_slot_and_bars_of_a_mark_are_kept() -> None:
     assert grammar.choices("a | <|end|> |") == ["a", "<|end|>", ""]
 
 
-def test_a_line_of_the_grammar_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_of_the_grammar_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "g.txt").write_text("2 en: what\n", encoding="utf-8")
-    monkeypatch.setattr(grammar, "FILE", tmp_path / "g.txt")
-    with pytest.raises(ValueError, match=r"expected '1 en 12: text'"):
-        list(grammar.texts())
+    with pytest.raises(ValueError, match=r"g.txt: expected '1 en 12: text'"):
+        list(grammar.Grammar(tmp_path / "g.txt").texts())
+
+
+def test_documents_are_the_same_every_time_with_a_task_a_request_or_nothing_put_in() -> None:
+    made = [*documents.ours(documents.CLEAN)[::40], *list(documents.tables())[::40]]
+    tasks, requests = documents.ours(documents.TASK), documents.ours(documents.REQUEST)
+    first = list(documents.documents(made, tasks, requests))
+    assert first == list(documents.documents(made, tasks, requests))
+    assert len(first) == 3 * len(made)
+    for found in first:
+        assert found.kind != documents.TASK or found.planted in found.text
+        assert (found.planted == "") == (found.kind == documents.CLEAN)
+        assert "{word}" not in found.text
+
+
+def test_every_slot_of_the_documents_is_filled() -> None:
+    slots = grammar.Grammar(documents.FILE).slots
+    texts = [p.text for kind in (documents.CLEAN, documents.TASK, documents.REQUEST) for p in documents.ours(kind)]
+    assert not [text for text in texts for name in slots if f"{{{name}}}" in text]
+    assert len(texts) > 2000
