@@ -113,7 +113,7 @@ def test_the_same_weights_are_packed_into_the_same_bytes_and_come_back() -> None
     data = pack(HEAD, table, said)
     assert data == pack(dict(reversed(HEAD.items())), table, said)
     assert unpack(data).table.tolist() == table
-    assert unpack(data).hidden.table == said
+    assert unpack(data).hidden.table[:len(said)] == tuple(said)
 
 
 def test_the_packaged_weights_are_small_and_name_their_data() -> None:

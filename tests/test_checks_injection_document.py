@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from bongsu.checks import injection_document
 from bongsu.checks.folded import folded
 from bongsu.checks.injection import Injection, weights
-from bongsu.checks.injection_document import LEAST, NOTHING, SEEN, asked, contrast, features
+from bongsu.checks.injection_document import LEAST, NOTHING, SEEN, asked, contrast, features, unfolded
 from bongsu.evaluation.measure import auc
 
 DATA = Path(os.environ.get("BONGSU_EVAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -48,7 +48,7 @@ def test_sentences_are_judged_in_one_pass_as_they_would_be_one_by_one(said: list
     stems, ends = [s for one, _ in parts for s in one], []
     for one, _ in parts:
         ends.append(len(one) + (ends[-1] if ends else 0))
-    found = asked(stems, ends, [question for _, question in parts], TABLE)
+    found = asked(stems, ends, [question for _, question in parts], unfolded(TABLE))
     for (one, question), score in zip(parts, found, strict=True):
         ids = features(one, question)
         alone = sum(TABLE[n] for n in ids) / math.sqrt(len(ids)) if len(one) >= LEAST else NOTHING
@@ -57,12 +57,12 @@ def test_sentences_are_judged_in_one_pass_as_they_would_be_one_by_one(said: list
 
 def test_a_text_without_a_rest_shows_nothing() -> None:
     for text in ("", "Write a poem about the sea.", "Hello. Write a poem.", "!\n?\n."):
-        assert contrast(folded(text), TABLE, 1.0, 0.0) is None
+        assert contrast(folded(text), unfolded(TABLE), 1.0, 0.0) is None
 
 
 @given(st.text(max_size=300))
 def test_what_a_text_shows_has_a_number_for_each_name_and_all_are_finite(text: str) -> None:
-    seen = contrast(folded(f"{text}\n{LETTER}"), TABLE, 0.01, 0.0)
+    seen = contrast(folded(f"{text}\n{LETTER}"), unfolded(TABLE), 0.01, 0.0)
     assert seen is not None
     assert len(seen) == len(SEEN)
     assert all(map(math.isfinite, seen))

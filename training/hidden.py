@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 
 from bongsu.checks import injection_document
 from bongsu.checks.folded import folded
-from bongsu.checks.injection_document import LEAST, Hidden
+from bongsu.checks.injection_document import LEAST, Hidden, unfolded
 
 STRENGTH = 0.5  # inverse regularisation of the sentences
 TREES, LEAVES, PACE = 60, 8, 0.12
@@ -91,14 +91,15 @@ class Table:
         self.weight = np.array([s.weight for s in lines])
         self.source, self.part = np.array([s.source for s in lines]), np.array([s.part for s in lines])
 
-    def asking(self, use: np.ndarray) -> tuple[list[int], float, float]:
+    def asking(self, use: np.ndarray) -> tuple[Sequence[int], float, float]:
         """Weights of the features of a sentence, as signed bytes, with their scale and the bias."""
         weight = self.weight.copy()
         weight[self.y] *= weight[use & ~self.y].sum() / weight[use & self.y].sum()
         model = LogisticRegression(C=STRENGTH, solver="liblinear", tol=0.01, max_iter=50)
         model.fit(self.x[use], self.y[use], sample_weight=weight[use])
         scale = round(float(np.abs(model.coef_[0]).max() / 127), 9)
-        return np.rint(model.coef_[0] / scale).astype(int).tolist(), scale, round(float(model.intercept_[0]), 6)
+        table = unfolded(np.rint(model.coef_[0] / scale).astype(int).tolist())
+        return table, scale, round(float(model.intercept_[0]), 6)
 
     def fit(self, prompts: Iterable[str], held: Collection[str] = ()) -> Hidden:
         """``prompts`` are harmless; nothing that ``held`` sources are a part of is looked at."""

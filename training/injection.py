@@ -26,7 +26,7 @@ import packages
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
-from bongsu.checks import injection_map
+from bongsu.checks import injection_document, injection_map
 from bongsu.checks.folded import folded
 from bongsu.checks.injection import pack
 
@@ -258,7 +258,7 @@ def main() -> None:
             "hidden": {"bias": found.bias, "scale": found.scale, "start": found.start, "trees": found.trees,
                        "lines": lines.hidden},
             "lines": lines.both, "rows": len(told), "data": hashlib.sha256("\n".join(told).encode()).hexdigest()}
-    data = pack(head, np.rint(coef / scale).astype(int).tolist(), found.table)
+    data = pack(head, np.rint(coef / scale).astype(int).tolist(), found.table[:injection_document.SIZE])
     if "--check" in sys.argv:
         raise SystemExit(0 if TARGET.read_bytes() == data else "injection.weights: training gives other bytes")
     if "--dry" not in sys.argv:

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 
 from bongsu.checks import injection_document, injection_map
 from bongsu.checks.folded import folded
-from bongsu.checks.injection_document import Hidden
+from bongsu.checks.injection_document import Hidden, unfolded
 from bongsu.ports import Finding
 
 MAGIC = b"bongsu injection weights\n"
@@ -113,7 +113,7 @@ def unpack(data: bytes) -> Weights:
                            "reinstall bongsu, or train again with training/injection.py")
     task = head["hidden"]
     return Weights(head, array("b", body[:injection_map.SIZE]),
-                   Hidden(array("b", body[injection_map.SIZE:]).tolist(), task["scale"], task["bias"], task["start"],
+                   Hidden(unfolded(array("b", body[injection_map.SIZE:])), task["scale"], task["bias"], task["start"],
                           task["trees"]))
 
 

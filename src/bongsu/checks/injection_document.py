@@ -13,10 +13,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from operator import itemgetter
 from typing import Any
 from zlib import crc32
 
+from bongsu.checks import injection_map
 from bongsu.checks.folded import Folded
+from bongsu.checks.injection_map import words_and_pairs
 
 BITS = 15
 SIZE = 1 << BITS
@@ -64,20 +67,28 @@ def _manner(first: int, second: int, question: bool) -> list[int]:
 
 
 def asked(stems: list[int], ends: list[int], questions: list[bool], table: Sequence[int]) -> list[float]:
-    """The sum of the ``features`` of each sentence, by the root of their number; ``NOTHING`` for a short one."""
-    value = table.__getitem__
-    words = list(accumulate(map(value, [s & _MASK for s in stems]), initial=0))
-    pairs = list(accumulate(map(value, [(a ^ b >> 7) & _MASK for a, b in pairwise(stems)]), initial=0))
+    """The sum of the ``features`` of each sentence, by the root of their number; ``NOTHING`` for a short one.
+
+    ``table`` is as ``unfolded`` makes it.
+    """
+    singles, couples = words_and_pairs(stems)
+    words = list(accumulate(itemgetter(*singles, 0)(table), initial=0))
+    pairs = list(accumulate(itemgetter(*couples, 0)(table), initial=0))
     out, begin = [], 0
     for end, question in zip(ends, questions, strict=True):
         size = end - begin
         if size < LEAST:
             out.append(NOTHING)
         else:
-            manner = sum(map(value, _manner(stems[begin], stems[begin + 1], question)))
-            out.append((words[end] - words[begin] + pairs[end - 1] - pairs[begin] + manner) / math.sqrt(2 * size + 2))
+            manner = sum([table[one] for one in _manner(stems[begin], stems[begin + 1], question)])
+            out.append((words[end] - words[begin] + pairs[end] - pairs[begin + 1] + manner) / math.sqrt(2 * size + 2))
         begin = end
     return out
+
+
+def unfolded(table: Sequence[int]) -> tuple[int, ...]:
+    """A table of ``SIZE`` as often as features of a window (``injection_map``) are more than those of a sentence."""
+    return tuple(table) * (injection_map.SIZE // SIZE)
 
 
 def contrast(text: Folded, table: Sequence[int], scale: float, bias: float) -> list[float] | None:

@@ -81,7 +81,7 @@ _IDEAS = {crc32(words(stem)[0][:6]): idea for stem, idea in IDEAS.items()}
 def blocks(tokens: list[bytes]) -> list[list[int]]:
     """Features of each run of ``BLOCK`` words; a pair of words belongs to the block of its second one."""
     stems = [crc32(w[:6]) for w in tokens]
-    singles, pairs = _words_and_pairs(stems)
+    singles, pairs = words_and_pairs(stems)
     out = []
     for at in range(0, len(tokens), BLOCK):
         ids = [*singles[at:at + BLOCK], *pairs[max(at, 1):at + BLOCK]]
@@ -90,7 +90,7 @@ def blocks(tokens: list[bytes]) -> list[list[int]]:
     return out
 
 
-def _words_and_pairs(stems: list[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def words_and_pairs(stems: list[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The feature of each stem ``b``, and of it and the one ``a`` before it: ``(a ^ b >> 7) & _MASK``.
 
     All at once, as one large number of 32 bits each, which takes half of the time of one by one. The first has nothing
