@@ -11,20 +11,28 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
-from _lag import Clocked
+from _lag import Clocked, First, word
 
 TICK = os.sysconf("SC_CLK_TCK")
+FRESH = "kkkkkkkk"
+"""A word of a prompt in whose place every request has another, so that nobody has seen a prompt before."""
 LUA = """
 wrk.method = "POST"
-wrk.body = %s
 %s
+local before, after, n = %s, %s, 0
+function request()
+  n = n + 1
+  local word = string.format("%%%%08d", n):gsub("%%%%d", function(d) return string.char(97 + d) end)
+  return wrk.format(nil, nil, nil, before .. word .. after)
+end
 function done(summary, latency, requests)
   local bad = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout
   io.write(string.format('{"requests": %%d, "us": %%d, "p50": %%d, "p99": %%d, "bad": %%d}\\n',
@@ -95,10 +103,11 @@ class Load:
     core: int
 
     def wrk(self, body: bytes, connections: int, seconds: float) -> Measured:
-        quoted = "[==[" + body.decode() + "]==]"
+        first, _, rest = body.decode().partition(FRESH)
+        before, after = f"[==[{first}]==]", f"[==[{rest}]==]"
         headers = "\n".join(f"wrk.headers[{json.dumps(k)}] = {json.dumps(v)}" for k, v in self.headers.items())
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-            script.write(LUA % (quoted, headers))
+            script.write(LUA % (headers, before, after))
             script.flush()
             before = cpu_s(self.pid)
             done = subprocess.run(
@@ -123,13 +132,15 @@ class Load:
         return Measured(seen.events / took, statistics.median(first) * 1e6, first[int(len(first) * 0.99)] * 1e6,
                         spent / seen.events * 1e6)
 
-    def lag(self, body: bytes, clients: int, seconds: float) -> tuple[float, float]:
-        """Microseconds from checkable to released, p50 and p99 (``_lag``); ``body`` asks what time it is."""
+    def lag(self, body: bytes, clients: int, seconds: float) -> tuple[float, float, First]:
+        """Microseconds from checkable to released, p50 and p99, and p50 of the way of the first text (``_lag``);
+        ``body`` asks what time it is."""
         seen = uvloop.run(_streams(self.url, self.headers, body, clients, seconds, clocked=True))
         if seen.broken or not seen.lags:
             raise RuntimeError(f"{self.url}: {seen.broken} streams broke, {len(seen.lags)} words came")
         lags = sorted(seen.lags)
-        return statistics.median(lags), lags[int(len(lags) * 0.99)]
+        first = First(*(int(statistics.median(part)) for part in zip(*seen.told, strict=True)))
+        return statistics.median(lags), lags[int(len(lags) * 0.99)], first
 
 
 @dataclass
@@ -138,17 +149,17 @@ class _Seen:
     broken: int = 0
     first: list[float] = field(default_factory=list)
     lags: list[int] = field(default_factory=list)
+    told: list[First] = field(default_factory=list)
 
 
 _TEXT = re.compile(rb'"content": ?"[^"]')
 
 
 class _Client(asyncio.Protocol):
-    """One stream after the other on one connection."""
+    """One stream after the other on one connection. ``numbers`` are asked for the words that make requests differ."""
 
-    def __init__(self, request: bytes, seen: _Seen, until: float, *, clocked: bool) -> None:
-        self.request, self.seen, self.until = request, seen, until
-        self.clock = Clocked() if clocked else None
+    def __init__(self, request: bytes, seen: _Seen, until: float, numbers: Iterator[int], *, clocked: bool) -> None:
+        self.request, self.seen, self.until, self.numbers, self.clocked = request, seen, until, numbers, clocked
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -156,8 +167,10 @@ class _Client(asyncio.Protocol):
         self.ask()
 
     def ask(self) -> None:
+        request = self.request.replace(FRESH.encode(), word(next(self.numbers))[1:].encode(), 1)
+        self.clock = Clocked() if self.clocked else None
         self.waiting, self.tail, self.asked = True, b"", time.perf_counter()
-        self.transport.write(self.request)
+        self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self.seen.events += data.count(b"data: ")
@@ -170,7 +183,7 @@ class _Client(asyncio.Protocol):
         if self.tail.endswith(b"0\r\n\r\n") and b"[DONE]" in self.tail:
             if self.clock is not None:
                 self.seen.lags += self.clock.lags()
-                self.clock = Clocked()
+                self.seen.told.append(self.clock.first())
             if time.perf_counter() < self.until:
                 self.ask()
             else:
@@ -188,12 +201,12 @@ async def _streams(url: str, headers: Mapping[str, str], body: bytes, clients: i
     lines = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
     request = (f"POST {at.path} HTTP/1.1\r\nhost: {at.netloc}\r\n{lines}content-length: {len(body)}\r\n\r\n"
                .encode() + body)
-    seen, loop = _Seen(), asyncio.get_running_loop()
+    seen, loop, numbers = _Seen(), asyncio.get_running_loop(), count()
     until = time.perf_counter() + seconds
     made = []
     for _ in range(clients):
-        _, client = await loop.create_connection(lambda: _Client(request, seen, until, clocked=clocked), at.hostname,
-                                                 at.port)
+        _, client = await loop.create_connection(
+            lambda: _Client(request, seen, until, numbers, clocked=clocked), at.hostname, at.port)
         made.append(client.done)
         await asyncio.sleep(0.2 / clients)  # not all at the same moment
     await asyncio.gather(*made)

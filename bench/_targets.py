@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from _load import FRESH
+
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / ".peers"
 LITELLM, SHIELD = PEERS / "litellm" / "bin", PEERS / "shield" / "bin" / "llm-shield-proxy"
@@ -25,8 +27,8 @@ PROMPT = ("You are the assistant of a shop that sells hiking gear; answer briefl
           "Last week I ordered a pair of boots and a rain jacket. The boots arrived on Monday, but the jacket is still "
           "missing, and the page of my order has said 'on its way' since the 14th of the month. Could you find out "
           "where it is, when I can expect it, and whether I can still change the colour from green to blue before it "
-          "gets here? If not, please tell me how to send it back afterwards. Thank you.")
-PERSONAL = PROMPT[:440] + " Call 010-1234-5678 or write to minsu.kim@example.com."
+          f"gets here? If not, please tell me how to send it back afterwards. Thank you, {FRESH}.")
+PERSONAL = f"{PROMPT[:431]} {FRESH} Call 010-1234-5678 or write to minsu.kim@example.com."
 POLICY = """bongsu: 1
 service: {{name: bench, language: en}}
 upstreams:

@@ -1,11 +1,14 @@
 """What the gateway costs, beside its peers and two floors, in one run: ``python bench/gateway.py [part of a name...]``
 
-All that is measured stands at once, pinned to core 0, and takes turns, three rounds of it; the model and the load share
-core 1. CPU is user and system time of the whole tree of processes, from /proc, divided by requests (32 connections) or
-events (32 streams of 50 events, 4 ms apart); latency is that of one connection, and so are the first text and the
-time from checkable to released (``_lag``). Of each figure the middle round, 3 s each after 3 s of warm-up. The machine
-may be shared: compare CPU; requests a second are lower bounds, latencies upper ones. Raw numbers, and the load of the
-machine in every round, go to ``bench/results/gateway.json``.
+All that is measured stands at once, pinned to core 0, and takes turns, three rounds of it; the model and the load
+share core 1. CPU is user and system time of the whole tree of processes, from /proc, divided by requests (32
+connections) or events (32 streams of 50 events, 4 ms apart); latency is that of one connection, and so are the first
+text and the time from checkable to released. Of what is added to the first text it is said apart how much is the
+gateway's own (before it asks the model, and from checkable to released) and how much is the wait for the model's next
+event (``_lag``). Each request has a prompt of its own, so that nothing can be known of it before. Of each figure the
+middle round, 3 s each after 3 s of warm-up: 20 s a row and round, 12 minutes with all peers, 5 for ``direct bongsu``.
+The machine may be shared: compare CPU; requests a second are lower bounds, latencies upper ones. Raw numbers, and the
+load of the machine in every round, go to ``bench/results/gateway.json``.
 """
 
 from __future__ import annotations
@@ -49,6 +52,9 @@ class Round:
     one_p50: float
     event: float
     first_p50: float
+    first_own: float
+    first_wait: float
+    first_lag: float
     lag_p50: float
     lag_p99: float
     rss_mb: float
@@ -96,9 +102,9 @@ def measure(target: Target, load: Load) -> Round:
     load.wrk(plain, CONNECTIONS, WARM)
     many, one = load.wrk(plain, CONNECTIONS, RUN), load.wrk(plain, 1, RUN)
     streams, first = load.streams(streamed, CONNECTIONS, RUN), load.streams(streamed, 1, RUN)
-    lag_p50, lag_p99 = load.lag(body(f"{TELLS} {target.prompt}", stream=True), 1, RUN)
-    return Round(many.cpu, many.rate, many.p99, one.p50, streams.cpu, first.p50, lag_p50, lag_p99, rss_mb(load.pid),
-                 os.getloadavg()[0])
+    lag_p50, lag_p99, way = load.lag(body(f"{TELLS} {target.prompt}", stream=True), 1, RUN)
+    return Round(many.cpu, many.rate, many.p99, one.p50, streams.cpu, first.p50, way.before + way.lag, way.wait,
+                 way.lag, lag_p50, lag_p99, rss_mb(load.pid), os.getloadavg()[0])
 
 
 def rounds(stands: dict[str, tuple[Target, Load]]) -> dict[str, list[Round]]:
@@ -127,15 +133,19 @@ def table(found: dict[str, list[Round]]) -> None:
     def times(theirs: Round | None, ours: Round, what: str) -> str:
         return "-" if theirs is None else f"{getattr(theirs, what) / getattr(ours, what):.1f}x"
 
-    print("us of CPU a request and an event, its share of LiteLLM's and Portkey's; ms added to the direct call")
+    print("us of CPU a request and an event, its share of LiteLLM's and Portkey's; ms added to the direct call, of the "
+          "first text also how much is its own (of that the lag once checkable) and how much it waits for the model")
     print(f"{'':33}{'request':>9}{'LiteLLM':>9}{'Portkey':>9}{'req/s':>8}{'p99 ms':>8}{'event':>8}{'LiteLLM':>9}"
-          f"{'Portkey':>9}{'+p50':>8}{'+first':>8}{'lag p50':>9}{'lag p99':>9}{'RSS MB':>8}")
+          f"{'Portkey':>9}{'+p50':>8}{'+first':>8}{'own':>8}{'its lag':>8}{'wait':>8}{'lag p50':>9}{'lag p99':>9}"
+          f"{'RSS MB':>8}")
     for name, r in rows.items():
-        added = ["-"] * 2 if base is None else [
-            f"{(getattr(r, what) - getattr(base, what)) / 1000:+.2f}" for what in ("one_p50", "first_p50")]
+        added = ["-"] * 3 if base is None else [
+            f"{(getattr(r, what) - getattr(base, what)) / 1000:+.2f}" for what in ("one_p50", "first_p50", "first_own")]
+        way = f"{r.first_lag / 1000:>8.2f}{r.first_wait / 1000:>8.2f}"
         print(f"{name:33}{r.cpu:>9,.0f}{times(litellm, r, 'cpu'):>9}{times(portkey, r, 'cpu'):>9}{r.rate:>8,.0f}"
               f"{r.p99 / 1000:>8.1f}{r.event:>8,.0f}{times(litellm, r, 'event'):>9}{times(portkey, r, 'event'):>9}"
-              f"{added[0]:>8}{added[1]:>8}{r.lag_p50 / 1000:>9.2f}{r.lag_p99 / 1000:>9.2f}{r.rss_mb:>8,.0f}")
+              f"{added[0]:>8}{added[1]:>8}{added[2]:>8}{way}{r.lag_p50 / 1000:>9.2f}"
+              f"{r.lag_p99 / 1000:>9.2f}{r.rss_mb:>8,.0f}")
 
 
 def versions() -> dict[str, str]:
