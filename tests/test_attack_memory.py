@@ -124,7 +124,7 @@ def test_equal_passages_have_equal_anchors_wherever_they_stand() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.text(max_size=300) | st.text("가나다라 abc@$_0", max_size=300))
+@given(st.text(max_size=300) | st.text("가나다라 abc@$_0", max_size=300) | st.just(f"{ATTACK} {KOREAN} " * 20))
 def test_letters_are_word_characters_in_one_spelling_and_places_are_picked_by_two_bytes(text: str) -> None:
     folded = fold(text)
     kept = folded if folded.isascii() else re.sub(r"[^\w]+", "", folded)

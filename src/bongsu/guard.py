@@ -102,11 +102,13 @@ def judge(results: Iterable[tuple[Guard, On, Sequence[Finding] | None, int]]) ->
             if guard.fails == "closed" and not guard.shadow:
                 failed = failed or guard.name
             continue
-        kinds = tuple(sorted({f.kind for f in findings}))
-        done: Act = guard.act if findings else "allow"
-        verdicts.append(Verdict(guard=guard.name, on=on, act=f"shadow:{done}" if guard.shadow and findings else done,
+        if not findings:  # nearly always
+            verdicts.append(Verdict(guard=guard.name, on=on, act="allow", version=guard.check.version, took_us=took))
+            continue
+        kinds, done = tuple(sorted({f.kind for f in findings})), guard.act
+        verdicts.append(Verdict(guard=guard.name, on=on, act=f"shadow:{done}" if guard.shadow else done,
                                 version=guard.check.version, kinds=kinds, took_us=took))
-        if guard.shadow or not findings:
+        if guard.shadow:
             continue
         if done == "tokenise":
             spans.extend(findings)

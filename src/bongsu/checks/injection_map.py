@@ -159,7 +159,7 @@ def views(text: str) -> Iterator[list[bytes]]:
             other = words(turned)
             if not _COMMON.isdisjoint(other):
                 yield other
-    pairs = sizes.count(2) > 11 and sum([len(w) == 2 and not w.isalpha() for w in tokens]) > 3
+    pairs = sizes.count(2) > 11 and sum([not w.isalpha() for w, n in zip(tokens, sizes, strict=True) if n == 2]) > 3
     if pairs or "%" in text or longest > 19:
         for decoded in _decoded(text):
             yield folded(decoded).words

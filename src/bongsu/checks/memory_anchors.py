@@ -16,13 +16,14 @@ from __future__ import annotations
 import codecs
 import re
 import struct
+import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import accumulate, compress
 from zlib import crc32
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 from bongsu.checks.flat import spelled
 from bongsu.checks.folded import folded
@@ -44,6 +45,8 @@ _COMMON = re.compile(r"\b(?:the|to|of|and|you)\b")
 _PIECE = 512
 _LONG = 40
 """Characters of a word that may be an encoded text."""
+_PLACES = tuple(range(4096))
+"""Numbers that need not be made for each text."""
 _SOLID = b"A" * _LONG
 _CHARACTERS = bytes(32 if chr(b).isspace() else 65 for b in range(256))
 _CONTINUED = bytes(range(0x80, 0xc0))
@@ -95,16 +98,32 @@ def places(data: bytes) -> list[int]:
     if len(data) < SPAN:
         return []
     first, second = (int.from_bytes(data.translate(kind), "little") for kind in (_FIRST, _SECOND))
-    both = (first & second >> 8).to_bytes(len(data), "little")
-    return list(compress(range(len(data) - SPAN + 1), both))
+    both = (first & second >> 8).to_bytes(len(data), "little")[:len(data) - SPAN + 1]
+    return list(compress(_PLACES if len(both) <= len(_PLACES) else range(len(both)), both))
+
+
+class _Coder(threading.local):
+    """The last cipher of each thread: to make one takes as long as to hash fifty anchors."""
+
+    key: bytes | None = None
+    cipher: CipherContext
+
+    def of(self, key: bytes) -> CipherContext:
+        if self.key != key:
+            aes = algorithms.AES(blake2b(key, digest_size=_BLOCK, person=b"bongsu anchors").digest())
+            self.cipher = Cipher(aes, modes.ECB()).encryptor()  # noqa: S305 (block by block: each anchor has its chain)
+            self.key = key
+        return self.cipher
+
+
+_coder = _Coder()
 
 
 def hashes(data: bytes, at: Sequence[int], key: bytes) -> tuple[int, ...]:
     """The keyed hash of the anchor at each of these places."""
     if not at:
         return ()
-    code = Cipher(algorithms.AES(blake2b(key, digest_size=_BLOCK, person=b"bongsu anchors").digest()),
-                  modes.ECB()).encryptor()  # noqa: S305 (a block at a time: the chain is ours, one for each anchor)
+    code = _coder.of(key)
     first = code.update(b"".join([data[a:a + _BLOCK] for a in at]))
     rest = _FILL.join([data[a + _BLOCK:a + SPAN] for a in at])
     chained = int.from_bytes(first, "little") ^ int.from_bytes(rest, "little")

@@ -125,8 +125,8 @@ FORMS: tuple[Form, ...] = (
     Form(("passport",), r"[A-Z0-9<]{9}[0-9][A-Z<]{3}[0-9]{7}[MFX<][0-9]{7}[A-Z0-9<]{14}[0-9<][0-9]", "word",
          rule.machine_read),
     Form(("kr_address",), place.KR_PLACED, "", place.kr_placed, place.KR_TOLD, hint=place.KR_HINT),
-    Form(("kr_address",), place.KR_BARE, "", place.kr_bare, place.KR_TOLD, hint=place.KR_HINT),
-    Form(("kr_address",), place.KR_FLAT, "", rule.always("kr_address", 0.75), hint=place.KR_HINT),
+    Form(("kr_address",), place.KR_BARE, "", place.kr_bare, place.KR_TOLD, hint=place.KR_BARE_HINT),
+    Form(("kr_address",), place.KR_FLAT, "", rule.always("kr_address", 0.75)),
     Form(("address",), place.EN_STREET, "number", place.en_street, place.EN_TOLD, 40, hint=place.EN_HINT),
     Form(("address",), place.EN_BOX, "word", rule.always("address", 0.85), hint=r"[Bb]ox\s[0-9]"),
 )

@@ -183,8 +183,8 @@ def screen(guards: Sequence[Guard], on: On, texts: Sequence[str], allowing: Allo
     starts = [0]
     for text in texts:
         starts.append(starts[-1] + len(text) + 1)
-    for track in tracks:
-        for start, text in zip(starts, texts, strict=False):
+    for start, text in zip(starts, texts, strict=False):
+        for track in tracks:  # one after the other: what is made of a text for the first serves the others
             if seen := track.look(text):
                 found, passed = track.sift(text, seen)
                 track.found += _shift(found, -start)

@@ -49,8 +49,10 @@ class Served:
         self.reading = tuple(g for g in plan.after if not grounds(g) and not judges(g))
         self.grounding = tuple(g for g in plan.after if grounds(g))
         self.judges = tuple(g for g in plan.after if judges(g))
-        hiding = (*plan.stored, *(g for g in self.reading if g.act == "tokenise")) if self.judges else ()
-        self.judging = Judges(transport, plan.judges, plan.sources, hiding, self.allowing, call.judged)
+        self.judging: Judges | None = None
+        if self.judges:
+            hiding = (*plan.stored, *(g for g in self.reading if g.act == "tokenise"))
+            self.judging = Judges(transport, plan.judges, plan.sources, hiding, self.allowing, call.judged)
         self.claims: list[str] = []
         self.noted = False
         self.digest = ""
@@ -130,12 +132,13 @@ class Served:
     def _checked(self, got: Answer, found: dict[str, Any]) -> bytes | Outcome:
         """The reply as the caller gets it; the outcome if a guard withholds it."""
         call, masking = self.call, self.call.masking
-        slots, told = call.surface.texts(found), call.surface.told(found)
+        told, unread = call.surface.told(found), not self.plan.after and not masking.active
+        slots = None if unread and told.usage is not None else call.surface.texts(found)
         usage = self.usage = told.usage or estimate(self.request.chars(), sum(len(s.text) for s in slots or ()))
         call.used(usage, got.target.meter)
         call.facts.update(model=told.model or call.facts["model"], response_id=told.id, finish_reason=told.finish)
         call.ended("ok", 200)
-        if not self.plan.after and not masking.active:
+        if unread:
             return got.reply.body
         if slots is None:
             raise errors.unreadable(call.id)
@@ -166,7 +169,7 @@ class Served:
             seen = await judge_aside(self.grounding, texts, self.request.changed, self.allowing, self.request.chars())
             if (ended := self._weighed(seen, texts)) is not None:
                 return ended
-        if self.judges:  # what it is asked costs money: not where the reply is withheld already
+        if self.judging is not None:  # what it is asked costs money: not where the reply is withheld already
             since = self.timer()
             seen = await self.judging.judged(self.judges, texts, self.request.changed)
             self.call.waited(since)

@@ -19,6 +19,8 @@ _DESCRIBES = frozenset(("description", "title"))
 _VALUES = frozenset(("default", "const", "enum", "example", "examples"))
 _OF_MESSAGES = frozenset(("role", "content", "refusal", "reasoning_content", "reasoning", "name", "audio", "tool_calls",
                           "function_call", "annotations"))
+_NOT_READ = ("content", "role", "annotations")
+"""Fields of a message with a text in which no other text is looked for."""
 _NAMES = frozenset(("id", "type", "role", "tool_call_id", "tool_use_id", "call_id", "signature", "encrypted_content",
                     "data", "file_data", "b64_json"))
 """Fields by which programs find each other, or that hold no text: an id, a kind, a seal, a file."""
@@ -49,7 +51,8 @@ class Slot(NamedTuple):
 
 def message_slots(message: dict[str, Any], *, spoken: bool = False) -> Iterator[Slot]:
     """Texts of one message, asked or answered; ``spoken`` says that its audio goes with it."""
-    if len(message) == 2 and "role" in message and isinstance(message.get("content"), str):  # nearly every one
+    if (isinstance(message.get("content"), str)
+            and all(value is None or key in _NOT_READ for key, value in message.items())):  # nearly every one
         yield Slot(message, "content")
         return
     yield from content_slots(message, "content")
