@@ -212,7 +212,7 @@ def test_a_policy_that_is_read_again_holds_in_every_worker_and_drops_no_stream(
         listener = threading.Thread(target=listen)
         listener.start()
         until(lambda: len(said) > 3, "the stream flows")
-        workers = one.pids("gateway")
+        workers, control = one.pids("gateway"), one.pids("control")
         before = {line.get("/readyz")["policy"] for line in all_.lines.values()}
         one.policy.write_text("bongsu: 1\nnonsense: true\n", encoding="utf-8")
         one.reload()
@@ -233,13 +233,37 @@ def test_a_policy_that_is_read_again_holds_in_every_worker_and_drops_no_stream(
         assert {line.ask()[2] for line in all_.lines.values()} == {"main/v1"}
         told("a policy, from the signal on", took, record_property)
         told("a policy, from the first worker to the last", [max(took) - first[0]], record_property)
-        assert one.pids("gateway") == workers, "nobody was started again"
+        assert (one.pids("gateway"), one.pids("control")) == (workers, control), "nobody was started again"
         assert listener.is_alive(), "the stream outlives the change"
         one.model.knobs.update(delay_ms=0)
         listener.join(120)
         assert said[-1] == "stop"
         assert len("".join(said).split()) >= 100
-        assert [r["action"] for r in one.api().get("/v1/audit")["records"]].count("control.start") == 2
+        until(lambda: starts(one) == 2, "control has begun anew")
+
+
+def starts(one: Machine) -> int:
+    return [r["action"] for r in one.api().get("/v1/audit")["records"]].count("control.start")
+
+
+@pytest.mark.req("O3")
+def test_a_policy_that_is_read_again_and_again_leaves_nothing_open(tmp_path: Path) -> None:
+    with machine(tmp_path, WITH) as one:
+        (control,) = one.pids("control")
+        held: list[int] = []
+        for n in range(1, 6):
+            one.policy.write_text(WITH.replace("0.002 USD", f"0.0{n} USD"), encoding="utf-8")
+            one.reload()
+            until(lambda n=n: starts(one) == n + 1, "control has begun anew")
+            held.append(len(list(Path(f"/proc/{control}/fd").iterdir())))
+        assert one.pids("control") == [control]
+        assert held[-1] <= held[0] + 3, held
+        one.reload()
+        one.kill("control")
+        until(lambda: starts(one) >= 7, "who is started anew runs by the same policy")
+        assert one.board()["policy"] == json.loads(urllib.request.urlopen(
+            f"{one.gateway_url}/readyz", timeout=20).read())["policy"]
+        assert one.chat()[1]["x-bongsu-upstream"] == "main"
 
 
 @pytest.mark.req("D9", "D13")

@@ -91,6 +91,7 @@ def run_up(policy_path: Path, data: Path, gateway_at: tuple[str, int], control_a
         folder = Folder(data.resolve()).create()
         alone(folder.lock)()
         pinned = folder.pin(policy_path.read_bytes())
+        folder.want(pinned)
         gateway, control = listen(*gateway_at), listen(*control_at)
     except OSError as error:
         print(error, file=sys.stderr)
@@ -122,18 +123,19 @@ def _unfit(policy_path: Path, host: str) -> str:
 
 
 def _renew(supervisor: Supervisor, folder: Folder, policy_path: Path, host: str) -> None:
-    """Read the policy again. A sound one goes to a new control process, which tells the gateways: they go on with what
-    is under way, and take it for what comes after. One with faults changes nothing."""
+    """Read the policy again. A sound one goes to control, which begins anew with it and tells the gateways: they go on
+    with what is under way, and take it for what comes after. One with faults changes nothing."""
     try:
-        wrong = _unfit(policy_path, host)
-        pinned = "" if wrong else str(folder.pin(policy_path.read_bytes()))
+        if not (wrong := _unfit(policy_path, host)):
+            pinned = folder.pin(policy_path.read_bytes())
+            folder.want(pinned)
+            supervisor.take("--policy", str(pinned))  # for whoever starts from now on
     except OSError as error:
-        wrong, pinned = f"{policy_path}: {error.strerror}", ""
+        wrong = f"{policy_path}: {error.strerror}"
     if wrong:
         print(f"policy not taken, the one before stays:\n{wrong}", file=sys.stderr, flush=True)
         return
-    supervisor.take("--policy", pinned)
-    supervisor.again("control")
+    supervisor.renew("control")
     print(f"policy taken: {policy_path}", flush=True)
 
 
@@ -210,9 +212,10 @@ def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str =
     folder = Folder(data).create()
     release = alone(folder.lock, PATIENCE)
     try:
-        policy = load(folder.pin(policy_path.read_bytes()), os.environ)
-        policy = replace(policy, path=written or policy.path)
-        run(_control(fd, policy, folder, parent, site))
+        pinned = folder.pin(policy_path.read_bytes())
+        while run(_control(fd, _as_written(pinned, written), folder, parent, site)):
+            pinned = folder.policy(folder.wanted.read_text()) if folder.wanted.exists() else pinned
+            gc.collect()  # what the one before held open is closed now
     except Exception as error:
         from bongsu.stores.log import DiskFull
 
@@ -225,7 +228,13 @@ def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str =
         release()
 
 
-async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_url: str) -> None:
+def _as_written(pinned: Path, written: str) -> Policy:
+    policy = load(pinned, os.environ)
+    return replace(policy, path=written or policy.path)
+
+
+async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_url: str) -> bool:
+    """Control by one policy, until it ends; true where it is to begin again, by another."""
     from bongsu.channels.http import Http, sender
     from bongsu.room.control import Control
     from bongsu.room.desk import ControlDesk
@@ -285,7 +294,8 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
                                 lambda work: loop.run_in_executor(engine_room, work))
             jobs.append(asyncio.create_task(exporter.run(stop)))
         try:
-            await serve(site, fd, parent, lifespan="off", watched=jobs, leaving=Leaving(site.state.closing.set))
+            return await serve(site, fd, parent, lifespan="off", watched=jobs,
+                               leaving=Leaving(site.state.closing.set))
         finally:
             stop.set()
             for worker in crew:

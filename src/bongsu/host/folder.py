@@ -57,6 +57,16 @@ class Folder:
         return self.policies / f"{digest}.yaml"
 
     @property
+    def wanted(self) -> Path:
+        """Which policy control is to run once it is told that there is a new one: a hash."""
+        return self.root / "policy.sha256"
+
+    def want(self, pinned: Path) -> None:
+        partial = self.wanted.with_suffix(".new")
+        partial.write_text(pinned.stem)
+        partial.replace(self.wanted)
+
+    @property
     def lock(self) -> Path:
         """Held by the one control process of the folder."""
         return self.root / "control.lock"

@@ -8,18 +8,20 @@ still open after that is ended by ``cut``, each stream in the form of its API.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import uvicorn
 
 from bongsu.host.lobby import Lobby
 from bongsu.host.supervisor import orphaned
 
+T = TypeVar("T")
 LAST = 5
 """Seconds that calls have to end after they were cut."""
 
@@ -80,11 +82,11 @@ class _Exit:
 
 
 async def serve(app: Any, fd: int, parent: int, lifespan: Any, watched: Sequence[asyncio.Task[None]] = (),
-                leaving: Leaving | None = None, lobby: Lobby | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, until the supervisor is gone, or until a watched job ends (then raise its error).
-    """
+                leaving: Leaving | None = None, lobby: Lobby | None = None) -> bool:
+    """Serve until SIGTERM or SIGINT, until the supervisor is gone, or until a watched job ends (then raise its error);
+    or until SIGHUP: then it is true that this process is to begin again. The socket ``fd`` stays open."""
     leaving = leaving or Leaving()
-    sock = socket.socket(fileno=fd)
+    sock = socket.socket(fileno=os.dup(fd))
     config = uvicorn.Config(app, lifespan=lifespan, http=(lobby or Lobby()).protocol(), log_level="warning",
                             log_config=None, access_log=False,
                             timeout_graceful_shutdown=int(leaving.drain + LAST), server_header=False,
@@ -93,8 +95,16 @@ async def serve(app: Any, fd: int, parent: int, lifespan: Any, watched: Sequence
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     loop = asyncio.get_running_loop()
     way_out = _Exit(server, leaving, loop)
+    asked = False
+
+    def again() -> None:
+        nonlocal asked
+        asked = True
+        way_out.take()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, way_out.take)
+    loop.add_signal_handler(signal.SIGHUP, again)
     serving = asyncio.create_task(server._serve(sockets=[sock]))  # not serve(): the signals are ours
     while not serving.done():
         if orphaned(parent) or any(job.done() for job in watched):
@@ -105,6 +115,7 @@ async def serve(app: Any, fd: int, parent: int, lifespan: Any, watched: Sequence
     for job in watched:
         if job.done():
             job.result()
+    return asked
 
 
 def no_cores() -> None:
@@ -115,12 +126,11 @@ def no_cores() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
+def run(main: Coroutine[Any, Any, T]) -> T:
     """The life of a process that sees what calls say."""
     no_cores()
     if sys.platform == "win32":
-        asyncio.run(main)
-        return
+        return asyncio.run(main)
     import uvloop
 
-    uvloop.run(main)
+    return uvloop.run(main)

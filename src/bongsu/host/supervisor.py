@@ -33,8 +33,6 @@ class Child:
     started: float = 0.0
     quick_deaths: int = 0
     not_before: float = 0.0
-    wanted: bool = False
-    """It was told to end, to be started again as it is to run now."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -74,12 +72,11 @@ class Supervisor:
                 continue
             now = time.monotonic()
             if child.process is not None:
-                quick = now - child.started < QUICK and not child.wanted
+                quick = now - child.started < QUICK
                 child.quick_deaths = child.quick_deaths + 1 if quick else 0
                 child.not_before = now + min(0.1 * 2**child.quick_deaths, 10.0) if quick else now
-                if not child.wanted:
-                    print(f"{child.name} ended ({child.process.returncode}); starting it again", file=sys.stderr)
-                child.process, child.wanted = None, False
+                print(f"{child.name} ended ({child.process.returncode}); starting it again", file=sys.stderr)
+                child.process = None
             if now >= child.not_before:
                 child.started = now
                 child.process = subprocess.Popen(list(child.argv), env=self.environ, pass_fds=[child.socket.fileno()])  # noqa: S603
@@ -90,12 +87,11 @@ class Supervisor:
             child.argv = [value if before == option else word
                           for before, word in zip(("", *child.argv), child.argv, strict=False)]
 
-    def again(self, name: str) -> None:
-        """End a child, to be started again at once."""
+    def renew(self, name: str) -> None:
+        """Tell a child that there is news. One that cannot hear it yet ends by it, and is started anew."""
         for child in self.children:
             if child.name == name and child.process is not None and child.process.poll() is None:
-                child.wanted = True
-                child.process.terminate()
+                child.process.send_signal(signal.SIGHUP)
 
     def run(self, renew: Callable[[], None] = lambda: None) -> None:
         """Until SIGINT or SIGTERM. A SIGHUP asks to ``renew``."""
