@@ -241,7 +241,7 @@ class Stand:
 @contextmanager
 def standing(folder: Path, guards: Sequence[Guard] = (), *, change: Callable[[Policy], Policy] = lambda p: p,
              model: Any = None, spool: Any = None, tokens: Any = None, clock: Callable[[], int] = now,
-             reload: Callable[[str], Policy] | None = None, max_body: int = 10 << 20,
+             reload: Callable[[str], Policy] | None = None,
              **settings: Any) -> Iterator[Stand]:
     """A gateway in front of ``model`` (the demo model, unless another application is given)."""
     model = model or DemoModel()
@@ -252,7 +252,7 @@ def standing(folder: Path, guards: Sequence[Guard] = (), *, change: Callable[[Po
         policy = change(policy_for(upstream.url, guards))
         gateway = Gateway(policy, live, spool, tokens or TOKENS, lambda _: Secret(KEY),
                           HttpTransport(), clock=clock, ids=lambda: f"C{next(numbers):05d}",
-                          reload=reload, max_body=max_body, **settings)
+                          reload=reload, **settings)
         with serving(gateway) as server:
             stand = Stand(gateway, server, model, upstream, spool, publisher)
             try:

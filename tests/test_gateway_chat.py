@@ -157,7 +157,7 @@ def test_a_bad_body_is_400_and_says_what_is_wrong(stand: Stand, body: bytes, sta
 
 
 def test_a_body_over_the_limit_is_413_and_the_gateway_goes_on(tmp_path: Path) -> None:
-    with standing(tmp_path, max_body=100_000) as stand:
+    with standing(tmp_path, change=lambda p: replace(p, max_body=100_000)) as stand:
         with pytest.raises(openai.APIStatusError) as caught:
             stand.ask("x" * 3_000_000)
         assert (caught.value.status_code, caught.value.code) == (413, "request_too_large")

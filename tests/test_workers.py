@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from bongsu.stores.log import EventLog
+from bongsu.verbs.client import Client
 from machine import Machine, free_port, machine, until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
@@ -261,8 +262,7 @@ def test_a_policy_that_is_read_again_and_again_leaves_nothing_open(tmp_path: Pat
         one.reload()
         one.kill("control")
         until(lambda: starts(one) >= 7, "who is started anew runs by the same policy")
-        assert one.board()["policy"] == json.loads(urllib.request.urlopen(
-            f"{one.gateway_url}/readyz", timeout=20).read())["policy"]
+        assert one.board()["policy"] == Client(one.gateway_url).get("/readyz")["policy"]
         assert one.chat()[1]["x-bongsu-upstream"] == "main"
 
 

@@ -31,6 +31,7 @@ ROUTE_NAME = r"\w[\w./:-]*"
 SHORTEST_BASE = Duration(100_000)
 MOST_EVENTS = 1_000_000
 MOST_WEIGHT = 1000
+MOST_BODY_MIB = 256
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -42,7 +43,7 @@ class Settings:
     how much later those are answered who are slowed down. With ``vault``, what a token stands for can be read again by
     the privacy officer; its keys are wrapped by ``vault_key`` (a key file in the data folder, if left out). Once that
     is another, every key is wrapped anew; until then ``vault_key_before`` says what wrapped those that are not yet.
-    ``trust`` says whose word counts for where a person is.
+    ``trust`` says whose word counts for where a person is. ``max_body_mib`` is how large a request may be, in MiB.
     """
 
     base_window: Duration = MINUTE
@@ -60,8 +61,11 @@ class Settings:
     vault_key_before: Wrap | None = None
     ingest: Ingest = field(default_factory=Ingest)
     trust: Trust = field(default_factory=Trust)
+    max_body_mib: int = 10
 
     def __post_init__(self) -> None:
+        if not 1 <= self.max_body_mib <= MOST_BODY_MIB:
+            raise Misfit(f"a size from 1 to {MOST_BODY_MIB} (MiB)", str(self.max_body_mib), field="max_body_mib")
         if (behind := self.ingest.behind) is not None and behind > self.retention.cells:
             raise Misfit(f"a duration no longer than retention.cells ({show_duration(self.retention.cells)})",
                          quoted(show_duration(behind)), "what is older would be counted and forgotten at once",

@@ -292,3 +292,4 @@ class Policy:
     ingest: Ingest = Ingest()
     review: Terms = field(default_factory=Terms)
     trust: Trust = field(default_factory=Trust)
+    max_body: int = 10 << 20

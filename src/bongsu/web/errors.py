@@ -57,7 +57,8 @@ def wrong(param: str, expected: str, came: str) -> ApiError:
 
 
 def too_large(limit: int) -> ApiError:
-    return ApiError(413, "request_too_large", f"expected a body of at most {limit} bytes; send less", retry=False)
+    return ApiError(413, "request_too_large", f"expected a body of at most {limit} bytes "
+                    "(settings.max_body_mib of the gateway's policy); send less", retry=False)
 
 
 def too_slow(patience: float) -> ApiError:
@@ -83,6 +84,14 @@ def cross_origin() -> ApiError:
 def unknown_model() -> ApiError:
     return ApiError(404, "model_not_found", "expected 'model' to name a route, it names none; see GET /v1/models",
                     param="model")
+
+
+def unknown_path(known: Sequence[str]) -> ApiError:
+    return ApiError(404, "not_found", f"expected one of {', '.join(known)} as the path, came another")
+
+
+def other_method(takes: str, came: str) -> ApiError:
+    return ApiError(405, "method_not_allowed", f"expected {takes} for this path, came {came}")
 
 
 def region_not_allowed(call: str) -> ApiError:

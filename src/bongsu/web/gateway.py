@@ -47,7 +47,6 @@ from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, not_by_
 from bongsu.wording import Wording
 
 log = logging.getLogger("bongsu.gateway")
-MAX_BODY = 10 << 20
 PATIENCE = 60.0
 """Seconds in which a body has to be here."""
 METRICS = "/metrics"
@@ -65,13 +64,13 @@ class Gateway:
     def __init__(self, policy: Policy, live: Live, spool: Spool, tokens: Tokeniser, secrets: Secrets,
                  transport: Transport, *, clock: Callable[[], int], ids: Callable[[], str],
                  timer: Callable[[], int] = time.perf_counter_ns, door: Door | None = None,
-                 reload: Callable[[str], Policy] | None = None, max_body: int = MAX_BODY,
+                 reload: Callable[[str], Policy] | None = None,
                  patience: float = PATIENCE, ops: Ops | None = None,
                  sealer: Sealer | None = None, past: Past | None = None, attacks: Live | None = None,
                  holding: Holding | None = None, health: Health | None = None,
                  wording: Wording | None = None) -> None:
         self._live, self._tokens, self._secrets, self._transport = live, tokens, secrets, transport
-        self._clock, self._ids, self._timer, self._reload, self._max_body = clock, ids, timer, reload, max_body
+        self._clock, self._ids, self._timer, self._reload = clock, ids, timer, reload
         self._patience, self._sealer = patience, sealer
         self._past, self._wording = past or Past(os.urandom(16)), wording
         self.ops, self.holding = ops or Ops(), holding
@@ -171,9 +170,9 @@ class Gateway:
                 status, found = refused.status, refused.error()
         else:
             ours = (*health.ALIVE, *health.READY, METRICS, APPEALS, "/v1/models")
-            known = path in ours or surface_of(path) is not None
-            error = ApiError(405, "method_not_allowed", "this path takes another method") if known else ApiError(
-                404, "not_found", f"expected one of {', '.join(PATHS)}, /v1/models or /health/readiness as the path")
+            posted = path == APPEALS or surface_of(path) is not None
+            error = (errors.other_method("POST" if posted else "GET", method) if posted or path in ours
+                     else errors.unknown_path((*PATHS, "/v1/models", "/health/readiness")))
             status, found = error.status, error.error()
         await answer(send, status, (), encode(found))
 
@@ -237,7 +236,7 @@ class Gateway:
             plans = await self.plans()
             call.key = self.door.who(headers, plans.policy, call.at, call.facts)
             call.of_region(plans.policy.trust.region_of(headers, keyed=call.key is not None))
-            body = await body_of(receive, self._max_body, self._patience)
+            body = await body_of(receive, plans.policy.max_body, self._patience)
             served = await self._admit(call, plans, surface.read(body), headers, send)
             watch = asyncio.ensure_future(receive())
             watch.add_done_callback(leave)
