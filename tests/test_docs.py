@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bongsu
 from bongsu.cli import cli
+from bongsu.policy import parse
 from bongsu.policy.schema import json_schema
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +60,15 @@ def test_links_in_the_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_whole_policy_in_the_documents_is_right() -> None:
+    seen = 0
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for text in re.findall(r"^```yaml\n(bongsu: 1\n.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+            parse(text, page.name, {})
+            seen += 1
+    assert seen >= 3
 
 
 def test_the_schema_beside_the_documents_is_that_of_the_code() -> None:
