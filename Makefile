@@ -1,4 +1,4 @@
-# Nine verbs. `make run` and `make test` are all a newcomer needs.
+# Ten verbs. `make run` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 PY := .venv/bin/python
@@ -6,7 +6,7 @@ PY := .venv/bin/python
 JOBS ?= 2
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help setup run check test test-real bench bench-peers docs browser promtool servers
+.PHONY: help setup run check test test-real bench bench-peers docs picture browser promtool servers
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -38,6 +38,9 @@ bench-peers:     ## the peers, each in its own environment
 docs: setup      ## rebuild what is generated: the JSON Schema of a policy; run what the docstrings show
 	@$(PY) -m bongsu schema > docs/bongsu.schema.json
 	@.venv/bin/pytest -q src/bongsu --doctest-modules
+
+picture: setup browser ## take docs/cockpit.png anew, of a running demo (2-3 minutes)
+	@$(PY) docs/picture.py
 
 # What tests want of the machine. As root on Debian we install it; elsewhere what is missing is said, and reported as not run.
 define debian
