@@ -87,7 +87,7 @@ def ours(folder: Path) -> dict[str, Any]:
     from bongsu.drift import Bins, Reference, distance
     from bongsu.offline.comparison import Terms, against
     from bongsu.slis.drift import Drift
-    from bongsu.slo import proven
+    from bongsu.slo import beyond
     from bongsu.sources.columns import Columns, bins_of, counts_of
     from bongsu.stores.saved import load
 
@@ -114,7 +114,7 @@ def ours(folder: Path) -> dict[str, Any]:
         for one in bins_and(name):
             now = counts_of(pa.chunked_array([one]), base)
             evidence = sli.evidence({f"features.x:{i}": n for i, n in enumerate(now)}, 24)
-            fired += not evidence.insufficient and proven(evidence, ">", limit)
+            fired += beyond(evidence, ">", limit)
         alarms[f"{name}: PSI > {float(limit):g} and beyond chance, hourly"] = fired
     start, *later = bins_and("outlier")
     cut = bins_of(pa.chunked_array([start]), "x", "number")

@@ -21,10 +21,10 @@ from math import log
 import signal_peers
 
 from bongsu.drift import Bins, Reference
-from bongsu.ports import Evident
+from bongsu.ports import Sli
 from bongsu.slis.drift import Drift
 from bongsu.slis.gap import Gap
-from bongsu.slo import proven
+from bongsu.slo import beyond
 
 BINS = 10
 REFERENCE = 100_000
@@ -67,14 +67,14 @@ def tilted(slope: float) -> list[float]:
     return [0.1 + slope * (i - 4.5) / 9 for i in range(BINS)]
 
 
-def rates_of(sli: Evident, draw: Callable[[], dict[str, int]], limit: Fraction, windows: int,
+def rates_of(sli: Sli, draw: Callable[[], dict[str, int]], limit: Fraction, windows: int,
              looks: int = LOOKS) -> tuple[float, float]:
     """The share of windows whose value alone is above the limit, and the share that alarm."""
     above = alarms = 0
     for _ in range(windows):
         found = sli.evidence(draw(), looks)
         above += found.value is not None and found.value > limit
-        alarms += not found.insufficient and proven(found, ">", limit)
+        alarms += beyond(found, ">", limit)
     return above / windows, alarms / windows
 
 

@@ -42,7 +42,7 @@ routes: {shop: {primary: main, light: light}}
 signals: {failures: {kind: ratio, bad: "outcome = 'error'", total: "kind = 'call'"}, calls: {kind: count, of: "kind = 'call'"}}
 objectives: {available: {signal: failures, target: 50%, window: 1h}}
 alerts:
-  errors: {when: failures > 50%, over: 10s, clear: < 10%, for: 3s, clear_for: 3s, tier: major, to: [hook]}
+  errors: {when: failures > 50%, evidence: value, over: 10s, clear: < 10%, for: 3s, clear_for: 3s, tier: major, to: [hook]}
 playbooks:
   errors: {on: alert errors, do: [{route: {shop: light}}], undo_when: clear for 2s}
 channels: {hook: {webhook: "http://127.0.0.1:1/hook"}}

@@ -189,12 +189,12 @@ def test_what_only_a_person_may_take_back_keeps_its_incident_until_they_did() ->
     assert [d.incident.phase for d in closing if isinstance(d, Changed)] == ["closed"]
 
 
-def test_a_quantile_of_too_few_events_is_no_data() -> None:
+def test_a_quantile_of_too_few_events_is_insufficient_data() -> None:
     slow = Signal("slow", Quantile(read("latency_ms", "number"), Fraction(1, 2)), key="slow", unit="ms")
-    rule = Rule("slow", Threshold(slow, ">", Fraction(1), MINUTE, "<=", Fraction(1), min_events=3))
+    rule = Rule("slow", Threshold(slow, ">", Fraction(1), MINUTE, "<=", Fraction(1), min_events=3, evidence="value"))
     cells = Cells(MINUTE, [Cell("slow", (), 0, f"b{bucket(5 * SCALE)}", 2)])
     state, _ = tick(Plan("bot", rules=(rule,)), cells, EngineState(), MINUTE)
-    assert (state.alerts["slow", ()].phase, state.alerts["slow", ()].data) == ("ok", "none")
+    assert (state.alerts["slow", ()].phase, state.alerts["slow", ()].data) == ("ok", "insufficient")
     cells.add([Cell("slow", (), 0, f"b{bucket(5 * SCALE)}", 1)])
     state, _ = tick(Plan("bot", rules=(rule,)), cells, EngineState(), MINUTE)
     assert state.alerts["slow", ()].phase == "firing"

@@ -88,7 +88,8 @@ def test_what_is_no_declared_feature_is_an_error_with_its_place(text):
 def test_a_value_of_another_type_is_not_known():
     counter = Counter([Signal("age", Mean(read("features.age", "number", KNOWN)), key="k")], 60_000_000)
     found = totals(counter, loan(1, age=40), loan(2, age="41"), loan(3, age=True), loan(4))
-    assert found == {"sum": 40_000_000, "per": 1, "n": 1}
+    high, low = divmod(40_000_000**2, 2**32)
+    assert found == {"sum": 40_000_000, "per": 1, "n": 1, "xx0": low, "xx1": high}
     assert totals(counter, loan(1, sex="f")) == {}
     strays = Counter([Signal("stray", Count(read("features.age IS NULL", "bool", KNOWN)), key="k")], 60_000_000)
     assert totals(strays, loan(1, age=40), loan(2, age="41")) == {"n": 1}
@@ -129,7 +130,7 @@ def test_a_policy_declares_features_and_its_tests_say_them():
 signals:
   old: {kind: ratio, bad: features.age > 65, total: features.age IS NOT NULL, labels: [features.sex]}
 alerts:
-  many_old: {when: old > 10%, over: 1m, by: [features.sex]}
+  many_old: {when: old > 10%, evidence: value, over: 1m, by: [features.sex]}
 tests:
   - name: the old
     events: [{at: 00:00, features.age: 70, features.sex: f}, {at: 00:00, features.age: 20, features.sex: m}]

@@ -16,7 +16,7 @@ from bongsu.policy import PolicyError, parse
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
 from bongsu.runners.duckdb import Counter
 from bongsu.slis.gap import Gap
-from bongsu.slo import evidence, proven
+from bongsu.slo import beyond
 from bongsu.stores import arrow
 
 A, B, C = (40, 10, 40, 10), (18, 12, 28, 12), (5, 1, 9, 5)
@@ -156,11 +156,11 @@ def test_a_gap_alarms_when_its_lower_bound_is_beyond_the_threshold_and_not_befor
 
 
 def test_the_threshold_is_strict_at_the_bound():
-    found = evidence(weekly("0").signal.sli, world(500, {"a": 0.1, "b": 0.2}).vector("s", 0, MINUTE))
+    found = weekly("0").signal.sli.evidence(world(500, {"a": 0.1, "b": 0.2}).vector("s", 0, MINUTE))
     assert found.low is not None
-    assert not proven(found, ">", found.low)
-    assert proven(found, ">=", found.low)
-    assert not proven(found, "<", found.high)
+    assert not beyond(found, ">", found.low)
+    assert beyond(found, ">=", found.low)
+    assert not beyond(found, "<", found.high)
 
 
 def test_too_little_data_freezes_an_alert_and_is_shown_as_such():

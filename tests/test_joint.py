@@ -31,7 +31,7 @@ from bongsu.references import compared
 from bongsu.runners.duckdb import Counter
 from bongsu.slis.drift import Drift
 from bongsu.slis.joint import JointDrift
-from bongsu.slo import proven
+from bongsu.slo import beyond
 from bongsu.sources.columns import bins_of, checked, counts_of, kind_of, referred
 from bongsu.sources.joint import counts_along, joined
 from bongsu.stores import arrow
@@ -73,7 +73,7 @@ def vector(joint: Joint, rows: Rows) -> dict[str, int]:
 
 def alarms(joint: Joint, rows: Rows) -> bool:
     found = sli_of(joint).evidence(vector(joint, rows), 24)
-    return not found.insufficient and proven(found, ">", TENTH)
+    return beyond(found, ">", TENTH)
 
 
 # ---- directions ----
@@ -119,7 +119,7 @@ def test_a_correlation_that_turns_is_found_while_every_column_stays_as_it_was():
     bins = [bins_of(chunked(reference)[c], f"features.{c}", "number") for c in "ab"]
     alone = Drift("r", ("features.a", "features.b")).against(referred("r", bins, 4000, "file"))
     now = {f"{b.column}:{i}": n for b in bins for i, n in enumerate(counts_of(chunked(other)[b.column[-1]], b))}
-    assert not proven(alone.evidence(now, 24), ">", TENTH), "the columns alone show nothing"
+    assert not beyond(alone.evidence(now, 24), ">", TENTH), "the columns alone show nothing"
 
 
 @pytest.mark.req("D1")
@@ -127,7 +127,7 @@ def test_a_correlation_that_comes_up_among_eight_unrelated_columns_is_found():
     names = tuple("abcdefgh")
     joint = made(normal(4000, 0.0, 4, names))
     found = sli_of(joint).evidence(vector(joint, normal(2000, 0.9, 5, names)), 24)
-    assert proven(found, ">", TENTH)
+    assert beyond(found, ">", TENTH)
     assert found.about == "a + b"
     assert not alarms(joint, normal(2000, 0.0, 6, names))
 
@@ -299,5 +299,5 @@ def test_the_car_loans_are_found_together_from_their_change_point_on_and_never_b
     for i in range(10):
         counts = counts_along(joint, {c: rows.slice(i * size, size)[c] for c in names})
         now = {f"{k}:{b}": n for k, way in enumerate(counts) for b, n in enumerate(way)}
-        found.append(proven(sli_of(joint).evidence(now, 24), ">", TENTH))
+        found.append(beyond(sli_of(joint).evidence(now, 24), ">", TENTH))
     assert found == ([False] * 10 if quiet else [False] * 5 + [True] * 5)

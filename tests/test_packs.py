@@ -20,7 +20,7 @@ from bongsu.policy.explain import explain
 from bongsu.policy.extend import read_pack
 from bongsu.quantity import DAY, MINUTE, Duration
 from bongsu.slis.count import Count
-from bongsu.slo import evidence, proven
+from bongsu.slo import beyond
 from packkit import HEAD, fires
 
 
@@ -52,13 +52,22 @@ def test_more_than_ten_blocked_calls_a_day_alarm(blocked: int, alarm: bool) -> N
 @pytest.mark.parametrize(("cost", "alarm"), [(4800, False), (4801, True)])
 def test_a_token_above_120_percent_of_its_target_alarms(cost: int, alarm: bool) -> None:
     """A token may cost 4,000 nano-dollars: 4,800 is the threshold itself, and a single nano-dollar more is above it."""
-    event = f'at: "00:00:01", cost: {cost}, input_tokens: 1, output_tokens: 0'
-    assert fires("cpt", "{default: {cpt_target: 0.000004 USD}}", event) is alarm
+    each = f'at: "00:00:01..00:00:30", every: 1s, cost: {cost}, input_tokens: 1, output_tokens: 0'
+    assert fires("cpt", "{default: {cpt_target: 0.000004 USD}}", each) is alarm
 
 
 @pytest.mark.req("D14")
-@pytest.mark.parametrize(("bad", "alarm"), [(10, False), (11, True)])
-def test_more_than_five_percent_of_unsupported_answers_alarm(bad: int, alarm: bool) -> None:
+def test_a_single_dear_call_is_no_rise_of_the_cost_per_token() -> None:
+    dear = 'at: "00:00:40", cost: 9000000, input_tokens: 100, output_tokens: 100'
+    usual = 'at: "00:00:01..00:00:30", every: 1s, cost: 400000, input_tokens: 80, output_tokens: 20'
+    assert not fires("cpt", "{default: {cpt_target: 0.000004 USD}}", dear)
+    assert not fires("cpt", "{default: {cpt_target: 0.000004 USD}}", usual, dear)
+
+
+@pytest.mark.req("D14")
+@pytest.mark.parametrize(("bad", "alarm"), [(11, False), (40, True)])
+def test_unsupported_answers_alarm_once_they_are_more_than_chance(bad: int, alarm: bool) -> None:
+    """11 of 200 are 5.5 %, which a true 5 % gives in every third hour."""
     events = [f'at: "00:00:01", grounding_score: {0.1 if n < bad else 0.9}' for n in range(200)]
     assert fires("mismatch", "default", *events) is alarm
 
@@ -79,7 +88,14 @@ def enters(pack: str, alert: str, vector: dict[str, int], *bins: Bins) -> bool:
     """Whether a pack's threshold is crossed, and proven so, by these sums."""
     when = rules(FULL.replace("PACK", pack))[alert].when
     sli = when.signal.sli.against(Reference("train", "v1", bins, 1000)) if bins else when.signal.sli
-    return proven(evidence(sli, vector, looks(when.over)), when.op, when.enter)
+    return beyond(sli.evidence(vector, looks(when.over)), when.op, when.enter, when.sure)
+
+
+@pytest.mark.req("D14")
+@pytest.mark.parametrize(("bad", "alarm"), [(50_000, False), (51_000, True)])
+def test_more_than_five_percent_of_unsupported_answers_alarm(bad: int, alarm: bool) -> None:
+    """A million answers make the interval narrow enough for a tenth of a point."""
+    assert enters("default", "mismatch", {"bad": bad, "total": 1_000_000}) is alarm
 
 
 @pytest.mark.req("D14")
@@ -108,10 +124,15 @@ def test_an_impact_ratio_below_four_fifths_alarms(chosen: int, alarm: bool) -> N
 
 
 @pytest.mark.req("D15")
-@pytest.mark.parametrize(("bad", "alarm"), [(2, False), (3, True)])
+@pytest.mark.parametrize(("bad", "alarm"), [(10_000, False), (10_500, True)])
 def test_medical_answers_may_be_unsupported_in_one_of_a_hundred(bad: int, alarm: bool) -> None:
-    events = [f'at: "00:00:01", grounding_score: {0.6 if n < bad else 0.9}' for n in range(200)]
-    assert fires("mismatch", "health", *events) is alarm
+    assert enters("health", "mismatch", {"bad": bad, "total": 1_000_000}) is alarm
+
+
+@pytest.mark.req("D15")
+@pytest.mark.parametrize(("score", "alarm"), [(0.6, True), (0.7, False)])
+def test_a_medical_answer_counts_as_unsupported_below_seven_tenths(score: float, alarm: bool) -> None:
+    assert fires("mismatch", "health", *[f'at: "00:00:01", grounding_score: {score}'] * 200) is alarm
 
 
 @pytest.mark.req("D15")

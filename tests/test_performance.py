@@ -24,7 +24,7 @@ from bongsu.quantity import DAY
 from bongsu.room.joining import Joining
 from bongsu.runners.duckdb import Counter
 from bongsu.slis.performance import Performance
-from bongsu.slo import proven
+from bongsu.slo import beyond
 from bongsu.sources.trace import open_trace
 from bongsu.stores import arrow
 from bongsu.stores.log import EventLog
@@ -124,8 +124,8 @@ def narrow(value: int, bits: int = 4) -> int:
 def test_an_alarm_on_f1_needs_the_effect_and_the_interval(measure, few, many):
     sli, limit = Performance(measure), Fraction(7, 10)
     assert sli.value(few) == sli.value(many) < limit
-    assert not proven(sli.evidence(few), "<", limit)
-    assert proven(sli.evidence(many), "<", limit)
+    assert not beyond(sli.evidence(few), "<", limit)
+    assert beyond(sli.evidence(many), "<", limit)
 
 
 VECTORS = st.dictionaries(st.sampled_from(["pos1", "pos5", "pos9", "neg1", "neg4", "neg9"]), st.integers(0, 9))

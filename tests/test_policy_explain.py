@@ -29,14 +29,15 @@ def small(*changes: tuple[str, str]) -> Policy:
 
 def test_an_alert_is_one_sentence_condition_actions_and_the_way_back() -> None:
     assert explain(load(DEMO, ENVIRON))[0] == (
-        "alert cost (major): if cpt over 10 seconds stays above 120% of 0.0000050 USD for 2 seconds, ops (slack) is "
-        "told and support-bot moves to light; it clears when it stays below 0.0000055 USD for 3 seconds, and 5 seconds "
+        "alert cost (major): if cpt over 10 seconds stays above 120% of 0.0000050 USD for sure for 2 seconds, "
+        "ops (slack) is told and support-bot moves to light; it clears when it stays below 0.0000055 USD for 3 "
+        "seconds, and 5 seconds "
         "later all of this is taken back and those told hear that it is over")
 
 
 def test_the_same_in_korean() -> None:
     assert explain(load(DEMO, ENVIRON), "ko")[0] == (
-        "알림 cost(중대): 10초 동안의 cpt 값이 2초 내내 0.0000050 USD의 120% 초과이면, ops(slack) 통보, "
+        "알림 cost(중대): 10초 동안의 cpt 값이 2초 내내 확실히 0.0000050 USD의 120% 초과이면, ops(slack) 통보, "
         "support-bot 트래픽을 light 쪽으로 전환; 3초 내내 0.0000055 USD 미만이면 해제, "
         "해제 5초 뒤 모두 원상 복구, 종료 통보")
 
@@ -70,8 +71,8 @@ def test_a_route_says_where_calls_go_and_where_else_they_may() -> None:
 
 
 def test_an_alert_without_actions_says_that_nobody_is_told() -> None:
-    assert explain(small())[1] == ("alert slow (minor): if latency over 30 seconds is above 5s, it is shown, and "
-                                   "nobody is told; it clears when it is below 4s")
+    assert explain(small())[1] == ("alert slow (minor): if latency over 30 seconds is above 5s for sure, it is shown, "
+                                   "and nobody is told; it clears when it is below 4s")
 
 
 def test_a_playbook_that_is_never_undone_waits_for_a_person() -> None:

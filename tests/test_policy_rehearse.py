@@ -28,8 +28,8 @@ signals:
 objectives:
   good: {signal: errors, target: 99%, window: 30d}
 alerts:
-  errors: {when: errors > 10%, over: 5s, for: 2s, clear_for: 3s}
-  each: {when: errors > 10%, over: 5s, by: [model]}
+  errors: {when: errors > 10%, evidence: value, over: 5s, for: 2s, clear_for: 3s}
+  each: {when: errors > 10%, evidence: value, over: 5s, by: [model]}
   burning: {burn: good, tier: major}
 playbooks:
   calm: {on: alert errors, do: [{freeze: errors}], undo_when: clear for 4s}

@@ -26,7 +26,16 @@ KINDS = """  cpt: {kind: mean, sum: cost, per: input_tokens + output_tokens, lab
   spend: {kind: sum, of: cost, labels: [model]}
   waited: {kind: sum, of: latency_ms}
   latency: {kind: quantile, of: latency_ms, q: 95%}
+  hourly: {kind: rate, of: blocked, per: 1h}
+  often: {kind: rate, of: blocked, calls: 1000, out_of: "kind = 'call'"}
+  stopped: {kind: ratio, bad: blocked}
 alerts:
+  hourly: {when: hourly > 300, over: 20m, clear: < 100}
+  rarely: {when: hourly < 300, over: 20m}
+  often: {when: often > 40, over: 20m, clear: < 30}
+  stopped: {when: stopped > 5%, over: 20m, clear: < 4%}
+  few: {when: stopped < 5%, over: 20m}
+  exactly: {when: stopped > 5%, over: 20m, evidence: value}
   cost: {when: cpt > 120% of 0.000004 USD, over: 10m, clear: < 110%, for: 3m, clear_for: 5m, tier: major, by: [model]}
   ungrounded: {when: score < 0.5, over: 10m, clear: "> 0.6"}
   blocks: {when: blocks > 10, over: 20m, clear: < 1, tier: severe, text: "see {{runbook}}"}
@@ -72,7 +81,8 @@ def test_ticket_alerts_over_days_agree_too(tmp_path: Path) -> None:
 @needs_promtool
 def test_the_demos_policy_is_exported_whole(tmp_path: Path) -> None:
     plan = load(demo_policy(), DEMO_ENVIRON)
-    assert left_out(plan) == []
+    assert [line.partition(":")[0] for line in left_out(plan)] == ["the interval of alert cost",
+                                                                   "the interval of alert slow"]
     passes(tmp_path, rules(plan), rules_test(plan))
 
 

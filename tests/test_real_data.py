@@ -14,7 +14,7 @@ import pytest
 
 from bongsu.aggregate import Evidence
 from bongsu.slis.drift import Drift
-from bongsu.slo import proven
+from bongsu.slo import beyond
 from bongsu.sources.columns import bins_of, counts_of, kind_of, referred
 
 DATA = os.environ.get("BONGSU_EVAL_DATA")
@@ -34,7 +34,7 @@ def judged(reference: pa.Table, current: pa.Table, columns: Sequence[str]) -> Ev
 
 
 def alarms(found: Evidence) -> bool:
-    return not found.insufficient and proven(found, ">", QUARTER)
+    return beyond(found, ">", QUARTER)
 
 
 def parts(rows: pa.Table, n: int) -> list[pa.Table]:

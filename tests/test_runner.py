@@ -35,6 +35,13 @@ def half_away(value: float) -> int:
     return int(math.copysign(math.floor(abs(value) + 0.5), value)) if abs(value) < 2**52 else int(value)
 
 
+def limbs(name: str, product: float) -> dict[str, int]:
+    """A product as its parts of 32 bits, those of zero left out; it is exact as a binary float."""
+    whole = int(product)
+    parts = {f"{name}0": whole % 2**32, f"{name}1": (whole >> 32) % 2**32, f"{name}2": whole >> 64}
+    return {part: n for part, n in parts.items() if n}
+
+
 SLOW = Ratio(read("latency_ms > 100"), read("latency_ms IS NOT NULL"))
 SIGNALS = (
     Signal("errors", Ratio(read("status >= 500")), ("model",), key="errors"),
@@ -77,10 +84,16 @@ def naive(events: list[Event]) -> Cells:
             add("cpt", (e.model,), e, "sum", e.cost)
             add("cpt", (e.model,), e, "per", e.input_tokens + e.output_tokens)
             add("cpt", (e.model,), e, "n", 1)
+            per = e.input_tokens + e.output_tokens
+            for name, a, b in (("xx", e.cost, e.cost), ("xy", e.cost, per), ("yy", per, per)):
+                for part, n in limbs(name, float(a) * float(b)).items():
+                    add("cpt", (e.model,), e, part, n)
         if e.grounding_score is not None:
             add("score", (), e, "sum", half_away(e.grounding_score * 10**6))
             add("score", (), e, "per", 1)
             add("score", (), e, "n", 1)
+            for part, n in limbs("xx", half_away(e.grounding_score * 10**6) ** 2).items():
+                add("score", (), e, part, n)
     return cells
 
 
@@ -172,7 +185,8 @@ def test_whole_numbers_never_pass_through_a_float():
 
 def test_a_division_by_zero_is_unknown_not_infinite():
     events = [Event(id="a", time=0, cost=6, input_tokens=0), Event(id="b", time=0, cost=6, input_tokens=4)]
-    assert count_one(Mean(number("cost / input_tokens")), events) == {"sum": 1_500_000, "per": 1, "n": 1}
+    assert count_one(Mean(number("cost / input_tokens")), events) == {"sum": 1_500_000, "per": 1, "n": 1,
+                                                                      **limbs("xx", 1_500_000**2)}
     buckets = count_one(Quantile(number("cost / input_tokens"), Fraction(1, 2)), events)
     assert buckets == {f"b{bucket(1_500_000)}": 1}
 

@@ -67,22 +67,22 @@ def test_the_notice_and_the_storyboard_say_it_in_either_language(tmp_path: Path)
     try:
         with SpoolWriter(folder.spool, "one") as spool:
             spool.append([Event(id=f"e{i}", time=now - SECOND, route="support-bot", upstream="main", model="demo-large",
-                                input_tokens=60, output_tokens=300, cost=3_150_000, currency="USD") for i in range(10)])
+                                input_tokens=60, output_tokens=300, cost=3_150_000, currency="USD") for i in range(20)])
         for _ in range(4):
             desk.control.cycle()
             now += SECOND
         line, limit = desk.board().incidents[0].proposals
-        # 600 input and 3,000 output tokens in the alert's ten seconds
-        assert line == "moving support-bot to light would save 10.6596 USD an hour"
-        assert say(line, "ko") == "현재 트래픽 기준으로 support-bot 경로를 light 쪽으로 옮기면 시간당 10.6596 USD 절감"
-        # at 39 output tokens a call: (600 x 2500 + 390 x 10000) / 990 = 5454.5 nano-USD a token; at 40 it is just 5500
-        assert limit == ("limiting support-bot to 39 output tokens a call would save at least 9.396 USD an hour and "
+        # 1,200 input and 6,000 output tokens in the alert's ten seconds
+        assert line == "moving support-bot to light would save 21.3192 USD an hour"
+        assert say(line, "ko") == "현재 트래픽 기준으로 support-bot 경로를 light 쪽으로 옮기면 시간당 21.3192 USD 절감"
+        # at 39 output tokens a call: (1200 x 2500 + 780 x 10000) / 1980 = 5454.5 nano-USD a token; at 40 just 5500
+        assert limit == ("limiting support-bot to 39 output tokens a call would save at least 18.792 USD an hour and "
                          "bring cpt to < 0.0000055 USD")
         told = next(c for c in store.claim_due(now, 10) if c.step.kind == "notify")
         assert describe(told).text.splitlines()[-2:] == [line, limit]
         assert describe(told, language="ko").text.splitlines()[-2:] == [say(line, "ko"), say(limit, "ko")]
         assert say(limit, "ko") == (
-            "support-bot 경로의 출력을 호출당 39토큰으로 제한하면 시간당 9.396 USD 이상 절감되고 "
+            "support-bot 경로의 출력을 호출당 39토큰으로 제한하면 시간당 18.792 USD 이상 절감되고 "
             "cpt 값이 < 0.0000055 USD 조건으로 돌아옵니다")
     finally:
         desk.control.close()

@@ -16,7 +16,7 @@ from bongsu.event import Event
 from bongsu.quantity import MINUTE
 from bongsu.runners.duckdb import Counter
 from bongsu.slis.gap import Gap
-from bongsu.slo import proven
+from bongsu.slo import beyond
 from bongsu.stores import arrow
 
 DATA = os.environ.get("BONGSU_EVAL_DATA")
@@ -69,4 +69,4 @@ def test_gaps_on_adult_are_those_of_fairlearn_and_of_a_direct_computation(column
         assert found.low <= found.value <= (found.high or 0)
     if column == "sex":
         selected = kinds["selection_rate"].evidence(cells.vector("selection_rate", 0, MINUTE))
-        assert proven(selected, ">", Fraction(3, 100))
+        assert beyond(selected, ">", Fraction(3, 100))

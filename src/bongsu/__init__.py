@@ -13,6 +13,8 @@ The story, in order. Each module may import only the modules above it; a test re
     cell        events counted: key x base window -> integers; add, total, vector
     aggregate   what is counted of events, and what the sums show
     interval    how sure a count is: Wilson, Newcombe, chi-square
+    tails       how likely an extreme is: Poisson, binomial, Student
+    moments     how far numbers spread: sums of squares that stay exact, the interval of a mean and of a total
     joint       numbers together: directions through a reference, so that a relation that breaks is seen
     drift       cells compared: this window against a reference
     novelty     how much of a text is in words that a reference does not have

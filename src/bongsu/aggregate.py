@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 from bongsu.expression import Expression
 
@@ -67,13 +68,19 @@ class Tally:
 
 Aggregate = Count | Sum | Histogram | Tally
 
+Proof = Literal["always", "alarm", "never"]
+"""When a value must be more than chance gives. ``always``: a distance or a largest of several, which chance alone
+drives from zero. ``alarm``: an estimate of what is behind the events; an alarm needs proof, a budget counts what came.
+``never``: what was counted or added up is itself what is meant."""
+
 
 @dataclass(frozen=True)
 class Evidence:
     """What a summed vector shows, and how sure it is.
 
     ``value`` is exact, or None where it is undefined; ``n`` is how many events stand behind it. ``low`` and ``high``
-    are its interval, where it has one; ``significant`` is false where nothing need have changed to give this value.
+    are its interval, where it has one; with one end only, nothing bounds the other. ``significant`` is false where
+    nothing need have changed to give this value.
     ``insufficient`` says why there is too little to judge it by; then it is shown as such, and no condition holds.
     ``about`` says what it is of, where it is one of several (a feature, two groups).
     """

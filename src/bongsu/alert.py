@@ -5,8 +5,9 @@ An alert enters when its condition holds for ``hold`` (the policy's ``for``), an
 between them it keeps its state, so a value that dances on the line makes one alert, not eight. Without data the state
 is frozen: silence is not health. So it is where there is too little data to judge.
 
-Where a signal can say how sure it is, the condition includes that: it enters when the bound of the interval is beyond
-the threshold and the value is significant, and leaves when either is no longer so.
+The condition includes how sure the value is: it enters when the near end of its interval is beyond the threshold too
+and the value is significant, and leaves when either is no longer so. A count or a sum is what came, so it is compared
+as it is; for any other kind a policy may say so (``evidence: value``).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Literal
 
 from bongsu.aggregate import Evidence
 from bongsu.cell import Cells, Labels, Vector
-from bongsu.ports import Seasonal, Sli
+from bongsu.ports import Seasonal, Sli, Timed
 from bongsu.quantity import DAY, Duration
 from bongsu.slo import (
     MIN_BAD,
@@ -28,10 +29,9 @@ from bongsu.slo import (
     Objective,
     Operator,
     Pair,
+    beyond,
     burn,
     counts,
-    evidence,
-    proven,
     reachable_factor,
     significant,
     warmth,
@@ -63,6 +63,7 @@ class Threshold:
     """``signal op enter`` over a window; it leaves when ``signal leave_op exit`` is true.
 
     With a ``volume`` the window is no longer than it takes to hold that many events, in whole base windows.
+    ``evidence`` says whether a value is enough or its interval must be beyond as well; if None, its kind decides.
     """
 
     signal: Signal
@@ -73,6 +74,20 @@ class Threshold:
     exit: Fraction
     min_events: int = 0
     volume: int = 0
+    evidence: Literal["value", "interval"] | None = None
+
+    @property
+    def sure(self) -> bool:
+        """Whether the value must be more than chance gives."""
+        return self.evidence == "interval" or (self.evidence is None and self.signal.sli.proof != "never")
+
+    def holds(self, found: Evidence) -> bool:
+        """Whether this is enough to enter."""
+        return found.n >= self.min_events and beyond(found, self.op, self.enter, self.sure)
+
+    def stays(self, found: Evidence) -> bool:
+        """Whether this is enough not to leave."""
+        return beyond(found, OPPOSITE[self.leave_op], self.exit, self.sure)
 
 
 @dataclass(frozen=True)
@@ -137,7 +152,7 @@ class Burning:
 class Reading:
     """What the condition said at one moment. ``value`` is None without data; ``warming``: no window may vote yet;
     ``insufficient``: there is data, but too little to judge; ``about``: what it is of, where it is one of several;
-    ``burning``: the pair of windows that decides."""
+    ``low`` and ``high``: its interval; ``burning``: the pair of windows that decides."""
 
     value: Fraction | None
     enter: bool = False
@@ -146,11 +161,13 @@ class Reading:
     insufficient: bool = False
     about: str = ""
     burning: Burning | None = None
+    low: Fraction | None = None
+    high: Fraction | None = None
 
 
 @dataclass(frozen=True)
 class State:
-    """Where an alert stands: since when in this phase, and the last reading's value.
+    """Where an alert stands: since when in this phase, and the last reading's value with the ends of its interval.
 
     ``episode`` counts firings; ``fired`` is when the present firing began. ``closed`` is when the last incident was
     closed and ``rebounds`` how often in a row the alert came back soon after: what was taken back had only hidden it.
@@ -164,6 +181,8 @@ class State:
     data: Literal["seen", "none", "warming", "insufficient"] = "none"
     closed: int = 0
     rebounds: int = 0
+    low: Fraction | None = None
+    high: Fraction | None = None
 
 
 def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Labels] | None = None,
@@ -175,26 +194,32 @@ def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Lab
     chosen = None if labels is None else tuple(labels)
     over = filled(cells, rule, now, chosen) if rule.volume else rule.over
     found = read_evidence(cells, rule.signal, over, now, chosen, groups)
-    if found.insufficient:
+    if found.insufficient or found.value is None or found.n < rule.min_events:
         return Reading(value=None, insufficient=found.n > 0)
-    if found.value is None or found.n < rule.min_events:
-        return Reading(value=None)
-    stays = proven(found, OPPOSITE[rule.leave_op], rule.exit)
-    return Reading(found.value, proven(found, rule.op, rule.enter), not stays, about=found.about)
+    return Reading(found.value, rule.holds(found), not rule.stays(found), about=found.about, low=found.low,
+                   high=found.high)
 
 
 def read_evidence(cells: Cells, signal: Signal, over: Duration, now: int, labels: Iterable[Labels] | None = None,
                   groups: int = 1) -> Evidence:
     """What a signal shows over the window that ends now; beside its own past, where it is read so."""
     labels = None if labels is None else list(labels)
-    return _shown(signal, over, cells.window(now, over),
+    return _shown(lived(signal, cells, over, now), over, cells.window(now, over),
                   lambda begin, end: cells.vector(signal.key, begin, end, labels=labels), groups)
 
 
 def read_each(cells: Cells, signal: Signal, over: Duration, moments: Iterable[int]) -> list[Evidence]:
     """The same for windows that end at each of these moments; what the pasts of several share is summed once."""
     summed = cache(lambda begin, end: cells.vector(signal.key, begin, end))
-    return [_shown(signal, over, cells.window(now, over), summed) for now in moments]
+    return [_shown(lived(signal, cells, over, now), over, cells.window(now, over), summed) for now in moments]
+
+
+def lived(signal: Signal, cells: Cells, over: Duration, now: int) -> Signal:
+    """The signal with what has been counted of the window's time, where it is of time."""
+    if not isinstance(signal.sli, Timed):
+        return signal
+    begin, end = cells.window(now, over)
+    return replace(signal, sli=signal.sli.during(cells.covered(begin, min(now, end))))
 
 
 def _shown(signal: Signal, over: Duration, window: tuple[int, int], summed: Callable[[int, int], Vector],
@@ -203,7 +228,7 @@ def _shown(signal: Signal, over: Duration, window: tuple[int, int], summed: Call
     if isinstance(signal.sli, Seasonal):
         past = [summed(begin - back, end - back) for back in signal.sli.shifts(over)]
         return signal.sli.beside(summed(begin, end), past)
-    return evidence(signal.sli, summed(begin, end), looks(over) * groups)
+    return signal.sli.evidence(summed(begin, end), looks(over) * groups)
 
 
 def reach(rule: Threshold) -> int:
@@ -219,7 +244,7 @@ def filled(cells: Cells, rule: Threshold, now: int, labels: tuple[Labels, ...] |
     """
     def holds(windows: int) -> bool:
         vector = cells.vector(rule.signal.key, *cells.window(now, windows * cells.base), labels=labels)
-        return evidence(rule.signal.sli, vector).n >= rule.volume
+        return rule.signal.sli.evidence(vector).n >= rule.volume
     return Duration(cells.base * (1 + bisect_left(range(1, rule.over // cells.base), True, key=holds)))
 
 
@@ -272,8 +297,8 @@ def step(rule: Rule, state: State, reading: Reading, now: int) -> State:
     if reading.warming:
         return replace(state, data="warming")
     if reading.value is None:
-        return replace(state, data="insufficient" if reading.insufficient else "none", value=None)
-    state = replace(state, data="seen", value=reading.value)
+        return replace(state, data="insufficient" if reading.insufficient else "none", value=None, low=None, high=None)
+    state = replace(state, data="seen", value=reading.value, low=reading.low, high=reading.high)
     if state.phase in ("ok", "pending"):
         if not reading.enter:
             # Between the thresholds nothing is pending: `for` asks for an unbroken breach.

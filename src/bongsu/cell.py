@@ -32,6 +32,7 @@ class Cell(NamedTuple):
 
 
 OTHER = "__other__"
+FOREVER = 2**62
 MOST_LABELS = 1000
 """Combinations of label values that one signal counts apart."""
 MOST_GROUPS = 100
@@ -160,12 +161,13 @@ class _Series:
 
 
 class Cells:
-    """The sum of all cells added so far."""
+    """The sum of all cells added so far. Events from ``since`` up to ``upto`` have been counted, as far as is known."""
 
     def __init__(self, base: int, cells: Iterable[Cell] = ()) -> None:
         self.base = base
         self._series: dict[str, dict[Labels, _Series]] = {}
         self._slices: dict[str, dict[int, dict[int, dict[str, int]]]] = {}
+        self.since, self.upto = -FOREVER, FOREVER
         self.add(cells)
 
     def add(self, cells: Iterable[Cell]) -> None:
@@ -186,6 +188,21 @@ class Cells:
         """
         end = -(-now // self.base) * self.base
         return end - length, end
+
+    def covered(self, begin: int, end: int) -> int:
+        """How much of [begin, end) has been counted.
+
+        >>> cells = Cells(60)
+        >>> cells.since, cells.upto = 100, 200
+        >>> cells.covered(60, 180), cells.covered(60, 240), cells.covered(240, 300)
+        (80, 100, 0)
+        """
+        return max(0, min(end, self.upto) - max(begin, self.since))
+
+    def earliest(self) -> int:
+        """When the first base window that has anything begins; ``FOREVER`` where none has."""
+        return min((track.starts[0] for by_labels in self._series.values() for series in by_labels.values()
+                    for track in series.parts.values()), default=FOREVER)
 
     def labels(self, signal: str) -> list[Labels]:
         """Every combination of label values seen, in order."""

@@ -145,7 +145,7 @@ def tick(plan: Plan, cells: Cells, state: EngineState, now: int,
             after = alerts[key] = step(rule, before, reading, now)
             if after.phase == before.phase:
                 continue
-            why = cause(rule, after.value, labels, reading.about, reading.burning)
+            why = cause(rule, after.value, labels, reading.about, reading.burning, (after.low, after.high))
             decisions.append(Moved(rule.name, labels, before.phase, after.phase, after.value, now, why))
             decisions += _storyboard(plan, rule, key, before, alerts, incidents, why, now)
     debts = list(_debts(plan, cells, incidents, state.owed, now))

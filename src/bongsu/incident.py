@@ -17,6 +17,9 @@ from bongsu.quantity import NANO, show_duration, show_number, show_share
 from bongsu.slo import OPERATORS, Standing
 
 Phase = Literal["open", "cleared", "closed"]
+Ends = tuple[Fraction | None, Fraction | None]
+NO_ENDS: Ends = (None, None)
+"""The ends of an interval: one that has none."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,24 @@ def show(value: Fraction | None, unit: str) -> str:
     return show_number(value)
 
 
+def spread(low: Fraction | None, high: Fraction | None, unit: str) -> str:
+    """An interval in the signal's unit; nothing where there is none.
+
+    >>> spread(Fraction(1, 10), Fraction(1, 8), "share"), spread(Fraction(5), None, ""), spread(None, None, "")
+    ('10% to 12.5%', '5 or more', '')
+    """
+    if low is not None:
+        return f"{show(low, unit)} " + ("or more" if high is None else f"to {show(high, unit)}")
+    return "" if high is None else f"{show(high, unit)} or less"
+
+
+def seen(when: Threshold, value: Fraction | None, ends: Ends = NO_ENDS, about: str = "") -> str:
+    """The value as its condition looks at it: with the interval where that has to be beyond the threshold too."""
+    unit = when.signal.unit
+    beside = "; ".join(filter(None, (spread(*ends, unit) if when.sure else "", about)))
+    return show(value, unit) + (f" ({beside})" if beside else "")
+
+
 def limit(when: Threshold) -> str:
     """The threshold in the signal's unit."""
     return f"{when.op} {show(when.enter, when.signal.unit)}"
@@ -85,28 +106,28 @@ def both(one: Burning) -> str:
 
 
 def cause(rule: Rule, value: Fraction | None, labels: tuple[str, ...], about: str = "",
-          burning: Burning | None = None) -> str:
+          burning: Burning | None = None, ends: Ends = NO_ENDS) -> str:
     """One sentence: what was measured (and of what, where it is one of several), over how long, against what."""
     where = "".join(f" [{name}={value}]" for name, value in zip(rule.by, labels, strict=False))
     if rule.nodata:
         subject = rule.when.signal.name if isinstance(rule.when, Threshold) else rule.when.objective.name
         return f"{subject}{where} {'has no data' if value else 'has data again'}"
     if isinstance(rule.when, Threshold):
-        seen = show(value, rule.when.signal.unit) + (f" ({about})" if about else "")
-        over = show_duration(rule.when.over)
-        return f"{rule.when.signal.name}{where} is {seen} over {over}, alert at {limit(rule.when)}"
+        found, over = seen(rule.when, value, ends, about), show_duration(rule.when.over)
+        return f"{rule.when.signal.name}{where} is {found} over {over}, alert at {limit(rule.when)}"
     target = show_share(rule.when.objective.target)
     if burning is not None:
         return (f"{rule.when.objective.name}{where} burns its error budget {burns(burning)}, as fast as its {target} "
                 f"target allows; alert at {both(burning)}")
-    seen = "unknown" if value is None else times(value)
-    return f"{rule.when.objective.name}{where} burns its error budget {seen} faster than its {target} target allows"
+    speed = "unknown" if value is None else times(value)
+    return f"{rule.when.objective.name}{where} burns its error budget {speed} faster than its {target} target allows"
 
 
-def measured(rule: Rule, value: Fraction | None, burning: Burning | None = None) -> tuple[str, str]:
+def measured(rule: Rule, value: Fraction | None, burning: Burning | None = None,
+             ends: Ends = NO_ENDS) -> tuple[str, str]:
     """What was measured, and against what, in the signal's unit; of a budget, over both windows that decide."""
     if isinstance(rule.when, Threshold):
-        return show(value, rule.when.signal.unit), limit(rule.when)
+        return seen(rule.when, value, ends), limit(rule.when)
     if burning is not None:
         return burns(burning), both(burning)
     return "no data" if value is None else times(value), f"> {times(rule.when.lowest, 2)}"
@@ -131,12 +152,12 @@ class Residual:
 
 
 def residual(rule: Rule, value: Fraction | None, in_force: tuple[str, ...], standings: list[Standing],
-             burning: Burning | None = None) -> Residual:
+             burning: Burning | None = None, ends: Ends = NO_ENDS) -> Residual:
     """Judge what is left of an incident. ``in_force`` are the traffic-changing actions now applied, in words;
     ``burning`` is the pair of windows that decides where its alert is of a budget."""
     if rule.nodata:
         return Residual("exposed" if value else "none", "no data" if value else "data", "no data", "", in_force)
-    shown, against = measured(rule, value, burning)
+    shown, against = measured(rule, value, burning, ends)
     if isinstance(rule.when, Threshold):
         bad = value is not None and OPERATORS[rule.when.op](value, rule.when.enter)
         related: list[Standing] = [s for s in standings if s.objective.signal == rule.when.signal.key]

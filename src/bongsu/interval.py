@@ -31,6 +31,12 @@ def quantile(alpha: float, comparisons: int = 1) -> float:
     return -NormalDist().inv_cdf(alpha / max(1, comparisons) / 2)
 
 
+def check_alpha(alpha: Fraction) -> None:
+    """Raise ``ValueError`` unless it is the probability of something."""
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha: expected a share above 0% and below 100%, came {float(alpha) * 100:g}%")
+
+
 def wilson(k: int, n: int, z: float) -> tuple[float, float]:
     """The interval of a rate of ``k`` in ``n``; all of [0, 1] where there is nothing to go by.
 

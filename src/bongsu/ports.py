@@ -1,7 +1,8 @@
 """The shape of every outside part, all on one page.
 
 A part is a frozen dataclass whose fields are its settings in the policy: the fields *are* the schema.
-Parts import ``event``, ``cell``, ``aggregate``, this page, and their own third-party library; never each other.
+Parts import ``event``, ``cell``, ``aggregate``, the mathematics above this page, this page, and their own third-party
+library; never each other.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from bongsu.aggregate import Aggregate, Evidence
+from bongsu.aggregate import Aggregate, Evidence, Proof
 from bongsu.cell import Vector
 from bongsu.drift import Reference
 from bongsu.event import Event
@@ -19,13 +20,21 @@ from bongsu.quantity import Duration
 
 # ---- signals ----
 
+JUDGES: Mapping[str, bool] = {"judges": True}
+"""Marks a setting of an SLI that says how its value is judged, not what is counted: cells outlive a change of it."""
+
 
 @runtime_checkable
 class Sli(Protocol):
-    """How events become a vector of integers, and how a summed vector is read. Pure."""
+    """How events become a vector of integers, and how a summed vector is read. Pure.
+
+    ``proof`` says when its value must be more than chance gives. A kind whose parts changed has an ``edition``, a
+    number, so that what was counted before is counted anew.
+    """
 
     kind: ClassVar[str]
     unit: ClassVar[str]
+    proof: ClassVar[Proof]
 
     def parts(self) -> Mapping[str, Aggregate]:
         """Part name -> what it counts. Histograms add their own bucket parts."""
@@ -34,11 +43,6 @@ class Sli(Protocol):
     def value(self, vector: Vector) -> Fraction | None:
         """The exact value of a summed vector; None where it is undefined (no data), never 0 or NaN for it."""
         ...
-
-
-@runtime_checkable
-class Evident(Sli, Protocol):
-    """An SLI whose alarm needs proof: a bound of the interval beyond the threshold, and significance."""
 
     def evidence(self, vector: Vector, looks: int = 1) -> Evidence:
         """The value and how sure it is, corrected for so many ``looks`` at it (windows, groups) and for its parts."""
@@ -59,6 +63,15 @@ class Compared(Sli, Protocol):
 
     def against(self, reference: Reference) -> Sli:
         """The same with the bins of the reference, by which it counts from then on."""
+        ...
+
+
+@runtime_checkable
+class Timed(Sli, Protocol):
+    """An SLI that is of so much time."""
+
+    def during(self, span: int) -> Sli:
+        """The same, of events that were counted over ``span`` microseconds."""
         ...
 
 

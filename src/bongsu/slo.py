@@ -18,9 +18,9 @@ from math import comb
 from typing import Literal
 
 from bongsu.aggregate import Evidence
-from bongsu.cell import Cells, Vector
+from bongsu.cell import Cells
 from bongsu.period import LONGEST, Calendar
-from bongsu.ports import Evident, Sli
+from bongsu.ports import Sli, Timed
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
 
 Severity = Literal["page", "ticket"]
@@ -29,23 +29,20 @@ OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operat
 OPPOSITE: Mapping[Operator, Operator] = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 
 
-def evidence(sli: Sli, vector: Vector, looks: int = 1) -> Evidence:
-    """What a signal shows; one that says nothing of how sure it is is taken at its word."""
-    if isinstance(sli, Evident):
-        return sli.evidence(vector, looks)
-    # A histogram has no count beside its buckets: their sum is the count.
-    return Evidence(sli.value(vector), vector.get("total", vector.get("n", sum(vector.values()))))
+def beyond(found: Evidence, op: Operator, limit: Fraction, sure: bool = True) -> bool:
+    """Whether a value is beyond a limit; where it must be ``sure``, so is the near end of its interval, if it has one,
+    and it is significant.
 
-
-def proven(found: Evidence, op: Operator, limit: Fraction) -> bool:
-    """Whether a value is beyond a limit for sure: the near end of its interval is, and it is significant.
-
-    >>> proven(Evidence(Fraction(3, 10), low=Fraction(1, 10)), ">", Fraction(2, 10))
-    False
+    >>> found = Evidence(Fraction(3, 10), low=Fraction(1, 10))
+    >>> beyond(found, ">", Fraction(2, 10)), beyond(found, ">", Fraction(2, 10), sure=False)
+    (False, True)
     """
+    if found.value is None or found.insufficient or not OPERATORS[op](found.value, limit):
+        return False
+    if not sure or (found.low is None and found.high is None):
+        return found.significant or not sure
     end = found.low if op[0] == ">" else found.high
-    value = found.value if end is None else end
-    return value is not None and found.significant and OPERATORS[op](value, limit)
+    return end is not None and found.significant and OPERATORS[op](end, limit)
 
 
 @dataclass(frozen=True)
@@ -255,10 +252,15 @@ def sliced(cells: Cells, objective: Objective, slices: Slices, begin: int, end: 
     good = bad = excluded = 0
     start = -(-max(begin, objective.created) // slices.every) * slices.every
     while start + slices.every <= end:
-        found = evidence(slices.sli, cells.slice(objective.signal, start, slices.every))
+        sli = slices.sli
+        if isinstance(sli, Timed):
+            sli = sli.during(cells.covered(start, start + slices.every))
+        found = sli.evidence(cells.slice(objective.signal, start, slices.every))
         start += slices.every
         unknown = found.value is None or found.insufficient
-        verdict = slices.nodata if unknown else "bad" if proven(found, OPPOSITE[slices.op], slices.limit) else "good"
+        sure = slices.sli.proof == "always"  # a budget counts what came, estimates too
+        bad_one = beyond(found, OPPOSITE[slices.op], slices.limit, sure)
+        verdict = slices.nodata if unknown else "bad" if bad_one else "good"
         good, bad, excluded = good + (verdict == "good"), bad + (verdict == "bad"), excluded + (verdict == "exclude")
     return Sliced(good, bad, excluded)
 

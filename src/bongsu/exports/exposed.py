@@ -12,8 +12,7 @@ from bongsu.alert import Signal
 from bongsu.cell import Cell, Labels
 from bongsu.exports.exposition import Family, Lines, header, sample
 from bongsu.exports.names import SERVICE, buckets, edges, metric, slug
-
-KINDS = ("ratio", "count", "mean", "quantile")
+from bongsu.exports.promql import PARTS, countable
 
 
 class Exposed:
@@ -21,7 +20,7 @@ class Exposed:
 
     def __init__(self, service: str, signals: Sequence[Signal]) -> None:
         self._service = service
-        self._signals = {s.key: s for s in signals if s.sli.kind in KINDS}
+        self._signals = {s.key: s for s in signals if countable(s.sli)}
         self._sums: dict[str, dict[Labels, dict[str, int]]] = {key: {} for key in self._signals}
         for key, signal in self._signals.items():
             if not signal.labels:
@@ -29,7 +28,7 @@ class Exposed:
 
     def add(self, cells: Iterable[Cell]) -> None:
         for signal, labels, _, part, n in cells:
-            if signal not in self._sums:
+            if signal not in self._sums or not part.startswith(PARTS[self._signals[signal].sli.kind]):
                 continue
             if n < 0:
                 del self._sums[signal], self._signals[signal]
@@ -49,7 +48,7 @@ class Exposed:
 
     def _parts(self, signal: Signal, series: Sequence[tuple[Labels, dict[str, int]]]) -> Lines:
         out: Lines = {}
-        for part in signal.sli.parts():
+        for part in filter(signal.sli.parts().__contains__, PARTS[signal.sli.kind]):
             name = metric(signal.name, part)
             family = Family(name, "counter", f"Part '{part}' of signal '{_plain(signal.name)}'.")
             out[header(family)] = [sample(name, self._labels(signal, labels), sums.get(part, 0))

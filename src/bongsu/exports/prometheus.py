@@ -79,7 +79,11 @@ def rules(policy: Policy, sloth_compat: bool = False) -> str:
 def left_out(policy: Policy) -> list[str]:
     """What these rules cannot say, and why."""
     goals = [f"objective {o.name}: {why}" for o in policy.plan.objectives if (why := _lacking(policy, o))]
-    return goals + [f"alert {rule.name}: {why}" for rule in policy.plan.rules if (why := _unsayable(policy, rule))]
+    unsure = [f"the interval of alert {rule.name}: what spreads a {rule.when.signal.sli.kind} is no counter of "
+              "Prometheus; its value alone is compared" for rule in exported(policy)
+              if isinstance(rule.when, Threshold) and promql.unsure(rule.when)]
+    return [*goals, *(f"alert {rule.name}: {why}" for rule in policy.plan.rules if (why := _unsayable(policy, rule))),
+            *unsure]
 
 
 def exported(policy: Policy) -> list[Rule]:

@@ -12,11 +12,15 @@ from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
 
-from bongsu.alert import Signal, Threshold
+from bongsu.alert import Signal, Threshold, looks
 from bongsu.exports.names import SERVICE, ExportError, buckets, decimal, metric, unit_scale
+from bongsu.interval import quantile
 from bongsu.ports import Sli
 from bongsu.quantity import show_duration
+from bongsu.slis.count import Count
 from bongsu.slis.quantile import Quantile
+from bongsu.slis.rate import Rate
+from bongsu.slis.ratio import Ratio
 from bongsu.slo import tail
 
 MILLISECOND = 1000
@@ -97,9 +101,19 @@ def staircase(target: Fraction, least: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+PARTS = {"ratio": ("bad", "total"), "count": ("n",), "sum": ("sum", "n"), "mean": ("sum", "per", "n"),
+         "quantile": ("b",), "rate": ("n", "total")}
+"""The kinds of signals that Prometheus can count, and the parts of each that rules ask for."""
+
+
 def countable(sli: Sli) -> bool:
     """Whether Prometheus can count such a signal."""
-    return sli.kind in ("ratio", "count", "sum", "mean", "quantile")
+    return sli.kind in PARTS
+
+
+def unsure(when: Threshold) -> bool:
+    """Whether a value alone is compared there, though the policy wants its interval beyond the threshold as well."""
+    return when.sure and not isinstance(when.signal.sli, Ratio | Rate | Count)
 
 
 def measured(service: str, signal: Signal, window: int, labels: tuple[str, ...] = ()) -> str:
@@ -113,6 +127,8 @@ def measured(service: str, signal: Signal, window: int, labels: tuple[str, ...] 
         return _sum(service, signal, window, labels)
     if kind == "mean":
         return _mean(service, signal, window, labels)
+    if isinstance(signal.sli, Rate):
+        return _rate(service, signal, signal.sli, window, labels)
     if isinstance(signal.sli, Quantile):
         series = f"{buckets(signal.name)}{where(**{SERVICE: service})}[{span(window)}]"
         summed = f"sum{by(('le', *labels))}(increase({series}))"
@@ -122,20 +138,53 @@ def measured(service: str, signal: Signal, window: int, labels: tuple[str, ...] 
 
 
 def value(service: str, when: Threshold, labels: tuple[str, ...] = ()) -> str:
-    """What a threshold alert looks at."""
+    """What a threshold alert looks at: where it must be beyond it for sure, the near end of an interval from counts."""
     signal, window = when.signal, when.over
-    found = measured(service, signal, window, labels)
-    part = {"ratio": "total", "count": "n", "sum": "n", "mean": "n"}.get(signal.sli.kind)
+    found = _near_end(service, when, labels) if when.sure else ""
+    found = found or measured(service, signal, window, labels)
+    part = {"ratio": "total", "count": "n", "sum": "n", "mean": "n", "rate": "n"}.get(signal.sli.kind)
     if when.min_events and part:
         enough = counted(service, signal.name, part, window, labels)
         found = f"(\n{found}\n)\nand\n{enough} >= {when.min_events}"
     return found
 
 
+def _near_end(service: str, when: Threshold, labels: tuple[str, ...]) -> str:
+    """The end of the interval that is nearer to the threshold; empty where counters do not hold it."""
+    signal, sli = when.signal, when.signal.sli
+    if not isinstance(sli, Ratio | Rate | Count):
+        return ""
+    z, side = quantile(float(sli.alpha), looks(when.over)), -1 if when.op[0] == ">" else 1
+    parts = {part: over(service, signal.name, part, when.over, "increase", labels) for part in sli.parts()}
+    if isinstance(sli, Ratio):
+        return _wilson(parts["bad"], parts["total"], side * z)
+    if isinstance(sli, Rate) and sli.per is None:
+        return f"{sli.calls} * {_wilson(parts['n'], parts['total'], side * z)}"
+    times = f"{decimal(Fraction(sli.per, when.over))} * " if isinstance(sli, Rate) and sli.per is not None else ""
+    n = f"({parts['n']} + 1)" if side > 0 else parts["n"]
+    # Wilson and Hilferty's cube-root law of a Poisson count: within a thousandth of Garwood's from 10 events on.
+    return f"{times}{n} * (1 - 1 / (9 * {n}) {'+' if side > 0 else '-'} {z:.9f} / (3 * sqrt({n}))) ^ 3"
+
+
+def _wilson(bad: str, total: str, z: float) -> str:
+    """An end of Wilson's interval, from counts: (b + z^2/2 + z sqrt(b (n - b) / n + z^2/4)) / (n + z^2)."""
+    n = f"({total} > 0)"
+    spread = f"sqrt({bad} * ({total} - {bad}) / {n} + {z * z / 4:.9f})"
+    return f"({bad} + {z * z / 2:.9f} {'-' if z < 0 else '+'} {abs(z):.9f} * {spread})\n/\n({n} + {z * z:.9f})"
+
+
 def _sum(service: str, signal: Signal, window: int, labels: tuple[str, ...]) -> str:
     """Cells hold whole units, so what ``increase`` stretched is rounded back to them; 0 where nothing came."""
     whole, scale = counted(service, signal.name, "sum", window, labels), unit_scale(signal.sli.parts()["sum"])
     return whole if scale == 1 else f"{decimal(Fraction(1, scale))} * {whole}"
+
+
+def _rate(service: str, signal: Signal, rate: Rate, window: int, labels: tuple[str, ...]) -> str:
+    """Of time, over the whole window: since when a service is there Prometheus is not told."""
+    if rate.per is not None:
+        return f"{decimal(Fraction(rate.per, window))} * {counted(service, signal.name, 'n', window, labels)}"
+    n, total = (over(service, signal.name, part, window, "increase", labels) for part in ("n", "total"))
+    return f"{rate.calls} * {n}\n/\n({total} > 0)"
 
 
 def _mean(service: str, signal: Signal, window: int, labels: tuple[str, ...]) -> str:

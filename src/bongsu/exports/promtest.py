@@ -22,6 +22,7 @@ from bongsu.exports.prometheus import alert_labels, alert_texts, dump, exported,
 from bongsu.policy.model import Policy
 from bongsu.quantity import DAY, MINUTE, SECOND, Duration
 from bongsu.slis.quantile import SCALE, bucket
+from bongsu.slis.rate import Rate
 from bongsu.slo import MIN_BAD, OPPOSITE, Objective, budget, reachable_factor
 
 STEP = MINUTE
@@ -140,7 +141,8 @@ def _crossing(rule: Rule, when: Threshold) -> Scene | None:
 
 def _levels(when: Threshold) -> tuple[Fraction, Fraction, Fraction] | None:
     """Values that are calm, in breach, and between the two thresholds."""
-    top = Fraction(1) if when.signal.sli.kind == "ratio" else 3 * max(when.enter, when.exit, Fraction(1))
+    most = getattr(when.signal.sli, "calls", 0) or (when.signal.sli.kind == "ratio")
+    top = Fraction(most) if most else 3 * max(when.enter, when.exit, Fraction(1))
     high, low = max(when.enter, when.exit), min(when.enter, when.exit)
     above, below = (high + top) / 2, low / 2
     calm, breach = (below, above) if when.op[0] == ">" else (above, below)
@@ -154,8 +156,10 @@ def _counts(when: Threshold, level: Fraction, pace: Duration) -> Vector:
     sli, many = when.signal.sli, max(10**6, when.min_events)
     if sli.kind == "ratio":
         return {"total": many, "bad": round(level * many)}
-    if sli.kind == "count":
-        each = level * pace / when.over
+    if isinstance(sli, Rate) and sli.calls:
+        return {"total": many, "n": round(level * many / sli.calls)}
+    if sli.kind in ("count", "rate"):
+        each = level * pace / ((sli.per or when.over) if isinstance(sli, Rate) else when.over)
         return {"n": ceil(each) if level > max(when.enter, when.exit) else floor(each)}
     if sli.kind == "sum":
         each = level * unit_scale(sli.parts()["sum"]) * pace / when.over

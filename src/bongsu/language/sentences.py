@@ -17,6 +17,10 @@ _RUNGS = {"warn": "경고", "slow": "응답 지연", "light": "경량 모델로 
           "reauthenticate": "재인증 요구"}
 _WHOM = {"user": "사용자", "key": "키"}
 
+_VALUE = r"-?[\d.]+(?:%| ms| [A-Z]{3})?"
+_INTERVALS = ((rf"(?P<b>{_VALUE}) to (?P<c>{_VALUE})", "{b}~{c}"), (rf"(?P<b>{_VALUE}) or more", "{b} 이상"),
+              (rf"(?P<b>{_VALUE}) or less", "{b} 이하"))
+
 # Groups keep their names; a group that is itself a sentence is said too.
 _SAID: tuple[tuple[str, str], ...] = (
     (r"no data", "데이터 없음"),
@@ -39,6 +43,7 @@ _SAID: tuple[tuple[str, str], ...] = (
     (r"(?P<a>\S+) is told", "{a} 채널에 알림"),
     *REFUSALS,
     (r"guard (?P<a>\S+) is enforced", "가드 {a} 강제 적용"),
+    *((rf"(?P<a>{_VALUE}) \({english}(?P<about>(?:; .+)?)\)", f"{{a}}(구간 {korean}{{about}})") for english, korean in _INTERVALS),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) has no data", "{a}{where} 데이터가 없습니다."),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) has data again", "{a}{where} 데이터가 다시 들어옵니다."),
     (r"deploys are frozen", "배포 동결"),

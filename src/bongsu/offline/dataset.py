@@ -17,8 +17,8 @@ from bongsu.cell import Cells, Labels
 from bongsu.engine import Plan
 from bongsu.event import Event
 from bongsu.incident import limit, show
+from bongsu.ports import Timed
 from bongsu.runners.labelled import LabelledCounter
-from bongsu.slo import evidence, proven
 
 ALL = (0, 2**62)
 
@@ -59,13 +59,17 @@ def evaluate(plan: Plan, batches: Iterable[Sequence[Event]],
     """
     signals = tuple(replace(s, origin="any") for s in plan.signals)
     counter, cells, events = LabelledCounter(signals, plan.base), Cells(plan.base), 0
+    times: list[int] = []
     try:
         for batch in _with_labels_together(batches):
             cells.add(counter.count(batch))
+            times += [at(e.time for e in batch) for at in (min, max) if batch]
             events += len(batch)
             progress(events)
     finally:
         counter.close()
+    if times:  # of so much time the whole is: in whole base windows
+        cells.since, cells.upto = min(times) // plan.base * plan.base, (max(times) // plan.base + 1) * plan.base
     return Evaluation(events, tuple(row for s in signals for row in _rows(s, cells, plan.rules)))
 
 
@@ -83,11 +87,11 @@ def _rows(signal: Signal, cells: Cells, rules: Sequence[Rule]) -> Iterable[Row]:
 
 
 def _row(signal: Signal, labels: Labels | None, cells: Cells, rules: Sequence[Rule]) -> Row:
-    found = evidence(signal.sli, cells.vector(signal.key, *ALL, labels=None if labels is None else [labels]))
+    sli = signal.sli.during(cells.covered(*ALL)) if isinstance(signal.sli, Timed) else signal.sli
+    found = sli.evidence(cells.vector(signal.key, *ALL, labels=None if labels is None else [labels]))
     breached = tuple(f"{rule.name} ({limit(rule.when)})" for rule in rules
                      if isinstance(rule.when, Threshold) and rule.when.signal.key == signal.key and not rule.nodata
-                     and bool(rule.by) == (labels is not None) and not found.insufficient
-                     and found.n >= rule.when.min_events and proven(found, rule.when.op, rule.when.enter))
+                     and bool(rule.by) == (labels is not None) and rule.when.holds(found))
     return Row(signal, labels, found, breached)
 
 

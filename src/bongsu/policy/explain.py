@@ -83,7 +83,7 @@ class _Words:
             return self.say("burn stays" if rule.hold else "burn", name=when.objective.name, pairs=pairs, **held)
         by = self.say("by", labels=", ".join(rule.by)) if rule.by else ""
         return self.say("stays" if rule.hold else "is", signal=when.signal.name, by=by, over=self.window(when),
-                        op=self.phrases[when.op], limit=self.limit(rule.name, when), **held)
+                        op=self.phrases[when.op], limit=self.surely(self.limit(rule.name, when), when), **held)
 
     def window(self, when: Threshold) -> str:
         over = self.duration(when.over)
@@ -107,6 +107,9 @@ class _Words:
         if not done:
             return ""
         return self.say("undo after", after=self.duration(after), done=done) if after else self.say("undo", done=done)
+
+    def surely(self, limit: str, when: Threshold) -> str:
+        return self.say("sure", limit=limit) if when.sure else limit
 
     def limit(self, alert: str, when: Threshold) -> str:
         """The threshold as it was written; a share of something in the order of the language."""

@@ -306,9 +306,11 @@ class Linker:
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:
     """Name and a digest of all that decides what is counted: unlike things never add up under one key."""
     sli: Sli = decl.kind
-    own = [f.name for f in fields(sli) if not f.metadata.get("bound")]  # type: ignore[arg-type]
+    own = [f.name for f in fields(sli)  # type: ignore[arg-type]
+           if not f.metadata.get("bound") and not f.metadata.get("judges")]
     parts: dict[str, Any] = {name: _canonical(getattr(sli, name)) for name in own}
-    said = [sli.kind, parts, decl.labels, decl.origin, base, *([decl.label] if decl.label else [])]
+    said = [sli.kind, parts, decl.labels, decl.origin, base, *([decl.label] if decl.label else []),
+            *([edition] if (edition := getattr(sli, "edition", 0)) else [])]
     canonical = json.dumps(said, sort_keys=True, ensure_ascii=False)
     return f"{name}@{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
 

@@ -67,7 +67,8 @@ def _threshold(linker: Linker, name: str, decl: AlertDecl, signals: Mapping[str,
     except Misfit as error:
         linker.reader.misfit((*at, "clear"), error)
         return None
-    return Threshold(signal, when.op, when.limit, over, leave, limit, decl.min_events, decl.volume)
+    return Threshold(signal, when.op, when.limit, over, leave, limit, decl.min_events, decl.volume,
+                     decl.evidence)
 
 
 def _burn(linker: Linker, name: str, decl: AlertDecl, objectives: Mapping[str, Objective]) -> Burn | None:

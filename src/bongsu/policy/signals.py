@@ -16,7 +16,6 @@ from bongsu.policy.explain import explain_rule
 from bongsu.policy.model import Policy
 from bongsu.policy.phrases import UNITS, Language
 from bongsu.quantity import HOUR, Duration, show_duration, show_share
-from bongsu.slo import proven
 
 POINTS = 12
 _BACK = range(POINTS - 1, -1, -1)
@@ -25,8 +24,9 @@ WORDS: dict[Language, dict[str, str]] = {
     "en": {
         "signal": "signal {name} ({kind}): {what}{by}", "by": ", for each {labels}", "all": "all events",
         "ratio": "the share of events where {bad}, out of {total}", "mean": "the sum of {sum} divided by that of {per}",
-        "sum": "the sum of {of}", "count": "how many events there are where {of}",
-        "quantile": "the quantile {q} of {of}",
+        "sum": "the sum of {of}", "rate": "how many events there are, for each {per}, where {of}",
+        "calls": "how many of each {calls} events of {out_of} are events where {of}",
+        "count": "how many events there are where {of}", "quantile": "the quantile {q} of {of}",
         "drift": "the largest distance ({measure}) of {columns} from reference {reference}",
         "joint_drift": "the largest distance ({measure}) of all numeric features together, along fixed directions, "
                        "from reference {reference}",
@@ -52,7 +52,8 @@ WORDS: dict[Language, dict[str, str]] = {
     "ko": {
         "signal": "신호 {name}({kind}): {what}{by}", "by": ", {labels}별", "all": "모든 이벤트",
         "ratio": "{total} 가운데 {bad}인 이벤트의 비율", "mean": "{sum} 합계 ÷ {per} 합계",
-        "sum": "{of} 합계", "count": "{of}인 이벤트 수", "quantile": "{of}의 {q} 분위수",
+        "sum": "{of} 합계", "rate": "{per}당 {of}인 이벤트 수",
+        "calls": "{out_of} {calls}건당 {of}인 이벤트 수", "count": "{of}인 이벤트 수", "quantile": "{of}의 {q} 분위수",
         "drift": "기준 {reference} 대비 {columns} 분포 거리({measure}) 중 최댓값",
         "joint_drift": "기준 {reference} 대비 수치형 특성 전체의 결합 분포 거리({measure}, 고정 방향별) 중 최댓값",
         "gap": "{group} 값 사이의 {measure} 격차",
@@ -156,7 +157,7 @@ def _plain(value: Fraction | None) -> float | None:
 
 def _point(signal: Signal, rules: list[Threshold], at: int, found: Evidence) -> Point:
     known = found if not found.insufficient else Evidence(None, found.n)
-    beyond = known.value is not None and any(proven(known, w.op, w.enter) and known.n >= w.min_events for w in rules)
+    beyond = any(when.holds(known) for when in rules)
     text = "insufficient data" if found.insufficient else show(found.value, signal.unit)
     return Point(at, _plain(known.value), _plain(known.low), _plain(known.high), found.n, text, beyond)
 
@@ -174,8 +175,10 @@ class _Teller:
         sli = signal.sli
         own = {f.name: getattr(sli, f.name) for f in fields(sli) if not f.metadata.get("bound")}  # type: ignore[arg-type]
         given = {name: self._setting(name, value) for name, value in own.items()}
+        if sli.kind == "rate" and own["per"]:
+            given["per"] = self.duration(own["per"])
         listed = ", ".join(f"{name}: {text}" for name, text in given.items())
-        phrase = sli.kind if sli.kind in self.words else "other"
+        phrase = "calls" if own.get("calls") else sli.kind if sli.kind in self.words else "other"
         by = self.say("by", labels=", ".join(signal.labels)) if signal.labels else ""
         return self.say("signal", name=signal.name, kind=sli.kind, by=by,
                         what=self.say(phrase, **{"settings": listed, "kind": sli.kind, **given}))
@@ -193,8 +196,8 @@ class _Teller:
             return self.say("few", over=window, why=said(found.insufficient, self.language))
         if found.value is None:
             return self.say("none", over=window)
-        ends = (show(found.low, signal.unit), show(found.high, signal.unit))
-        interval = self.say("interval", low=ends[0], high=ends[1]) if found.low is not None else ""
+        low, high = (show(end, signal.unit) if end is not None else "∞" for end in (found.low, found.high))
+        interval = self.say("interval", low=low, high=high) if found.low is not None else ""
         return self.say("now", over=window, value=show(found.value, signal.unit), interval=interval, n=f"{found.n:,}",
                         about=self.say("about", about=found.about) if found.about else "",
                         chance="" if found.significant else self.words["chance"])

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from bongsu import gate, wording
 from bongsu.alert import Burn, Burning, Rule, Signal, State, read_burn
-from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cell, Cells, Labels, capped, merged
+from bongsu.cell import FOREVER, MOST_GROUPS, MOST_LABELS, OTHER, Cell, Cells, Labels, capped, merged
 from bongsu.engine import Plan, born, standings, tick
 from bongsu.event import Event
 from bongsu.expression import read
@@ -70,6 +70,8 @@ class View:
     changes: dict[str, object] = field(default_factory=dict)
     automation: bool = True
     burning: dict[str, Burning] = field(default_factory=dict)
+BIRTH = "/service"
+"""When control first ran on a folder is kept among the birthdays of objectives, whose names have no slash."""
 
 
 class Control:
@@ -104,6 +106,7 @@ class Control:
         self._marks = dict(self.log.marks())
         self.counted = 0
         self._backfill()
+        self.cells.since = min(store.created([BIRTH], self.now)[BIRTH], self.cells.earliest())
         self.rollout = Rollout(self)
         self.attempt("versions", self.rollout.declared)
         self.attempt("steps", lambda: store.free_leases(self.now))  # a folder has one control: the others are dead
@@ -171,6 +174,9 @@ class Control:
         """One tick at ``now``; what it decided is durable before anybody acts on it."""
         asked = self.store.asked()
         with self.lock:
+            # A base window behind is what always is; what is longer unread was not quiet.
+            stalled = self.now - self.engine.watermark > self.plan.base
+            self.cells.upto = self.engine.watermark if stalled else FOREVER
             state, decisions = tick(self.plan, self.cells, self.engine, self.now, self._released, asked)
             decisions = tuple(advised(self.policy, self.plan.rules, decisions, self.cells, self.now))
         # Phases change only with a decision; values and the watermark alone can wait for the next commit.

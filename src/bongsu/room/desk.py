@@ -214,8 +214,9 @@ class ControlDesk:
         if rule is None:
             return ResidualRow("none", "the alert is no longer in the policy", "", "", in_force, calls)
         states = {(r.name, labels): state for r, labels, state in view.alerts}
-        value = states.get((incident.alert, incident.labels), State()).value
-        left = residual(rule, value, in_force, list(view.standings), view.burning.get(rule.name))
+        state = states.get((incident.alert, incident.labels), State())
+        left = residual(rule, state.value, in_force, list(view.standings), view.burning.get(rule.name),
+                        (state.low, state.high))
         # what fires now is another incident's
         exposure = "none" if incident.phase == "closed" and left.exposure == "exposed" else left.exposure
         return ResidualRow(exposure, left.value, left.against, left.budget, left.in_force, calls)
@@ -246,7 +247,8 @@ def alert_row(rule: Rule, labels: tuple[str, ...], state: State, burning: Burnin
     if rule.nodata:
         value, against = "no data" if state.value else "data", "no data"
     else:
-        value, against = measured(rule, state.value, None if state.value is None else burning)
+        value, against = measured(rule, state.value, None if state.value is None else burning,
+                                  (state.low, state.high))
     if state.data == "insufficient":
         value = "insufficient data"
     return AlertRow(rule.name, _labels(rule, labels), rule.tier, TIERS[rule.tier], state.phase, state.since, value,

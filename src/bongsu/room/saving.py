@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import ClassVar
 
-from bongsu.aggregate import Aggregate, Count, Sum
+from bongsu.aggregate import Aggregate, Count, Evidence, Proof, Sum
 from bongsu.alert import Rule, Signal, Threshold
 from bongsu.cell import Cells, Labels, Vector
 from bongsu.engine import Decision
@@ -30,6 +30,7 @@ class Tokens:
 
     kind: ClassVar[str] = "tokens"
     unit: ClassVar[str] = ""
+    proof: ClassVar[Proof] = "never"
 
     def parts(self) -> Mapping[str, Aggregate]:
         return {"input": Sum(read("input_tokens", "number")), "output": Sum(read("output_tokens", "number")),
@@ -40,6 +41,9 @@ class Tokens:
 
     def value(self, vector: Vector) -> Fraction | None:
         return Fraction(vector.get("input", 0) + vector.get("output", 0)) if vector else None
+
+    def evidence(self, vector: Vector, looks: int = 1) -> Evidence:  # noqa: ARG002  # nothing is alerted on here
+        return Evidence(self.value(vector), vector.get("calls", 0))
 
 
 TOKENS = Signal("tokens", Tokens(), ("route", "upstream", "model"), "live", "bongsu/tokens/3")

@@ -145,7 +145,8 @@ def detail(plan: Plan, signal: Signal, cells: Cells, states: Mapping[tuple[str, 
 
 def _reading(signal: Signal, found: Evidence) -> Reading:
     few = found.insufficient
-    low, high = ("" if few or end is None else show(end, signal.unit) for end in (found.low, found.high))
+    ends = [show(end, signal.unit) if end is not None else "∞" for end in (found.low, found.high)]
+    low, high = ("", "") if few or found.low is None else ends
     return Reading("insufficient data" if few else show(found.value, signal.unit), low, high, found.n, few,
                    not found.significant, found.about)
 

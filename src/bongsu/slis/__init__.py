@@ -5,6 +5,7 @@ SLIS = {
     "mean": "bongsu.slis.mean:Mean",
     "sum": "bongsu.slis.sum:Sum",
     "count": "bongsu.slis.count:Count",
+    "rate": "bongsu.slis.rate:Rate",
     "quantile": "bongsu.slis.quantile:Quantile",
     "drift": "bongsu.slis.drift:Drift",
     "joint_drift": "bongsu.slis.joint:JointDrift",

@@ -40,6 +40,7 @@ class Anomaly:
 
     kind: ClassVar[str] = "anomaly"
     unit: ClassVar[str] = ""
+    proof: ClassVar[aggregate.Proof] = "always"
     of: Expression | None = field(default=None, metadata={"want": "number"})
     statistic: Literal["total", "mean"] = "total"
     season: Literal["none", "day", "week"] = "none"
@@ -72,6 +73,9 @@ class Anomaly:
     def value(self, vector: Vector) -> Fraction | None:  # noqa: ARG002  # the port's shape
         """Undefined without the past: see ``beside``."""
         return None
+
+    def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:  # noqa: ARG002  # the port's shape
+        return aggregate.Evidence(None, vector.get("n", 0))
 
     def shifts(self, over: Duration) -> Sequence[int]:
         """How far back (microseconds) the windows are that this one is compared with."""

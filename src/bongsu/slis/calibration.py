@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression, read
-from bongsu.interval import chi_square_tail
+from bongsu.interval import check_alpha, chi_square_tail
 
 BINS = 10
 MICRO = 10**6
@@ -32,6 +32,7 @@ class Calibration:
 
     kind: ClassVar[str] = "calibration"
     unit: ClassVar[str] = ""
+    proof: ClassVar[aggregate.Proof] = "always"
     measure: Literal["ece", "brier"] = "ece"
     positive: str = "1"
     alpha: Fraction = Fraction(1, 100)
@@ -39,8 +40,7 @@ class Calibration:
     of: Expression | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha: expected a share above 0% and below 100%, came {float(self.alpha) * 100:g}%")
+        check_alpha(self.alpha)
 
     def parts(self) -> Mapping[str, aggregate.Aggregate]:
         word = "'" + self.positive.replace("'", "''") + "'"

@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
 from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression
+from bongsu.interval import check_alpha, exact, quantile
+from bongsu.ports import JUDGES
+from bongsu.tails import poisson_interval
 
 
 @dataclass(frozen=True)
 class Count:
     """How many events satisfy ``of`` (all of them, if left out). No events is 0: a count is always known.
 
+    Its interval is that of how many such windows have on average, of events that come by chance (Poisson): Garwood's
+    (Biometrika 28 (1936) 437) at ``alpha`` divided by the number of looks.
+
     >>> Count().value({"n": 11}), Count().value({})
     (Fraction(11, 1), Fraction(0, 1))
+    >>> found = Count(alpha=Fraction(5, 100)).evidence({"n": 10})
+    >>> round(float(found.low), 4), round(float(found.high), 4)
+    (4.7954, 18.3904)
     """
 
     kind: ClassVar[str] = "count"
     unit: ClassVar[str] = ""
+    proof: ClassVar[aggregate.Proof] = "never"
     of: Expression | None = None
+    alpha: Fraction = field(default=Fraction(1, 100), metadata=JUDGES)
+
+    def __post_init__(self) -> None:
+        check_alpha(self.alpha)
 
     def parts(self) -> Mapping[str, aggregate.Aggregate]:
         return {"n": aggregate.Count(() if self.of is None else (self.of,))}
 
     def value(self, vector: Vector) -> Fraction | None:
         return Fraction(vector.get("n", 0))
+
+    def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
+        n = vector.get("n", 0)
+        low, high = poisson_interval(n, quantile(float(self.alpha), looks))
+        return aggregate.Evidence(Fraction(n), n, exact(low), exact(high))

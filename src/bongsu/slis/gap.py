@@ -12,7 +12,7 @@ from bongsu import aggregate
 from bongsu.cell import OTHER, Vector
 from bongsu.event import FEATURES
 from bongsu.expression import Expression, feature, read
-from bongsu.interval import exact, newcombe, quantile, ratio_interval
+from bongsu.interval import check_alpha, exact, newcombe, quantile, ratio_interval
 
 Measure = Literal["fpr", "tpr", "selection_rate", "accuracy", "equalized_odds", "demographic_parity", "impact_ratio"]
 _RATES: Mapping[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
@@ -48,6 +48,7 @@ class Gap:
 
     kind: ClassVar[str] = "gap"
     unit: ClassVar[str] = "share"
+    proof: ClassVar[aggregate.Proof] = "always"
     group: str = field(metadata={"ref": "labels"})
     measure: Measure
     positive: str = "1"
@@ -59,8 +60,7 @@ class Gap:
     def __post_init__(self) -> None:
         if self.min_group < 1:
             raise ValueError(f"min_group: expected 1 or more, came {self.min_group}; a rate of nothing is undefined")
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha: expected a share above 0% and below 100%, came {float(self.alpha) * 100:g}%")
+        check_alpha(self.alpha)
 
     def parts(self) -> Mapping[str, aggregate.Aggregate]:
         by = (feature(self.group.removeprefix(FEATURES), "text") if self.group.startswith(FEATURES)

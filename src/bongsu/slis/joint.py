@@ -12,6 +12,7 @@ from bongsu.cell import Vector
 from bongsu.drift import Direction, Joint, Measure, Reference, Smoothing, distance
 from bongsu.event import FEATURES
 from bongsu.expression import Expression, either, feature, read
+from bongsu.interval import check_alpha
 from bongsu.slis.drift import strongest
 
 
@@ -29,6 +30,7 @@ class JointDrift:
 
     kind: ClassVar[str] = "joint_drift"
     unit: ClassVar[str] = ""
+    proof: ClassVar[aggregate.Proof] = "always"
     reference: str = field(metadata={"ref": "references"})
     measure: Measure = "psi"
     smoothing: Smoothing = "half"
@@ -40,8 +42,7 @@ class JointDrift:
     lacking: str = field(default="its reference is not registered yet", metadata={"bound": True})
 
     def __post_init__(self) -> None:
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha: expected a share above 0% and below 100%, came {float(self.alpha) * 100:g}%")
+        check_alpha(self.alpha)
         if self.min_events < 1:
             raise ValueError(f"min_events: expected 1 or more, came {self.min_events}")
 

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression, read
-from bongsu.interval import exact, quantile, wilson
+from bongsu.interval import check_alpha, exact, quantile, wilson
 from bongsu.slis.quantile import middle
 
 Measure = Literal["accuracy", "precision", "recall", "f1", "auc", "mae", "rmse"]
@@ -47,6 +47,7 @@ class Performance:
 
     kind: ClassVar[str] = "performance"
     unit: ClassVar[str] = ""
+    proof: ClassVar[aggregate.Proof] = "always"
     measure: Measure
     positive: str = "1"
     of: Expression | None = field(default=None, metadata={"want": "number"})
@@ -57,8 +58,7 @@ class Performance:
     def __post_init__(self) -> None:
         if self.scale < 1 or self.min_labels < 1:
             raise ValueError("scale and min_labels: expected 1 or more")
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha: expected a share above 0% and below 100%, came {float(self.alpha) * 100:g}%")
+        check_alpha(self.alpha)
 
     def parts(self) -> Mapping[str, aggregate.Aggregate]:
         if self.measure in ("mae", "rmse"):

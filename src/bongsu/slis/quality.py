@@ -11,7 +11,7 @@ from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.event import FEATURE_KINDS, FEATURES, feature_of
 from bongsu.expression import Expression, either, feature
-from bongsu.interval import exact, quantile, wilson
+from bongsu.interval import check_alpha, exact, quantile, wilson
 from bongsu.quantity import Duration
 
 Measure = Literal["null", "range", "type", "category", "duplicate", "freshness", "schema"]
@@ -36,6 +36,7 @@ class Quality:
 
     kind: ClassVar[str] = "quality"
     unit: ClassVar[str] = "share"
+    proof: ClassVar[aggregate.Proof] = "always"
     measure: Measure
     columns: tuple[Expression, ...] = field(metadata={"want": "any"})
     low: float | None = None
@@ -56,8 +57,7 @@ class Quality:
             raise ValueError(f"measure: expected {' or '.join(needs)} beside {self.measure!r}, came neither")
         if not self.columns:
             raise ValueError("columns: expected a column or more, came none")
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha: expected a share above 0% and below 100%, came {float(self.alpha) * 100:g}%")
+        check_alpha(self.alpha)
         for i, column in enumerate(self.columns):
             self._fits(i, column)
 

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
 from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression
+from bongsu.interval import check_alpha, exact, quantile, wilson
+from bongsu.ports import JUDGES
 
 
 @dataclass(frozen=True)
 class Ratio:
     """``bad`` events out of those where ``total`` is true.
 
-    An event is bad only if it also counts in the total, so the ratio never exceeds one; undefined without events.
+    An event is bad only if it also counts in the total, so the ratio never exceeds one; undefined without events. Its
+    interval is Wilson's (JASA 22 (1927) 209) at ``alpha`` divided by the number of looks.
 
     >>> from bongsu.expression import read
     >>> Ratio(read("grounding_score < 0.5"), read("grounding_score IS NOT NULL")).value({"bad": 1, "total": 8})
     Fraction(1, 8)
+    >>> found = Ratio(read("blocked"), alpha=Fraction(5, 100)).evidence({"bad": 56, "total": 70})
+    >>> round(float(found.low), 4), round(float(found.high), 4)
+    (0.6918, 0.877)
     """
 
     kind: ClassVar[str] = "ratio"
     unit: ClassVar[str] = "share"
+    proof: ClassVar[aggregate.Proof] = "alarm"
     bad: Expression
     total: Expression | None = None
+    alpha: Fraction = field(default=Fraction(1, 100), metadata=JUDGES)
+
+    def __post_init__(self) -> None:
+        check_alpha(self.alpha)
 
     def parts(self) -> Mapping[str, aggregate.Aggregate]:
         if self.total is None:
@@ -36,3 +47,10 @@ class Ratio:
     def value(self, vector: Vector) -> Fraction | None:
         total = vector.get("total", 0)
         return Fraction(vector.get("bad", 0), total) if total else None
+
+    def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
+        bad, total = vector.get("bad", 0), vector.get("total", 0)
+        if total <= 0:
+            return aggregate.Evidence(None)
+        low, high = wilson(bad, total, quantile(float(self.alpha), looks))
+        return aggregate.Evidence(Fraction(bad, total), total, exact(low), exact(high))
