@@ -3,7 +3,9 @@
 The set of docs/decisions: forms of personal data, phrases of injections, the linear classifier, the memory of attacks
 (with 200 in it), as the gateway runs them. Microseconds of CPU for 500 characters, p50 and p99 of 2,000 texts no two of
 which are alike (so nothing is kept from the look before); then microseconds per 500 characters of ever longer texts,
-where a straight line is a constant. ``--json`` prints the raw numbers.
+where a straight line is a constant. Where BONGSU_EVAL_DATA names a folder with ``guard_prompts.jsonl``, the first table
+is printed once more for texts made of harmless prompts that people wrote. ``--json`` prints the raw numbers. Takes 40 s
+on an idle machine, 80 with such a folder.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from bongsu.attack import key_of
 from bongsu.checks.injection import Injection
@@ -42,6 +45,18 @@ def texts(words: str, size: int, many: int) -> list[str]:
     return [" ".join(dice.choices(words.split(), k=size // 2))[:size] for _ in range(many)]
 
 
+def written(folder: Path, language: str) -> Callable[[str, int, int], list[str]]:
+    """Texts like ``texts`` makes, of whole prompts of a language one behind the other."""
+    lines = (folder / "guard_prompts.jsonl").read_text(encoding="utf-8").rstrip("\n").split("\n")
+    said = [row["text"] for row in map(json.loads, lines) if row["lang"] == language and not row["label"]]
+
+    def made(_: str, size: int, many: int) -> list[str]:
+        dice = random.Random(size)
+        return [" ".join(dice.choices(said, k=size // 5))[:size] for _ in range(many)]
+
+    return made
+
+
 def checks() -> dict[str, Check]:
     key, dice = key_of(Tokeniser(bytes(32))), random.Random(1)
     attacks = {str(n): traces_of([" ".join("".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=dice.randint(3, 9)))
@@ -61,22 +76,33 @@ def spent(made: Sequence[Check], given: Sequence[str]) -> list[float]:
     return took
 
 
-def main() -> int:
-    made = checks()
-    sets = {**{name: [check] for name, check in made.items()}, "all of them": list(made.values())}
-    raw: dict[str, dict[str, list[float]]] = {}
-    print(f"CPU us per {SIZE} characters, p50 / p99; load of the machine {os.getloadavg()[0]:.1f}")
+def compare(sets: dict[str, Sequence[Check]], make: dict[str, Callable[[str, int, int], list[str]]], of: str
+            ) -> dict[str, dict[str, list[float]]]:
+    """One table: a row for each set of checks, a column for each language."""
+    print(f"CPU us per {SIZE} characters of {of}, p50 / p99; load of the machine {os.getloadavg()[0]:.1f}")
     print(f"{'':16}" + "".join(f"{language:>20}" for language in WORDS))
+    raw: dict[str, dict[str, list[float]]] = {}
     for name, some in sets.items():
         raw[name] = {}
         for language, words in WORDS.items():
-            spent(some, texts(words, SIZE, 50))
-            took = sorted(spent(some, texts(words, SIZE, TEXTS)))
+            spent(some, make[language](words, SIZE, 50))
+            took = sorted(spent(some, make[language](words, SIZE, TEXTS)))
             raw[name][language] = [statistics.median(took), took[int(len(took) * 0.99)]]
         print(f"{name:16}" + "".join(f"{p50:>11.1f} /{p99:>7.1f}" for p50, p99 in raw[name].values()))
     worst = max(p50 for p50, _ in raw["all of them"].values())
-    print(f"all of them: {worst:.1f} of {TARGET:.0f} allowed: {'met' if worst <= TARGET else 'NOT MET'}")
-    print(f"\nus per {SIZE} characters of a text of{'':5}" + "".join(f"{size:>12,}" for size in SIZES))
+    print(f"all of them: {worst:.1f} of {TARGET:.0f} allowed: {'met' if worst <= TARGET else 'NOT MET'}\n")
+    return raw
+
+
+def main() -> int:
+    made = checks()
+    sets: dict[str, Sequence[Check]] = {**{name: [check] for name, check in made.items()},
+                                        "all of them": list(made.values())}
+    raw = compare(sets, dict.fromkeys(WORDS, texts), "random words")
+    if folder := os.environ.get("BONGSU_EVAL_DATA"):
+        codes = {"English": "en", "Korean": "ko"}
+        compare(sets, {name: written(Path(folder), code) for name, code in codes.items()}, "prompts that people wrote")
+    print(f"us per {SIZE} characters of a text of{'':5}" + "".join(f"{size:>12,}" for size in SIZES))
     for name, some in sets.items():
         grows = []
         for size in SIZES:

@@ -9,6 +9,7 @@ from zlib import crc32
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bongsu.checks import folded as folding
 from bongsu.checks import injection_map as quick
 from bongsu.checks.flat import spelled
 from bongsu.checks.folded import folded
@@ -60,6 +61,22 @@ def test_words_are_runs_of_letters_and_digits(text: str) -> None:
         assert found.words == re.findall(rb"[a-z0-9\x80-\xff]+", found.text.encode())
     assert b" " not in b"".join(found.words)
     assert all(found.words)
+
+
+def test_no_sign_that_parts_words_is_part_of_a_word_in_any_script() -> None:
+    signs = [chr(n) for n in range(0x110000) if folding._SIGNS.fullmatch(chr(n))]
+    assert len(signs) > 1000
+    assert not [sign for sign in signs if folding._RUN.findall(f"a{sign}b") != ["a", "b"]]
+    assert not [sign for sign in signs if re.match(r"\w", sign)]
+    for sign in "“”‘’…—·、。「」":
+        assert quick.words(f"말해{sign}줘 it{sign}s") == [w.encode() for w in ("말해", "줘", "it", "s")]
+
+
+@settings(deadline=None)
+@given(st.text("가나ㅋㅠㅎa1 _.“·。", max_size=40))
+def test_single_letters_of_hangul_are_words_of_another_script_where_they_begin_one(text: str) -> None:
+    runs = re.findall(r"[^\W_]+", folded(text).text)
+    assert folded(text).words == [folding._short(run) for run in runs]
 
 
 @settings(deadline=None)

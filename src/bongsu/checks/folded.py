@@ -28,6 +28,12 @@ _LOOKALIKES = str.maketrans("аеорсухкмтнвіјѕԁοανρικτυε�
 _END = re.compile(r"([.!?\n。？！>])(?:\s+|(?<=[\n。？！>]))")
 """The end of a sentence, of a line or of a mark of HTML."""
 _PLAIN_END = re.compile(rb"([.!?\n>])(?:\s+|(?<=[\n>]))")
+_SIGNS = re.compile("[\u00a1\u00a7\u00ab\u00b7\u00bb\u00bf\u00d7\u00f7\u2010-\u2027\u2030-\u203e\u2190-\u23ff"
+                    "\u2500-\u2775\u2794-\u27ff\u3000-\u3004\u3008-\u3020]+")
+"""Typographic quotation marks, dots, dashes, arrows, boxes: what parts words as a blank does."""
+_BEYOND = re.compile(r"[^\x00-\x7f가-힣ㄱ-ㅣ]")
+_LETTER = "ㅋ".encode()[0]
+"""What single letters of Hangul begin with."""
 _BETWEEN = bytes(b if b > 127 or chr(b) in "abcdefghijklmnopqrstuvwxyz0123456789" else 32 for b in range(256))
 
 
@@ -43,6 +49,9 @@ class Folded:
         """Runs of letters and digits, cut short where a letter takes many bytes."""
         if self.plain:
             return self.data.translate(_BETWEEN).split()
+        if not _BEYOND.search(text := _SIGNS.sub(" ", self.text)):
+            found = text.encode().translate(_BETWEEN).split()
+            return [_short(w.decode()) if w[0] == _LETTER else w for w in found]
         if _FAR.search(self.text):
             return [_short(w) for w in _RUN.findall(_SOLID.sub(_pairs, self.text))]
         return " ".join(_WORD.findall(self.text)).encode("utf-8", "replace").split()

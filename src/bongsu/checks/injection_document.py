@@ -12,14 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 from operator import itemgetter
-from typing import Any
 from zlib import crc32
 
 from bongsu.checks import injection_map
 from bongsu.checks.folded import Folded
 from bongsu.checks.injection_map import words_and_pairs
+from bongsu.checks.trees import Forest, Tree
 
 BITS = 15
 SIZE = 1 << BITS
@@ -32,9 +33,6 @@ ALONE = -9.0
 SEEN = ("asks", "asks of the rest", "asks next", "shared", "about the text", "first", "last", "words of the rest",
         "words", "question", "about the reply", "others that ask", "letters", "sentences")
 """The numbers of ``contrast``, in order."""
-
-Tree = Any
-"""A leaf is a number, any other node [place in ``SEEN``, threshold, at most, above]."""
 
 _MASK = SIZE - 1
 _NO_LETTERS = bytes(b for b in range(128) if not chr(b).isalpha())
@@ -147,15 +145,8 @@ class Hidden:
     def odds(self, text: Folded) -> float | None:
         """The logarithm of the odds that a task is hidden in the text; None where it is no document."""
         seen = contrast(text, self.table, self.scale, self.bias)
-        return None if seen is None else self.start + sum([leaf(tree, seen) for tree in self.trees])
+        return None if seen is None else self.start + self._forest.sum(seen)
 
-
-def leaf(tree: Tree, seen: Sequence[float]) -> float:
-    """Where a text ends up in a tree.
-
-    >>> leaf([0, 1.5, -1.0, [1, 0.0, 2.0, 3.0]], [2.0, 0.5])
-    3.0
-    """
-    while isinstance(tree, list):
-        tree = tree[2] if seen[tree[0]] <= tree[1] else tree[3]
-    return float(tree)
+    @cached_property
+    def _forest(self) -> Forest:
+        return Forest.of(self.trees)
