@@ -20,10 +20,14 @@ from bongsu.access.apikey import ApiKey
 from bongsu.access.bucket import level, wait
 from bongsu.access.pace import Pull, RateLimit, pulls
 from bongsu.access.shared import Shared
+from bongsu.host.folder import Folder
+from bongsu.live import Live
 from bongsu.policy import load
 from bongsu.policy.explain import explain
 from bongsu.policy.phrases import Language
 from bongsu.quantity import MINUTE, SECOND
+from bongsu.web.door import Door
+from bongsu.web.purse import Purse
 from bongsu.web.rates import Rates
 from gatewaykit import Script
 from peoplekit import POLICY, T0, Place, place
@@ -76,6 +80,8 @@ import sys
 from pathlib import Path
 from bongsu.access.apikey import ApiKey
 from bongsu.access.pace import RateLimit, pulls
+from bongsu.web.door import Door
+from bongsu.web.purse import Purse
 from bongsu.web.rates import Rates
 limits = [RateLimit("whole", requests=700), RateLimit("people", "user", requests=400)]
 key = ApiKey(id="0a1b2c3d", name="n", created=0, by="", requests=500)
@@ -186,6 +192,22 @@ def test_the_scarcest_of_several_limits_is_told(limited: Place) -> None:
     told = limited.post(red, user="kim").headers
     assert (told["x-ratelimit-limit-requests"], told["x-ratelimit-remaining-requests"]) == ("2", "1")
     assert told["x-ratelimit-limit-tokens"] == "1000"
+
+
+def test_where_nobody_more_can_be_counted_nobody_new_is_let_in_and_is_told_so(tmp_path: Path) -> None:
+    def small(folder: Folder, _: int) -> Door:
+        rates = Rates(folder.live)
+        rates._table.close()
+        rates._table = Shared(folder.live / "small.map", 3, capacity=2)
+        return Door(Live(folder.live, "people"), rates, Purse(folder.live, "gateway-0"))
+
+    with place(tmp_path, LIMITED, door=small) as one:
+        assert one.post(user="kim").status == 200
+        assert one.post(user="lee").code() == (503, "too_many_accounts")
+        assert one.post(user="kim").status == 200
+        assert (one.last().outcome, [e.error for e in one.events()]) == ("ok", ["", "too_many_accounts", ""])
+        one.now += MINUTE
+        assert one.post(user="lee").status == 200, "kim's count says no more than none"
 
 
 @pytest.mark.req("P6")
