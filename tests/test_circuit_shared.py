@@ -20,8 +20,11 @@ from hypothesis import strategies as st
 
 from bongsu.access.circuit import RESERVE, SLOTS, Circuit, Health, Pass
 from bongsu.access.seats import CAPACITY, Seats, shared_health
+from bongsu.language.sentences import say
+from bongsu.policy.model import Upstream
 from bongsu.policy.patience import Breaker, Retries
 from bongsu.quantity import SECOND, Duration
+from bongsu.room.upstreams import Upstreams
 
 RULE = Breaker(Fraction(1, 2), min_calls=4, over=Duration(10 * SECOND), rest=Duration(5 * SECOND))
 S = 10**9
@@ -32,8 +35,11 @@ from fractions import Fraction
 from pathlib import Path
 from bongsu.access.circuit import Health
 from bongsu.access.seats import shared_health
+from bongsu.language.sentences import say
+from bongsu.policy.model import Upstream
 from bongsu.policy.patience import Breaker, Retries
 from bongsu.quantity import SECOND, Duration
+from bongsu.room.upstreams import Upstreams
 circuit = shared_health(Path(sys.argv[1])).circuit("main", Breaker(Fraction(1, 2), min_calls=4,
     over=Duration(10 * SECOND), rest=Duration(5 * SECOND)))
 for word in sys.argv[2:]:
@@ -209,8 +215,11 @@ import json, sys, time
 from fractions import Fraction
 from pathlib import Path
 from bongsu.access.seats import shared_health
+from bongsu.language.sentences import say
+from bongsu.policy.model import Upstream
 from bongsu.policy.patience import Breaker, Retries
 from bongsu.quantity import SECOND, Duration
+from bongsu.room.upstreams import Upstreams
 root, rounds = Path(sys.argv[1]), int(sys.argv[2])
 health = shared_health(root)
 circuit = health.circuit("main", Breaker(Fraction(1, 2), min_calls=1, over=Duration(10 * SECOND), rest=Duration(1)))
@@ -322,3 +331,24 @@ def test_the_files_take_little_room(tmp_path: Path, two: tuple[Health, Health]) 
     taken = sum(os.stat(path).st_blocks * 512 for path in tmp_path.iterdir())
     assert taken <= 3 * (64 << 10)
     assert CAPACITY >= 1024
+
+
+def test_what_is_left_alone_is_said_to_people_in_both_languages(tmp_path: Path, two: tuple[Health, Health]) -> None:
+    now = T0
+    main, light = (Upstream(name, "http://127.0.0.1:9", "m", breaker=RULE) for name in ("main", "light"))
+    shown = Upstreams(tmp_path, {"main": main, "light": light}, lambda: now)
+    assert shown.remarks() == ()
+    fail(two[0].circuit("main", RULE), 4)
+    assert [(row.name, row.circuit, row.again_in_s) for row in shown.rows()] == [("main", "open", 5.0),
+                                                                                ("light", "closed", 0.0)]
+    (said,) = shown.remarks()
+    assert said == "upstream main failed too often of late and is left alone; it is tried again in 5 s"
+    assert say(said, "ko") == "업스트림 main: 최근 실패가 잦아 호출을 멈췄습니다. 5초 뒤 다시 시도합니다."
+    now += 5 * S
+    probe = leave(two[1].circuit("main", RULE), now)
+    (said,) = shown.remarks()
+    assert said == "upstream main failed too often of late and is being tried again"
+    assert say(said, "ko") == "업스트림 main: 실패 뒤 다시 시도하는 중입니다."
+    probe.back(True, now)
+    assert shown.remarks() == ()
+    shown.close()

@@ -31,5 +31,5 @@ class Upstreams:
     def remarks(self) -> tuple[str, ...]:
         """Which are left alone."""
         return tuple(f"upstream {row.name} failed too often of late and is left alone; it is tried again in "
-                     f"{row.again_in_s:.0f} s" if row.again_in_s else f"upstream {row.name} is tried after it failed"
+                     f"{row.again_in_s:.0f} s" if row.again_in_s else f"upstream {row.name} failed too often of late and is being tried again"
                      for row in self.rows() if row.circuit != "closed")
