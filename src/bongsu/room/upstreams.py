@@ -30,6 +30,9 @@ class Upstreams:
 
     def remarks(self) -> tuple[str, ...]:
         """Which are left alone."""
-        return tuple(f"upstream {row.name} failed too often of late and is left alone; it is tried again in "
-                     f"{row.again_in_s:.0f} s" if row.again_in_s else f"upstream {row.name} failed too often of late and is being tried again"
+        return tuple(f"upstream {row.name} failed too often of late and is {_what(row.again_in_s)}"
                      for row in self.rows() if row.circuit != "closed")
+
+
+def _what(again_in_s: float) -> str:
+    return f"left alone; it is tried again in {again_in_s:.0f} s" if again_in_s else "being tried again"
