@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu.cell import OTHER, Cell, Cells, capped
+from bongsu.cell import OTHER, Cell, Cells, Seats
 from bongsu.quantity import MINUTE
 
 addends = st.lists(
@@ -72,13 +72,14 @@ def test_retention_forgets_what_is_older_and_keeps_the_rest_exact() -> None:
     assert cells.vector("a", 0, 100 * MINUTE) == {"n": 11}
 
 
-def test_labels_beyond_the_cap_are_counted_together_and_the_total_stays_exact() -> None:
-    known = Cells(MINUTE, [Cell("a", ("m0",), 0, "n", 1)])
-    arrived = [Cell("a", (f"m{i}",), 0, "n", 1) for i in range(10)] + [Cell("b", (), 0, "n", 1)]
-    kept = capped(arrived, known, 3)
-    assert [c.labels for c in kept] == [("m0",), ("m1",), ("m2",)] + [(OTHER,)] * 7 + [()]
-    known.add(kept)
-    assert known.vector("a", 0, MINUTE) == {"n": 11}
+def test_seats_are_those_of_who_has_cells_and_then_of_who_comes_first() -> None:
+    seats = Seats(Cells(MINUTE, [Cell("a", ("m0",), 0, "n", 1), Cell("a", (OTHER,), 0, "n", 5)]), 3)
+    assert seats.free("a") == 2
+    seats.take("a", [("m1",), ("m2",), ("m3",)])
+    assert (list(seats.labels("a")), seats.free("a"), seats.full) == ([("m0",), ("m1",), ("m2",)], 0, {"a"})
+    assert seats.free("b") == 3
+    seats.note([Cell("b", ("m9",), 0, "n", 1), Cell("b", (OTHER,), 0, "n", 1), Cell("b", (), 0, "fp=x", 1)])
+    assert (list(seats.labels("b")), list(seats.groups("b")), seats.full) == ([("m9",)], ["x"], {"a"})
 
 
 def test_retention_forgets_label_values_that_have_no_base_window_left() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bongsu.alert import Rule, Signal, State, Threshold, read_threshold, step
-from bongsu.cell import MOST_GROUPS, OTHER, Cell, Cells, capped
+from bongsu.cell import Cell, Cells
 from bongsu.event import Event
 from bongsu.interval import newcombe, quantile, wilson
 from bongsu.policy import PolicyError, parse
@@ -172,15 +172,6 @@ def test_too_little_data_freezes_an_alert_and_is_shown_as_such():
     assert (held.phase, held.data, held.value) == ("firing", "insufficient", None)
     gone = step(rule, held, read_threshold(Cells(MINUTE), over, DAY), DAY + HOUR)
     assert gone.data == "none"
-
-
-def test_groups_beyond_the_cap_are_counted_together():
-    cells = [Cell("s", (), 0, f"fp=g{i}", 1) for i in range(MOST_GROUPS + 20)]
-    kept = capped(cells, Cells(MINUTE), 1000)
-    assert sum(c.n for c in kept if c.part == f"fp={OTHER}") == 20
-    known = Cells(MINUTE, kept)
-    assert capped([Cell("s", (), 0, "fp=new", 1), Cell("s", (), 0, "tn=g1", 1)], known, 1000) == [
-        Cell("s", (), 0, f"fp={OTHER}", 1), Cell("s", (), 0, "tn=g1", 1)]
 
 
 @pytest.mark.parametrize(("said", "words"), [

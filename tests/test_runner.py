@@ -262,4 +262,5 @@ def test_a_counter_reads_no_files_and_serves_one_thread(counter, tmp_path):
 def test_equal_questions_share_a_scan(counter):
     """15 signals must not mean 15 passes: one for each split and filter, one for each different histogram."""
     groups = {(s.labels, s.origin) for s in SIGNALS if not s.key.startswith("p")}
-    assert len(counter._queries) == len(groups) + 1 + 1  # one that counts contents too, one histogram for two quantiles
+    queries = sum(len(scan.queries) for scan in counter._scans)
+    assert queries == len(groups) + 1 + 1  # one that counts contents too, one histogram for two quantiles

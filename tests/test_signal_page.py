@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from bongsu.alert import State, read_each, read_evidence
-from bongsu.cell import OTHER, Cell, Cells, capped
+from bongsu.cell import OTHER, Cell, Cells
 from bongsu.event import Event
 from bongsu.policy import parse
 from bongsu.policy.signals import explain_signal
@@ -119,8 +119,8 @@ def test_a_value_is_shown_with_its_interval_and_too_little_is_said_to_be_too_lit
 def test_the_label_values_with_most_events_come_first_and_the_rest_is_beyond_the_cap(world: Any) -> None:
     policy, signals = world
     one = signals["failures"]
-    many = [cell for i in range(30) for cell in counted(one, f"r{i:02}", i, 100 + i)]
-    cells = Cells(MINUTE, capped(many, Cells(MINUTE), 25))
+    cells = Cells(MINUTE, [cell for i in range(30)
+                           for cell in counted(one, f"r{i:02}" if i < 25 else OTHER, i, 100 + i)])
     apart = detail(policy.plan, one, cells, {}, T0, policy.guards).apart
     assert (apart.names, apart.n, apart.most, apart.beyond) == (("route",), 25, 1000, True)
     assert [row.values[0] for row in apart.rows] == [f"r{i:02}" for i in range(24, 24 - ROWS, -1)]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from bongsu.cell import Cell, Cells, capped
+from bongsu.cell import OTHER, Cell, Cells
 from bongsu.cli import cli
 from bongsu.event import Event
 from bongsu.host import keys
@@ -203,7 +203,7 @@ def test_the_cap_of_label_values_and_what_is_beyond_it_are_said(language, words)
     policy = parse("bongsu: 1\nservice: {name: a}\nsignals: {s: {kind: count, labels: [model]}}", "p.yaml", {})
     [signal] = policy.plan.signals
     many = [Cell(signal.key, (name,), T0 - MINUTE, "n", 5) for name in ("a", "b", "c", "d")]
-    cells = Cells(MINUTE, capped(many, Cells(MINUTE), 3))
+    cells = Cells(MINUTE, [*many[:3], many[3]._replace(labels=(OTHER,))])
     [told] = [line for line in explain_signal(policy, (), signal, cells, T0, language).words if "__other__" in line]
     assert words in told
     few = explain_signal(policy, (), signal, Cells(MINUTE, many), T0, language).words

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -39,33 +39,66 @@ MOST_GROUPS = 100
 """Values that one signal counts apart in its parts (``NAME=VALUE``)."""
 
 
-def capped(cells: Iterable[Cell], known: Cells, most: int) -> list[Cell]:
-    """Label combinations beyond the first ``most`` of a signal are counted together, all labels ``__other__``.
+class Seats:
+    """Which label values signals count apart: those that have cells, and then the first to come, while there is room.
 
-    Labels come from callers; without a cap one that sends a new value with every call would fill the memory. Totals
-    over all labels stay exact; which combinations have a row of their own depends on who came first. So it is with the
-    values that parts are split by.
+    Labels come from callers; without a cap one that sends a new value with every call would fill the memory. What has
+    no seat is counted together, all labels ``__other__``; totals over all labels stay exact. So it is with the values
+    that parts are split by. A seat is kept as long as its cells are; ``full`` are the signals whose did not suffice.
     """
-    seen: dict[str, set[Labels]] = {}
-    groups: dict[str, set[str]] = {}
-    out = []
-    for cell in cells:
-        if cell.signal not in seen:
-            seen[cell.signal] = set(known.labels(cell.signal))
-        mine = seen[cell.signal]
-        if cell.labels not in mine and len(mine) >= most and cell.labels:
-            cell = cell._replace(labels=(OTHER,) * len(cell.labels))
-        mine.add(cell.labels)
-        name, split, group = cell.part.partition("=")
-        if split:
-            if cell.signal not in groups:
-                groups[cell.signal] = known.groups(cell.signal)
-            if group not in groups[cell.signal] and len(groups[cell.signal]) >= MOST_GROUPS:
-                cell = cell._replace(part=f"{name}={OTHER}")
-            else:
-                groups[cell.signal].add(group)
-        out.append(cell)
-    return out
+
+    def __init__(self, known: Cells, most: int = MOST_LABELS, most_groups: int = MOST_GROUPS) -> None:
+        self._known, self._most, self._most_groups = known, most, most_groups
+        self._labels: dict[str, dict[Labels, None]] = {}
+        self._groups: dict[str, dict[str, None]] = {}
+        self.full: set[str] = set()
+
+    def labels(self, signal: str) -> Iterable[Labels]:
+        """The combinations of label values that have a seat."""
+        return self._seated(signal)
+
+    def groups(self, signal: str) -> Iterable[str]:
+        """The values of parts that have one."""
+        return self._grouped(signal)
+
+    def free(self, signal: str) -> int:
+        """How many more combinations may sit."""
+        return max(0, self._most - len(self._seated(signal)))
+
+    def free_groups(self, signal: str) -> int:
+        return max(0, self._most_groups - len(self._grouped(signal)))
+
+    def note(self, cells: Iterable[Cell]) -> None:
+        """Who was counted apart has a seat from then on."""
+        for signal, labels, _, part, _ in cells:
+            if labels and set(labels) != {OTHER}:
+                self._seated(signal)[labels] = None
+            _, split, group = part.partition("=")
+            if split and group != OTHER:
+                self._grouped(signal)[group] = None
+
+    def take(self, signal: str, came: Sequence[Labels]) -> None:
+        """Seat those who came, in their order; those for whom there is no room are beyond."""
+        room = self.free(signal)
+        self._seated(signal).update(dict.fromkeys(came[:room]))
+        if len(came) > room:
+            self.full.add(signal)
+
+    def take_groups(self, signal: str, came: Sequence[str]) -> None:
+        room = self.free_groups(signal)
+        self._grouped(signal).update(dict.fromkeys(came[:room]))
+        if len(came) > room:
+            self.full.add(signal)
+
+    def _seated(self, signal: str) -> dict[Labels, None]:
+        if signal not in self._labels:
+            self._labels[signal] = {one: None for one in self._known.labels(signal) if set(one) != {OTHER}}
+        return self._labels[signal]
+
+    def _grouped(self, signal: str) -> dict[str, None]:
+        if signal not in self._groups:
+            self._groups[signal] = dict.fromkeys(sorted(self._known.groups(signal) - {OTHER}))
+        return self._groups[signal]
 
 
 def merged(cells: Iterable[Cell]) -> list[Cell]:

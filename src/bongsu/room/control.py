@@ -8,7 +8,7 @@ repeats nothing and skips nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from bongsu import gate, wording
 from bongsu.alert import Burn, Burning, Rule, Signal, State, read_burn
-from bongsu.cell import FOREVER, MOST_GROUPS, MOST_LABELS, OTHER, Cell, Cells, Labels, capped, merged
+from bongsu.cell import FOREVER, MOST_GROUPS, MOST_LABELS, OTHER, Cell, Cells, Labels, Seats, merged
 from bongsu.engine import Plan, born, standings, tick
 from bongsu.event import Event
 from bongsu.expression import read
@@ -95,6 +95,7 @@ class Control:
         self.orphans = self.log.orphans()
         self._committed = 0
         self._full: set[str] = set()
+        self._seats = Seats(Cells(self.policy.plan.base))
         self._released: frozenset[str] = frozenset()
         self.engine, self.now = came_back(remembered := store.engine_state(), clock())
         self.attempt("references", lambda: register(policy, store, folder.lake, self.now))
@@ -299,25 +300,28 @@ class Control:
     def _fold(self) -> None:
         """Count every batch that the cells do not stand for yet, many at a time: a query costs more than its rows."""
         columns = tuple(dict.fromkeys([*self.counter.columns, *self.joining.columns]))
-        while batches := list(self.log.read(after := self.store.position("cells"), FOLD_BATCHES, columns)):
-            tables, upto = [table for _, table in batches], batches[-1][0]
+        while True:
+            after = self.store.position("cells")
+            tables, upto = next(grouped(self.log.read(after, columns=columns), FOLD_BATCHES), ([], after))
+            if not tables:
+                return
+            self._seats = Seats(self.cells)
             cells = self._count(self.counter, joined(tables))
-            cells = self._cap(cells + self.joining.count(self.log, tables, after, upto, self._count))
+            cells = merged(cells + self.joining.count(self.log, tables, after, upto, self._count))
+            self._note_full()
             self.store.fold(cells, upto)
             with self.lock:
                 self.cells.add(cells)
                 self.exposed.add(cells)
             self.orphans = self.log.orphans()
 
-    def _cap(self, cells: list[Cell]) -> list[Cell]:
+    def _note_full(self) -> None:
         """Label values beyond the cap are counted together; that is shown, and recorded once a signal and start."""
-        kept = capped(cells, self.cells, MOST_LABELS)
-        for signal in {b.signal for a, b in zip(cells, kept, strict=True) if a != b} - self._full:
+        for signal in sorted(self._seats.full - self._full):
             self._full.add(signal)
             self.store.record("labels.full", "bongsu", signal, f"more than {MOST_LABELS} combinations of label values, "
                               f"or {MOST_GROUPS} groups: the others are counted as {OTHER}", {}, self.now,
                               self.policy.hash)
-        return merged(kept)  # thousands that were capped are one
 
     def remarks(self) -> tuple[str, ...]:
         """What people should know though nothing is broken."""
@@ -331,7 +335,7 @@ class Control:
     def _count(self, counter: Counter, table: pa.Table) -> list[Cell]:
         """Count a table. An event that cannot be counted (a sum would overflow) is left out, and that is recorded."""
         try:
-            return counter.count(table)
+            return counter.count(table, self._seats)
         except CountError as error:
             if table.num_rows == 1:
                 place = {name: table.column(name)[0].as_py() for name in ("id", "time") if name in table.column_names}
@@ -355,16 +359,14 @@ class Control:
             return
         counter = Counter([s for s in fresh if not reads_label(s)], self.plan.base)
         joining, upto, after = Joining(filter(reads_label, fresh), self.plan.base), self.store.position("cells"), 0
-        counted: dict[str, list[Cell]] = {s.key: [] for s in fresh}
+        counted, self._seats = {s.key: Cells(self.plan.base) for s in fresh}, Seats(Cells(self.plan.base))
         for _, table in takewhile(lambda batch: batch[0] <= upto, self.log.read(0, columns=counter.columns)):
-            for cell in counter.count(table):
-                counted[cell.signal].append(cell)
+            _sort(counter.count(table, self._seats), counted)
         for tables, last in grouped(self.log.kept(upto, joining.columns) if joining else iter(()), FOLD_BATCHES):
-            for cell in joining.count(self.log, tables, after, last, self._count):
-                counted[cell.signal].append(cell)
+            _sort(joining.count(self.log, tables, after, last, self._count), counted)
             after = last
-        for cell in joining.count(self.log, (), after, upto, self._count):  # labels whose own batches are gone
-            counted[cell.signal].append(cell)
+        _sort(joining.count(self.log, (), after, upto, self._count), counted)  # labels whose own batches are gone
+        self._note_full()
         for key, cells in counted.items():
             # Positions begin at 1, so upto + 1 also marks a signal that began on an empty log.
             if self.store.fold(cells, upto + 1, f"signal/{key}"):
@@ -372,3 +374,9 @@ class Control:
 
     def oldest_needed(self) -> int:
         return self.now - self.plan.longest_window() - HOUR
+
+
+def _sort(cells: Sequence[Cell], into: Mapping[str, Cells]) -> None:
+    """Each signal's cells to where they are added up."""
+    for cell in cells:
+        into[cell.signal].add([cell])

@@ -23,7 +23,7 @@ Count = Callable[[Counter, pa.Table], list[Cell]]
 """How control counts a table: leaving out, on the record, what cannot be counted."""
 NEEDED = ("id", "time", "kind", "label")
 MOST_ROWS = 1 << 18
-"""Of corrected events that are counted at once."""
+"""Of events that are counted at once."""
 
 
 class Joining:
@@ -149,13 +149,14 @@ def _negative(cells: Iterable[Cell]) -> list[Cell]:
 
 
 def batches(found: Iterator[tuple[int, pa.Table]], most: int) -> Iterator[tuple[list[pa.Table], int]]:
-    """Batches of a log, up to ``most`` at a time, with the position of the last."""
+    """Batches of a log, up to ``most`` at a time or as many as have ``MOST_ROWS``, with the position of the last."""
     tables: list[pa.Table] = []
-    position = 0
+    position, rows = 0, 0
     for position, table in found:
         tables.append(table)
-        if len(tables) == most:
+        rows += table.num_rows
+        if len(tables) == most or rows >= MOST_ROWS:
             yield tables, position
-            tables = []
+            tables, rows = [], 0
     if tables:
         yield tables, position

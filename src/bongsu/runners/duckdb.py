@@ -4,11 +4,13 @@ Everything is integers. A sum is rounded once per event and then added as whole 
 base window by integer division. So any cut of the events into shards, in any order, gives the same cells.
 
 Signals with the same labels and filter share one scan; its columns are turned into cells here. Which base window an
-event is in, and whether a filter holds for it, is computed once for all scans. Histograms that ask
-the same question share one scan of their own. Queries are syntax trees from beginning to end, so no text of a policy
-is ever pasted into SQL. A condition that is NULL is not met; a number that is not finite (a division by zero) is not
-known. An event that is about another (kinds ``content`` and ``label``) is not an event to count, unless a signal speaks
-of ``kind``.
+event is in, and whether a filter holds for it, is computed once for all scans. Histograms that ask the same question
+share one scan of their own. An event that is about another (kinds ``content`` and ``label``) is not
+an event to count, unless a signal speaks of ``kind``.
+
+Label values come from callers. Where more come than have a seat (``Seats``), each signal is scanned by itself, with the
+others put together before anything is grouped: no more rows come out than there are seats, however many values there
+are.
 """
 
 from __future__ import annotations
@@ -23,14 +25,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from bongsu.aggregate import Aggregate, Count, Histogram, Sum, Tally
+from bongsu.aggregate import Aggregate, Count, Histogram, Tally
 from bongsu.alert import Signal
-from bongsu.cell import Cell
-from bongsu.event import FEATURES, feature_column, feature_of
+from bongsu.cell import Cell, Seats
+from bongsu.event import FEATURES, feature_of
 from bongsu.expression import Expression
 from bongsu.label import APART
+from bongsu.runners import trees
+from bongsu.runners.trees import (
+    BATCH,
+    GROUPS,
+    ROW,
+    SEATS,
+    START,
+    Filter,
+    Group,
+    expressions,
+    group_of,
+    label_column,
+)
 
-BATCH, START = "batch", "base window"
 INT64 = 2**63
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1, "enable_external_access": False, "autoinstall_known_extensions": False,
@@ -55,8 +69,8 @@ class Counter:
         if twice:
             raise CountError(f"signals {', '.join(repr(s.name) for s in twice)}: expected a key each, "
                              f"came {twice[0].key!r} for all; their cells would add up")
-        self._queries = _compile(self.signals)
-        self._filters = tuple(dict.fromkeys(query.group.filter for query in self._queries))
+        self._scans = _scans(self.signals)
+        self._filters = tuple(dict.fromkeys(scan.group.filter for scan in self._scans))
         self.columns = _columns(self.signals)
         self._thread = threading.get_ident()
         self._db = duckdb.connect(":memory:", config=_SETTINGS)
@@ -64,29 +78,87 @@ class Counter:
     def close(self) -> None:
         self._db.close()
 
-    def count(self, table: pa.Table) -> list[Cell]:
-        """The cells these events add. Cells of zero are left out: adding them changes nothing."""
+    def count(self, table: pa.Table, seats: Seats | None = None) -> list[Cell]:
+        """The cells these events add. Cells of zero are left out: adding them changes nothing.
+
+        With ``seats`` label values beyond them are counted together, and those who come first take what is free.
+        """
         if threading.get_ident() != self._thread:
             raise RuntimeError("a counter belongs to the thread that made it; make another one here")
         if not table.num_rows:
             return []
-        self._db.register(BATCH, self._asked(table))
+        self._db.register(BATCH, made := self._asked(table))
         try:
-            return [cell for query in self._queries for cell in self._run(query)]
+            out = [cell for scan in self._scans for cell in self._scanned(scan, made, seats)]
         except duckdb.Error as error:
             raise self._blame(error) from error
         finally:
             self._db.unregister(BATCH)
+        if seats is not None:
+            seats.note(out)
+        return out
 
     def _asked(self, table: pa.Table) -> pa.Table:
         """What the queries read: the signals' columns, each event's base window, and where each filter holds."""
         asked = _with(table, self.columns)
-        made = {START: _starts(asked["time"], self.base), **{one.column: one.holds(asked) for one in self._filters}}
+        made = {START: _starts(asked["time"], self.base), **{one.column: _holds(one, asked) for one in self._filters}}
         return pa.Table.from_arrays([*asked.columns, *made.values()], names=[*asked.column_names, *made])
+
+    def _scanned(self, scan: _Scan, table: pa.Table, seats: Seats | None) -> Iterator[Cell]:
+        if seats is None or not self._crowded(scan, table.num_rows, seats):
+            for query in scan.queries:
+                yield from self._run(query)
+            return
+        self._db.register(BATCH, table.append_column(ROW, pa.array(range(table.num_rows), pa.int64())))
+        for signal in scan.signals:
+            yield from self._seated(scan.group, signal, seats)
+
+    def _crowded(self, scan: _Scan, rows: int, seats: Seats) -> bool:
+        """Whether more label values may come than any signal of the scan has seats for."""
+        if not scan.crowd:
+            return False
+        free = [(seats.free(one.key), seats.free_groups(one.key)) for one in scan.signals]
+        labels, groups = min(one for one, _ in free), min(one for _, one in free)
+        if rows <= min(labels, groups):
+            return False
+        came = self._db.execute(scan.crowd).fetchall()[0]
+        split = bool(scan.group.labels)
+        return (split and came[0] > labels) or any(n > groups for n in came[split:])
+
+    def _seated(self, group: Group, signal: Signal, seats: Seats) -> Iterator[Cell]:
+        """One signal's cells; first, those who come take the seats that are free."""
+        parts = list(signal.sli.parts().values())
+        by = _split_by(parts)
+        try:
+            self._seat(group, signal, parts, by, seats)
+            for query in _compile((signal,), seated=True):
+                yield from self._run(query)
+        finally:
+            self._db.unregister(SEATS)
+            self._db.unregister(GROUPS)
+
+    def _seat(self, group: Group, signal: Signal, parts: Sequence[Aggregate], by: Sequence[Expression],
+              seats: Seats) -> None:
+        names, key = [f"l{i}" for i in range(len(group.labels))], signal.key
+        self._show(SEATS, names, seats.labels(key))
+        self._show(GROUPS, ["v"], [(one,) for one in seats.groups(key)])
+        if names:
+            came = self._db.execute(trees.newcomers(group, parts, seats.free(key) + 1)).fetchall()
+            seats.take(key, came)
+            self._show(SEATS, names, seats.labels(key))
+        if by:
+            came = self._db.execute(trees.new_groups(group, by[0], parts, seats.free_groups(key) + 1)).fetchall()
+            seats.take_groups(key, [one for (one,) in came])
+            self._show(GROUPS, ["v"], [(one,) for one in seats.groups(key)])
+
+    def _show(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        taken = list(rows)
+        made = {column: pa.array([row[i] for row in taken], pa.string()) for i, column in enumerate(columns)}
+        self._db.register(name, pa.table(made or {"none": pa.array([], pa.string())}))
 
     def _run(self, query: _Query) -> Iterator[Cell]:
         rows = self._db.execute(query.sql).fetchall()
-        width = 1 + len(query.group.labels)
+        width = 1 + query.labels
         for row in rows:
             start, labels = row[0], row[1:width]
             for owners, n in query.read(row[width:]):
@@ -100,7 +172,7 @@ class Counter:
 
     def _blame(self, error: duckdb.Error) -> CountError:
         """Which signal it was: each is tried alone, which only ever happens on the way to an error."""
-        for query in _compile_each(self.signals):
+        for query in (query for signal in self.signals for query in _compile((signal,))):
             try:
                 self._db.execute(query.sql).fetchall()
             except duckdb.Error as its:
@@ -126,6 +198,14 @@ def _starts(times: pa.ChunkedArray, base: int) -> pa.ChunkedArray:
     return pc.subtract(pc.multiply(pc.divide(pc.add(times, moved), base), base), moved)
 
 
+def _holds(of: Filter, table: pa.Table) -> pa.ChunkedArray:
+    origin = pc.equal(table["origin"], of.origin) if of.origin != "any" else pc.is_valid(table["time"])
+    if of.apart:
+        return origin
+    return pc.and_(origin, pc.and_(pc.is_valid(table["kind"]), pc.invert(pc.is_in(table["kind"], _APART))))
+
+
+_APART = pa.array(APART)
 _ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
 
 
@@ -149,7 +229,7 @@ class _Query:
     """One scan. Of a histogram, the first value of a row is the bucket, the second the count."""
 
     sql: str
-    group: _Group
+    labels: int
     owners: list[list[_Owner]]
     histogram: bool = False
 
@@ -170,31 +250,31 @@ class _Query:
                 yield [owner.of(one) for owner in owners], n
 
 
-class _Filter(NamedTuple):
-    """Which events signals are about: those of an origin (``any``), and those about others too (``apart``) or not."""
+@dataclass(frozen=True)
+class _Scan:
+    """The signals of one group; ``crowd`` asks how many label values there are, if they have any."""
 
-    origin: str
-    apart: bool
-
-    @property
-    def column(self) -> str:
-        return f"counted {self.origin} {self.apart}"
-
-    def holds(self, table: pa.Table) -> pa.ChunkedArray:
-        origin = pc.equal(table["origin"], self.origin) if self.origin != "any" else pc.is_valid(table["time"])
-        if self.apart:
-            return origin
-        return pc.and_(origin, pc.and_(pc.is_valid(table["kind"]), pc.invert(pc.is_in(table["kind"], _APART))))
+    group: Group
+    signals: tuple[Signal, ...]
+    queries: tuple[_Query, ...]
+    crowd: str
 
 
-_APART = pa.array(APART)
+def _scans(signals: Sequence[Signal]) -> list[_Scan]:
+    by_group: dict[Group, list[Signal]] = {}
+    for signal in signals:
+        by_group.setdefault(group_of(signal, signal.sli.parts().values()), []).append(signal)
+    out = []
+    for group, mine in by_group.items():
+        by = _split_by([part for signal in mine for part in signal.sli.parts().values()])
+        crowd = trees.crowd(group, by) if group.labels or by else ""
+        out.append(_Scan(group, tuple(mine), tuple(_compile(mine)), crowd))
+    return out
 
 
-class _Group(NamedTuple):
-    """Signals of one group are counted over the same events, split the same way."""
-
-    labels: tuple[str, ...]
-    filter: _Filter
+def _split_by(parts: Iterable[Aggregate]) -> list[Expression]:
+    """What parts are split by; all those of one signal by the same."""
+    return list(dict.fromkeys(part.by for part in parts if isinstance(part, Count) and part.by is not None))
 
 
 @dataclass
@@ -202,39 +282,34 @@ class _Plan:
     """What one group's scans compute: SQL of a column -> whose it is."""
 
     fixed: dict[exp.Expr, list[_Owner]] = field(default_factory=dict)
-    histograms: dict[tuple[Expression, int, int], list[_Owner]] = field(default_factory=dict)
+    histograms: dict[Histogram, list[_Owner]] = field(default_factory=dict)
 
 
-def _compile(signals: Sequence[Signal]) -> list[_Query]:
-    plans: dict[_Group, _Plan] = {}
+def _compile(signals: Iterable[Signal], *, seated: bool = False) -> list[_Query]:
+    plans: dict[Group, _Plan] = {}
     for signal in signals:
         parts = signal.sli.parts()
-        plan = plans.setdefault(_group(signal, parts.values()), _Plan())
+        plan = plans.setdefault(group_of(signal, parts.values()), _Plan())
         for name, aggregate in parts.items():
             owner = _Owner(signal, name)
             if isinstance(aggregate, Histogram):
-                plan.histograms.setdefault((aggregate.of, aggregate.scale, aggregate.sub_bits), []).append(owner)
+                plan.histograms.setdefault(aggregate, []).append(owner)
             elif isinstance(aggregate, Tally):
                 unknown = _Owner(signal, f"{name}{aggregate.bins - 1}")
-                plan.fixed.setdefault(_tally(aggregate), []).append(_Owner(signal, name, aggregate))
-                missing = _count([*map(_tree, aggregate.where), _unknown(aggregate.of)])
-                plan.fixed.setdefault(missing, []).append(unknown)
+                plan.fixed.setdefault(trees.tally(aggregate), []).append(_Owner(signal, name, aggregate))
+                plan.fixed.setdefault(trees.missing(aggregate), []).append(unknown)
             else:
-                plan.fixed.setdefault(_fixed(aggregate), []).append(owner)
+                plan.fixed.setdefault(trees.fixed(aggregate, seated=seated), []).append(owner)
     out = []
     for group, plan in plans.items():
+        wide, scanned = len(group.labels), trees.scan(group, seated=seated)
         if plan.fixed:
-            query = _scan(group).select(*(exp.alias_(c, f"p{i}") for i, c in enumerate(plan.fixed)))
-            out.append(_Query(_grouped(query, len(group.labels)), group, list(plan.fixed.values())))
-        for (of, scale, bits), owners in plan.histograms.items():
-            sql = _grouped(_buckets(_scan(group), group, of, scale, bits), len(group.labels) + 1)
-            out.append(_Query(sql, group, [owners], histogram=True))
+            query = scanned.select(*(exp.alias_(c, f"p{i}") for i, c in enumerate(plan.fixed)))
+            out.append(_Query(trees.grouped(query, wide), wide, list(plan.fixed.values())))
+        for histogram, owners in plan.histograms.items():
+            sql = trees.grouped(trees.buckets(scanned.copy(), group, histogram), wide + 1)
+            out.append(_Query(sql, wide, [owners], histogram=True))
     return out
-
-
-def _compile_each(signals: Sequence[Signal]) -> Iterator[_Query]:
-    for signal in signals:
-        yield from _compile((signal,))
 
 
 def reads_label(signal: Signal) -> bool:
@@ -244,139 +319,10 @@ def reads_label(signal: Signal) -> bool:
 
 def columns_read(signal: Signal) -> frozenset[str]:
     """The columns of an event that a signal is counted from, but for its labels."""
-    return frozenset(c for part in signal.sli.parts().values() for e in _expressions(part) for c in e.columns)
+    return frozenset(c for part in signal.sli.parts().values() for e in expressions(part) for c in e.columns)
 
 
 def _columns(signals: Sequence[Signal]) -> tuple[str, ...]:
-    asked = [c for s in signals for part in s.sli.parts().values() for e in _expressions(part) for c in e.columns]
-    labels = [_label(name) for s in signals for name in s.labels]
+    asked = [c for s in signals for part in s.sli.parts().values() for e in expressions(part) for c in e.columns]
+    labels = [label_column(name) for s in signals for name in s.labels]
     return tuple(dict.fromkeys(["time", "kind", "origin", *asked, *labels]))
-
-
-def _label(name: str) -> str:
-    """The column of a label; a feature that signals are split by is a text."""
-    return feature_column(name.removeprefix(FEATURES), "text") if name.startswith(FEATURES) else name
-
-
-def _group(signal: Signal, parts: Iterable[Aggregate]) -> _Group:
-    asked = [e for part in parts for e in _expressions(part)]
-    return _Group(signal.labels, _Filter(signal.origin, any("kind" in e.columns for e in asked)))
-
-
-def _expressions(part: Aggregate) -> tuple[Expression, ...]:
-    if isinstance(part, Count):
-        return (*part.where, *part.known, *((part.by,) if part.by else ()))
-    if isinstance(part, Tally):
-        return (part.of, *part.where)
-    return (part.of, *part.known) if isinstance(part, Sum) else (part.of,)
-
-
-# ---- syntax trees ----
-
-
-def _scan(group: _Group) -> exp.Select:
-    """SELECT base window, labels FROM batch WHERE the group's events."""
-    query = exp.select(exp.alias_(_stored(START), "start"))
-    for i, name in enumerate(group.labels):
-        query = query.select(exp.alias_(exp.func("COALESCE", _stored(_label(name)), exp.Literal.string("")), f"l{i}"))
-    return query.from_(exp.to_table(BATCH)).where(_stored(group.filter.column))
-
-
-def _stored(name: str) -> exp.Expr:
-    return exp.column(exp.to_identifier(name, quoted=True))
-
-
-def _grouped(query: exp.Select, labels: int) -> str:
-    keys = [exp.Literal.number(i + 1) for i in range(1 + labels)]
-    return str(query.group_by(*keys).sql("duckdb", identify=True))
-
-
-def _fixed(part: Count | Sum) -> exp.Expr:
-    if isinstance(part, Count):
-        conditions = [*map(_tree, part.where), *map(_known, part.known)]
-        return _count(conditions) if part.by is None else _spread(_tree(part.by), conditions)
-    value = exp.Case().when(exp.and_(*map(_known, {part.of: 0, **dict.fromkeys(part.known)})),
-                            _whole(part.of, part.scale))
-    # Guarded by CASE, not by FILTER: a value that is not known must not even be converted.
-    return exp.func("COALESCE", exp.Sum(this=value), exp.Literal.number(0))
-
-
-def _count(conditions: list[exp.Expr]) -> exp.Expr:
-    # Not a FILTER, which cuts the rows anew for each count; this adds a truth as a number.
-    return exp.CountIf(this=exp.and_(*conditions)) if conditions else exp.Count(this=exp.Star())
-
-
-def _tally(part: Tally) -> exp.Expr:
-    """A count a bin; edges are cast from texts, for a literal with a point would be a decimal."""
-    if part.categories or part.of.kind == "text":
-        return _spread(_tree(part.of), [*map(_tree, part.where)])
-    value = exp.cast(_tree(part.of), "DOUBLE")
-    edges = exp.Array(expressions=[exp.cast(exp.Literal.string(repr(e)), "DOUBLE") for e in part.edges])
-    return _spread(value, [*map(_tree, part.where), _known(part.of)], edges)
-
-
-def _spread(value: exp.Expr, conditions: list[exp.Expr], *edges: exp.Expr) -> exp.Expr:
-    """A map from values (or from upper edges, which belong to the bin below) to how often they come."""
-    spread = exp.Anonymous(this="histogram", expressions=[value, *edges])
-    if not conditions:
-        return spread
-    return exp.Filter(this=spread, expression=exp.Where(this=exp.and_(*conditions)))
-
-
-def _buckets(scan: exp.Select, group: _Group, of: Expression, scale: int, bits: int) -> exp.Select:
-    """Bucket numbers by integer shifts only. ``log2`` is a guess that may be one off near a power of two; two shifts
-    correct it, so the bucket is exact for every 64-bit integer."""
-    zero, one = exp.Literal.number(0), exp.Literal.number(1)
-    v, guess, shift = exp.column("v"), exp.column("guess"), exp.column("shift")
-    names = ["start", *(f"l{i}" for i in range(len(group.labels)))]
-    keys = [exp.column(name) for name in names]
-    inner = scan.select(exp.alias_(_greatest(_whole(of, scale), zero), "v")).where(_known(of))
-    log = exp.Floor(this=exp.Anonymous(this="log2", expressions=[_greatest(v, one)]))
-    middle = exp.select(*keys, v, exp.alias_(exp.cast(log, "BIGINT"), "guess")).from_(inner.subquery("a"))
-    low = exp.cast(exp.paren(_right(v, guess).eq(zero)), "BIGINT")
-    high = exp.cast(exp.paren(_right(v, guess + one) > zero), "BIGINT")
-    top = guess - low + high - exp.Literal.number(bits)
-    outer = exp.select(*keys, v, exp.alias_(_greatest(top, zero), "shift")).from_(middle.subquery("b"))
-    number = shift * exp.Literal.number(1 << bits) + _right(v, shift)
-    return exp.select(*keys, exp.alias_(number, "bucket"), exp.alias_(exp.Count(this=exp.Star()), "n")).from_(
-        outer.subquery("c"))
-
-
-def _greatest(a: exp.Expr, b: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this="greatest", expressions=[a.copy(), b.copy()])
-
-
-def _right(value: exp.Expr, shift: exp.Expr) -> exp.Expr:
-    return exp.paren(exp.BitwiseRightShift(this=value.copy(), expression=exp.paren(shift.copy())))
-
-
-def _tree(expression: Expression) -> exp.Expr:
-    """The user's expression, with decimals as binary floats: every engine then computes the same."""
-    tree = expression.tree()
-    decimals = [n for n in tree.find_all(exp.Literal) if not n.is_string and not n.is_int]
-    for node in decimals:
-        new = exp.cast(node.copy(), "DOUBLE")
-        if node is tree:
-            return new
-        node.replace(new)
-    return exp.paren(tree)
-
-
-def _known(expression: Expression) -> exp.Expr:
-    if expression.kind == "number":
-        return exp.Anonymous(this="isfinite", expressions=[exp.cast(_tree(expression), "DOUBLE")])
-    return exp.Not(this=exp.Is(this=_tree(expression), expression=exp.Null()))
-
-
-def _unknown(expression: Expression) -> exp.Expr:
-    return exp.Not(this=exp.func("COALESCE", _known(expression), exp.false()))
-
-
-def _whole(expression: Expression, scale: int) -> exp.Expr:
-    """round(expression x scale) as a 64-bit integer; whole numbers never pass through a float."""
-    tree, factor = _tree(expression), exp.Literal.number(scale)
-    if expression.kind == "int":
-        whole = exp.cast(tree, "BIGINT")
-        return whole if scale == 1 else whole * factor
-    value = exp.cast(tree, "DOUBLE")
-    return exp.cast(exp.Round(this=value if scale == 1 else value * factor), "BIGINT")

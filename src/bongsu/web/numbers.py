@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol, get_args
@@ -11,11 +12,14 @@ from starlette.responses import Response
 
 from bongsu import __version__
 from bongsu.alert import Phase
+from bongsu.cell import OTHER, Cells
+from bongsu.engine import Plan
 from bongsu.exports.exposed import Exposed
 from bongsu.exports.exposition import CONTENT_TYPE, Family, Lines, Values, page, shown
 from bongsu.host.folder import Folder
 from bongsu.policy.model import Policy
 from bongsu.room.control import View
+from bongsu.room.signalview import OWN
 from bongsu.room.spending import Spending
 from bongsu.web.access import Visit, Way, Wrong
 from bongsu.web.budgets import of_budgets
@@ -32,6 +36,11 @@ _ALERTS = Family("bongsu_alerts", "gauge", "Alerts (label combinations) in a pha
 _REFUSED = Family("bongsu_events_refused_total", "counter", "Sent events that were not taken, by the field that was "
                   "wrong; 'texts' are texts that no guard could read.", ("service", "field"))
 
+_APART = Family("bongsu_label_values", "gauge", "Label values (combinations, or groups) that a signal counts apart.",
+                ("service", "signal"))
+_BEYOND = Family("bongsu_label_values_beyond", "gauge", "1 where more came than a signal counts apart: the others are "
+                 "counted as __other__.", ("service", "signal"))
+
 
 class Counts(Protocol):
     """Control, as far as it is shown here."""
@@ -41,6 +50,9 @@ class Counts(Protocol):
     policy: Policy
     folder: Folder
     spending: Spending
+    plan: Plan
+    cells: Cells
+    lock: threading.Lock
 
     def view(self) -> View: ...
 
@@ -68,7 +80,20 @@ def written(control: Counts, refused: Mapping[str, int] | None = None) -> str:
     view, service = control.view(), control.policy.service.name
     return page(control.exposed.lines(), _judged(view, service), _own(control, view, service),
                 shown(_REFUSED, {(service, field): n for field, n in sorted((refused or {}).items())}),
-                of_budgets(control.spending.standing, control.policy, control.folder.live), of_process())
+                of_budgets(control.spending.standing, control.policy, control.folder.live), of_process(),
+                _values(control, service))
+
+
+def _values(control: Counts, service: str) -> Lines:
+    """How many label values each signal that has any counts apart, and whether its cap is reached."""
+    with control.lock:
+        signals = [one for one in control.plan.signals if not one.key.startswith(OWN)]
+        found = {one.name: {*control.cells.labels(one.key)} if one.labels else control.cells.groups(one.key)
+                 for one in signals}
+    other = {one.name: (OTHER,) * len(one.labels) if one.labels else OTHER for one in signals}
+    n: dict[Values, int] = {(service, name): len(values - {other[name]}) for name, values in found.items() if values}
+    beyond: dict[Values, int] = {(service, name): int(other[name] in found[name]) for _, name in n}
+    return {**shown(_APART, n), **shown(_BEYOND, beyond)}
 
 
 def _judged(view: View, service: str) -> Lines:
