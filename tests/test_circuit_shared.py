@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -144,10 +146,10 @@ def test_who_only_looks_has_no_seat_and_sees_all(tmp_path: Path, two: tuple[Heal
 def test_a_full_table_keeps_what_has_no_place_apart(tmp_path: Path) -> None:
     seats = Seats(tmp_path, capacity=4)
     made = [Circuit(RULE, seats.record(f"u{n}")) for n in range(6)]
-    for n, circuit in enumerate(made):
-        assert circuit.standing == "closed", n
+    for circuit in made:
+        assert circuit.ask(T0) is not None
         fail(circuit, 4)
-        assert circuit.standing == "open"
+        assert circuit.ask(T0) is None
     seats.close()
 
 
@@ -352,3 +354,33 @@ def test_what_is_left_alone_is_said_to_people_in_both_languages(tmp_path: Path, 
     probe.back(True, now)
     assert shown.remarks() == ()
     shown.close()
+
+
+_ENDLESS = "".join(line for line in _PROBER.splitlines(keepends=True) if "busy." not in line)
+"""The same without a file that a killed one would leave."""
+
+
+@pytest.mark.real
+@pytest.mark.req("D11", "P7")
+def test_whenever_workers_are_killed_an_upstream_can_be_tried_and_no_retry_is_made_of_nothing(tmp_path: Path) -> None:
+    """``kill -9`` at moments nobody chose, in every state of a circuit that opens and is tried thousands of times."""
+    rule, dice = Breaker(Fraction(1, 2), min_calls=1, over=Duration(10 * SECOND), rest=Duration(1)), Random(7)
+    for n in range(8):
+        running = [subprocess.Popen([sys.executable, "-c", _ENDLESS, str(tmp_path), str(10**9)]) for _ in range(2)]
+        health = shared_health(tmp_path)
+        circuit, budget = health.circuit("main", rule), health.budget("shop", Retries(budget=Fraction(1, 10)))
+        assert budget is not None
+        turns, begun = circuit._head[0], time.monotonic()
+        while circuit._head[0] < turns + 40 and time.monotonic() < begun + 60:
+            time.sleep(0.01)
+        assert circuit._head[0] >= turns + 40, "they open and try it"
+        time.sleep(dice.random() / 20)
+        for one in running:
+            one.send_signal(signal.SIGKILL)
+            one.wait()
+        later = time.perf_counter_ns() + 10**9
+        leave(circuit, later).back(True, later)
+        assert circuit.standing == "closed", n
+        assert 0 <= budget._head[0] <= RESERVE * 10**9
+        assert sum(budget.take() for _ in range(3 * RESERVE)) <= RESERVE
+        health.close()
