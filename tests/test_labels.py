@@ -130,6 +130,50 @@ def test_what_was_learnt_later_can_be_taken_away_again(early, late, counting):
         assert ours == [c for c in then if c.signal != "told"], told_only
 
 
+@settings(max_examples=40, deadline=None)
+@given(steps=st.lists(st.one_of(
+    st.tuples(st.just("predict"), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), max_size=3)),
+    st.tuples(st.just("label"), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), max_size=4)),
+    st.tuples(st.just("sweep"), st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=1))),
+    max_size=12))
+def test_what_is_swept_keeps_what_it_counted_and_the_rest_gets_its_labels(steps, counting):
+    """Predictions by (number, time), labels by (number, time), sweeps by (log, labels): a label counts if its event
+    is there or comes, whatever else is forgotten, and what is forgotten leaves nothing behind."""
+    joining, by_name = counting
+    alive, gone, facts, told = dict[str, int](), set[str](), list[Event](), list[Event]()
+    with TemporaryDirectory() as folder, EventLog(Path(folder) / "log.db") as log:
+        cells = Cells(BASE)
+        for what, given_ in steps:
+            if what == "sweep":
+                keep = min(given_[0])
+                log.drop_before(given_[0][0] * DAY, labelled=keep * DAY)
+                gone |= {name for name in alive if log.find(name) is None}
+                alive = {name: time for name, time in alive.items() if name not in gone}
+                continue
+            fresh = []
+            for n, time in given_:
+                name = f"p{n}"
+                if what == "predict" and name not in alive and name not in gone:
+                    alive[name] = time
+                    fresh.append(Event(id=name, time=time * DAY, kind="prediction", prediction="a", model="m"))
+                elif what == "label" and name not in gone:
+                    told.append(Event(id=f"l{len(told)}", time=time * DAY, kind="label", call=name,
+                                      label="ab"[time % 2]))
+                    fresh.append(told[-1])
+            facts += fresh
+            after = log.last_position()
+            log.append(fresh, now=99 * DAY)
+            cells.add(fold(log, joining, after))
+        ours = [cell for cell in cells if cell.signal != "told"]
+        assert ours == [cell for cell in known_beforehand(facts, by_name) if cell.signal != "told"]
+        assert [log.labels_of(name) for name in sorted(gone)] == [[]] * len(gone)
+        kept = {call: sum(e.call == call for e in told) for call in {e.call for e in told} - gone}
+        assert {call: len(log.labels_of(call)) for call in kept} == kept
+        log.drop_before(100 * DAY)
+        left = [log._db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("told", "waits", "related")]
+        assert left == [0, 0, 0]
+
+
 def prediction(i: int, time: int, label: str = "", **more) -> Event:
     return Event(id=f"p{i}", time=time, kind="prediction", prediction="a", label=label, **more)
 
