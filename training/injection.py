@@ -33,7 +33,7 @@ from bongsu.checks.injection import pack
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "src/bongsu/checks/injection.weights"
 DATA = Path(os.environ.get("BONGSU_EVAL_DATA", HERE.parents[1] / "shared" / "data"))
-POSITIVE = 1.0  # the attacks' share of the weight, relative to the harmless rows
+POSITIVE = 1.0  # the attacks' share of the weight in a tongue, relative to the harmless rows
 STRENGTH = 30.0  # inverse regularisation
 TYPICAL = 200  # rows of a source past which each of its rows counts less
 TONGUES = range(3)
@@ -131,7 +131,9 @@ class Table:
         """Twice: of an attack's windows, the second time only those count that the first time looked like one."""
         use = taught[self.own]
         weight = self.weight.copy()
-        weight[self.y == 1] *= POSITIVE * weight[use & (self.y == 0)].sum() / weight[use & (self.y == 1)].sum()
+        for tongue in TONGUES:  # so that a language as such says nothing
+            high, low = (use & (self.tongue[self.own] == tongue) & (self.y == label) for label in (1, 0))
+            weight[high] *= POSITIVE * weight[low].sum() / weight[high].sum()
         for _ in range(2):
             model = LogisticRegression(C=STRENGTH, solver="liblinear", tol=0.01, max_iter=50)
             model.fit(self.x[use], self.y[use], sample_weight=weight[use])

@@ -57,11 +57,12 @@ def features(stems: list[int], question: bool) -> list[int]:
     """What a sentence is judged by: its words, its neighbours, how it begins, whether it is a question."""
     ids = [s & _MASK for s in stems]
     ids += [(a ^ b >> 7) & _MASK for a, b in pairwise(stems)]
-    return ids + _manner(stems[0], stems[1] if len(stems) > 1 else 0, question)
+    return [*ids, *_manner(stems[0], stems[1] if len(stems) > 1 else 0, question)]
 
 
-def _manner(first: int, second: int, question: bool) -> list[int]:
-    return [first * 31 + 7 & _MASK, (first * 31 ^ second * 17) & _MASK, 1 if question else 2]
+def _manner(first: int, second: int, question: bool) -> tuple[int, int, int]:
+    """Of a sentence's first word, of it with the second, and of its end."""
+    return first * 31 + 7 & _MASK, (first * 31 ^ second * 17) & _MASK, 1 if question else 2
 
 
 def asked(stems: list[int], ends: list[int], questions: list[bool], table: Sequence[int]) -> list[float]:
@@ -70,16 +71,16 @@ def asked(stems: list[int], ends: list[int], questions: list[bool], table: Seque
     ``table`` is as ``unfolded`` makes it.
     """
     singles, couples = words_and_pairs(stems)
-    words = list(accumulate(itemgetter(*singles, 0)(table), initial=0))
-    pairs = list(accumulate(itemgetter(*couples, 0)(table), initial=0))
+    words, pairs = itemgetter(*singles, 0)(table), itemgetter(*couples, 0)(table)
     out, begin = [], 0
     for end, question in zip(ends, questions, strict=True):
         size = end - begin
         if size < LEAST:
             out.append(NOTHING)
         else:
-            manner = sum([table[one] for one in _manner(stems[begin], stems[begin + 1], question)])
-            out.append((words[end] - words[begin] + pairs[end] - pairs[begin + 1] + manner) / math.sqrt(2 * size + 2))
+            how, then, mark = _manner(stems[begin], stems[begin + 1], question)
+            manner = table[how] + table[then] + table[mark]
+            out.append((sum(words[begin:end]) + sum(pairs[begin + 1:end]) + manner) / math.sqrt(2 * size + 2))
         begin = end
     return out
 
