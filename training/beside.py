@@ -50,7 +50,7 @@ def characters(rows: list[Row]) -> Fit:
 def ours(table: Table) -> Fit:
     def fit(taught: np.ndarray) -> Scores:
         coef, bias = table.fit(taught)
-        return table.best(table.x @ coef + bias)
+        return table.heard(table.x @ coef + bias)
 
     return fit
 

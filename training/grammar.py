@@ -25,6 +25,8 @@ class Text:
     label: int
     lang: str
     text: str
+    sentence: int = 0
+    """The number of what it was drawn from."""
 
 
 class Draw:
@@ -81,7 +83,7 @@ class Grammar:
     def texts(self) -> Iterator[Text]:
         """Every sentence's texts, without repeats."""
         seen: set[str] = set()
-        for line in self.sentences:
+        for number, line in enumerate(self.sentences):
             found = _SENTENCE.fullmatch(line)
             if found is None:
                 raise ValueError(f"{self.name}: expected '1 en 12: text', came {line[:60]!r}")
@@ -90,4 +92,4 @@ class Grammar:
                 text = expand(body, self.slots, Draw(f"{body} {n}"))
                 if text not in seen:
                     seen.add(text)
-                    yield Text(label, lang, text)
+                    yield Text(label, lang, text, number)

@@ -127,6 +127,12 @@ class Table:
         np.maximum.at(out, self.own, scores)
         return out
 
+    def heard(self, scores: np.ndarray) -> np.ndarray:
+        """One score of all windows of a row, as the check has it."""
+        best, sharp = self.best(scores), injection_map.SHARPNESS
+        near = np.bincount(self.own, np.exp(sharp * (scores - best[self.own])), minlength=len(self.rows))
+        return best + np.log(near) / sharp
+
     def fit(self, taught: np.ndarray) -> tuple[np.ndarray, float]:
         """Twice: of an attack's windows, the second time only those count that the first time looked like one."""
         use = taught[self.own]
@@ -163,7 +169,7 @@ def unseen(table: Table, attacks: set[str]) -> np.ndarray:
     for fold in HARMLESS:
         held = (label == 0) & np.isin(groups, sorted(fold))
         coef, bias = table.fit(taught & ~held)
-        scores = table.best(table.x @ coef + bias)
+        scores = table.heard(table.x @ coef + bias)
         out += np.where(held, scores, 0) + np.where(label == 1, scores / len(HARMLESS), 0)
     return out
 
@@ -219,6 +225,23 @@ def calibrated(table: Table, windows: np.ndarray, odds: np.ndarray) -> tuple[np.
     return along(table, both, last), Calibration(first, second, last)
 
 
+def unseen_templates(table: Table, lang: str, scores: np.ndarray) -> float:
+    """The share of our own attacks in a language that alarm where their sentence took no part in the training.
+
+    A third of the sentences at a time; the words in their slots are those of others, so that this says how far
+    wording carries, not more.
+    """
+    own = {t.text: t.sentence for t in grammar.Grammar().texts() if t.label and t.lang == lang}
+    number = np.array([own.get(row.text, -1) if row.group == "seeds" else -1 for row in table.rows])
+    taught, found = np.array([row.taught for row in table.rows]), 0
+    cuts = cuts_of(table, scores, SHARE)
+    for part in range(3):
+        held = (number >= 0) & (number % 3 == part)
+        coef, bias = table.fit(taught & ~held)
+        found += int((table.heard(table.x @ coef + bias) >= np.array(cuts)[table.tongue])[held].sum())
+    return found / int((number >= 0).sum())
+
+
 def report(table: Table, odds: np.ndarray) -> None:
     """Alarms per source, at the cut that lets the stated share of unseen harmless prompts raise one."""
     seen: dict[tuple[str, str, str], list[tuple[bool, ...]]] = {}
@@ -237,6 +260,9 @@ def report(table: Table, odds: np.ndarray) -> None:
         n = len(found) if kind == "attack" else len(found) // len(ATTACKS)
         low, high = (sum(col) / len(found) for col in zip(*found, strict=True))
         print(f"{kind:17}{lang:6}{group:34}{n:6}{low:10.1%}{high:9.1%}")
+    scores = unseen(table, set())
+    print("our own attacks by sentences not trained on: " +
+          ", ".join(f"{lang} {unseen_templates(table, lang, scores):.1%}" for lang in ("en", "ko")))
 
 
 def pieces(rows: list[Row]) -> hidden.Table:

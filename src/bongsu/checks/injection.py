@@ -50,10 +50,11 @@ class Weights:
     hidden: Hidden
 
     def raw(self, tokens: list[bytes]) -> float:
-        """The highest score of a window; features count once, and a long window no more than a short one."""
-        best = max(injection_map.total(ids, self.table) / math.sqrt(len(ids) or 1)
-                   for ids in injection_map.windows(tokens))
-        return best * float(self.head["windows"]["scale"]) + float(self.head["windows"]["bias"])
+        """One score of all windows; features count once, and a long window no more than a short one."""
+        scale, bias = float(self.head["windows"]["scale"]), float(self.head["windows"]["bias"])
+        scores = [injection_map.total(ids, self.table) / math.sqrt(len(ids) or 1) * scale
+                  for ids in injection_map.windows(tokens)]
+        return (scores[0] if len(scores) == 1 else _heard(scores)) + bias
 
     def score(self, text: str) -> float:
         """0..1, over the text and what it hides; English, Korean and the other languages each have a calibration."""
@@ -65,6 +66,12 @@ class Weights:
                 odds = _either(odds, _along(task, self.head["hidden"]["lines"][at]))
             best = max(best, 1 / (1 + math.exp(-max(-50.0, min(50.0, _along(odds, self.head["lines"][at]))))))
         return best
+
+
+def _heard(scores: list[float]) -> float:
+    """The highest of them and, the nearer they come to it, a little of the others: a smooth maximum."""
+    top, sharp = max(scores), injection_map.SHARPNESS
+    return top + math.log(sum([math.exp(sharp * (one - top)) for one in scores])) / sharp
 
 
 def _along(score: float, line: Line) -> float:
