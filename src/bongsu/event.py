@@ -17,7 +17,8 @@ Units: times are microseconds since 1970 (UTC), durations are milliseconds, mone
 
 ``prompt_cluster`` is the cell of what was asked last (``prompt.py``), where the policy has a signal that reads it.
 ``new_words`` is the share of its words that a reference of texts does not have (``novelty.py``), ``vocabulary`` the
-version of that reference's words.
+version of that reference's words. ``repeats`` says, for each signal that asks whether events are distinct, whether this
+one was (``NAME=0``) or says again what another said (``NAME=1``).
 
 ``key`` is the id of a virtual key, never the key; ``lease`` names the worker's lease that a budget was drawn by, and
 ``budget`` the budget that was nearly or wholly spent (``soft NAME``, ``hard NAME``); ``proposed`` is the cheaper model
@@ -157,6 +158,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prompt_cluster: str = ""
     new_words: float | None = None
     vocabulary: str = ""
+    repeats: str = ""
     prompt: str | None = None
     reply: str | None = None
 

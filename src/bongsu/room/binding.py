@@ -11,7 +11,9 @@ from bongsu.policy.model import Policy
 from bongsu.references import bound, in_force
 from bongsu.room.joining import Joining
 from bongsu.runners.duckdb import Counter, reads_label
+from bongsu.slis.quality import Quality
 from bongsu.stores.references import ReferenceStore
+from bongsu.stores.repeats import Distinct
 
 
 def bound_plan(policy: Policy, own: tuple[Signal, ...], store: ReferenceStore) -> Plan:
@@ -24,6 +26,12 @@ def counting(plan: Plan) -> tuple[Counter, Joining]:
     """Who counts events as they come, and who counts them with their labels."""
     return (Counter([s for s in plan.signals if not reads_label(s)], plan.base),
             Joining([s for s in plan.signals if reads_label(s)], plan.base))
+
+
+def distinct(plan: Plan) -> tuple[Distinct, ...]:
+    """What signals ask to be distinct, for the log to look at as events come."""
+    found = [one for s in plan.signals if isinstance(s.sli, Quality) and (one := s.sli.distinct) is not None]
+    return tuple(Distinct(*one) for one in dict.fromkeys(found))
 
 
 def exposed_by(plan: Plan) -> Exposed:

@@ -28,7 +28,7 @@ from bongsu.quantity import HOUR, SECOND, Duration, show_duration
 from bongsu.references import register
 from bongsu.room.advice import ADVICE, FAULTS
 from bongsu.room.aside import Aside
-from bongsu.room.binding import bound_plan, counting, exposed_by
+from bongsu.room.binding import bound_plan, counting, distinct, exposed_by
 from bongsu.room.clock import SLACK, came_back
 from bongsu.room.joining import Joining
 from bongsu.room.joining import batches as grouped
@@ -100,6 +100,7 @@ class Control:
         self.engine, self.now = came_back(remembered := store.engine_state(), clock())
         self.attempt("references", lambda: register(policy, store, folder.lake, self.now))
         self.plan = self._bound()
+        self.log.watch(distinct(self.plan), self.now)
         self.counter, self.joining = counting(self.plan)
         self.exposed = exposed_by(self.plan)
         self.cells = Cells(self.plan.base, store.cells(self.oldest_needed()))

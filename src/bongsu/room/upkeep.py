@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bongsu.quantity import HOUR, MINUTE, SECOND
+from bongsu.room.binding import distinct
 from bongsu.stores.arrow import joined
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Upkeep:
         """Carry out the retention of the policy, and say so."""
         control, now, keep = self._control, self._control.now, self._control.policy.retention
         control.vault.sweep_soon()
+        control.log.watch(distinct(control.plan), now)
         self.fill_lake()  # what the log drops must be in the lake
         believed, _ = control.policy.ingest.span(now, keep)
         longer = keep.labelled if control.joining and keep.labelled > keep.log else None

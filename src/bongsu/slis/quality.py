@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from hashlib import sha256
 from typing import ClassVar, Literal, NewType
 
 from bongsu import aggregate
@@ -12,10 +13,13 @@ from bongsu.cell import Vector
 from bongsu.event import FEATURE_KINDS, FEATURES, feature_of
 from bongsu.expression import Expression, either, feature
 from bongsu.interval import check_alpha, exact, quantile, wilson
-from bongsu.quantity import Duration
+from bongsu.quantity import DAY, Duration, show_duration
 
 Measure = Literal["null", "range", "type", "category", "duplicate", "freshness", "schema"]
 Limit = NewType("Limit", float)
+LONGEST = Duration(30 * DAY)
+"""For which distinctness can be asked."""
+_NOT_STORED = ("id", "prompt", "reply")
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,10 @@ class Quality:
     """Events of which any of ``columns`` is bad, out of those that are about them.
 
     ``null``: it is missing. ``range``: below ``low`` or above ``high``. ``type``: a feature that came as another type
-    than the policy declares. ``category``: not one of ``allowed``. ``duplicate``: a truth that says so (what needs
-    distinctness is decided at ingest). ``freshness``: a time (seconds since 1970) more than ``within`` before the
-    event. ``schema``: missing or of another type.
+    than the policy declares. ``category``: not one of ``allowed``. ``duplicate``: the
+    values of all ``columns`` together came before, in an event whose time is at most ``within`` away
+    (``stores/repeats.py``); without ``within``, a truth that says so. ``freshness``: a time (seconds since 1970) more
+    than ``within`` before the event. ``schema``: missing or of another type.
 
     An alarm needs the bound of Wilson's interval at ``alpha``, corrected for looks, beyond its threshold.
 
@@ -50,29 +55,49 @@ class Quality:
         given = {"low": self.low is not None, "high": self.high is not None, "allowed": bool(self.allowed),
                  "within": self.within is not None}
         needs = {"range": ("low", "high"), "category": ("allowed",), "freshness": ("within",)}.get(self.measure, ())
+        may = (*needs, "within") if self.measure == "duplicate" else needs
         for name, there in given.items():
-            if there and name not in needs:
+            if there and name not in may:
                 raise ValueError(f"{name}: expected settings of measure {self.measure}, came {name!r}")
         if needs and not any(given[name] for name in needs):
             raise ValueError(f"measure: expected {' or '.join(needs)} beside {self.measure!r}, came neither")
         if not self.columns:
             raise ValueError("columns: expected a column or more, came none")
+        if self.measure == "duplicate" and self.within is not None and not 0 < self.within <= LONGEST:
+            raise ValueError(f"within: expected a time above 0 and at most {show_duration(LONGEST)}, came "
+                             f"{show_duration(self.within)}")
         check_alpha(self.alpha)
         for i, column in enumerate(self.columns):
             self._fits(i, column)
 
     def _fits(self, place: int, column: Expression) -> None:
         kinds = {"range": ("int", "number"), "freshness": ("int", "number"), "category": ("text",),
-                 "duplicate": ("bool",)}.get(self.measure)
+                 "duplicate": ("bool",) if self.within is None else None}.get(self.measure)
         came = f"'{column.text}' of type {column.kind}"
         if len(column.columns) != 1:
             raise ValueError(f"columns[{place}]: expected a single column, came '{column.text}'")
+        if self.measure == "duplicate" and column.columns[0] in _NOT_STORED:
+            raise ValueError(f"columns[{place}]: expected a column that differs where events do, came {came}; ids are "
+                             "taken once however often they come, and texts are kept apart from events")
         if kinds and column.kind not in kinds:
             raise ValueError(f"columns[{place}]: expected a column of type {kinds[-1]}, came {came}")
         if self.measure == "type" and not column.columns[0].startswith(FEATURES):
             raise ValueError(f"columns[{place}]: expected a feature, came {came}; other columns have one type only")
 
+    @property
+    def distinct(self) -> tuple[str, tuple[str, ...], int] | None:
+        """What must be distinct (``stores/repeats.py``): a digest, the stored columns, for how many microseconds."""
+        if self.measure != "duplicate" or self.within is None:
+            return None
+        stored = tuple(sorted({name for one in self.columns for name in one.columns}))
+        return sha256(repr((stored, int(self.within))).encode()).hexdigest()[:8], stored, int(self.within)
+
     def parts(self) -> Mapping[str, aggregate.Aggregate]:
+        if self.distinct is not None:
+            name = self.distinct[0]
+            asked = (_condition(f"repeats LIKE '%{name}=%'", "repeats"), *((self.of,) if self.of else ()))
+            again = _condition(f"repeats LIKE '%{name}=1%'", "repeats")
+            return {"bad": aggregate.Count((again, *asked)), "total": aggregate.Count(asked)}
         about = self.of or either([_condition("kind = 'prediction'", "kind"),
                                    *(_condition(f"{c.text} IS NOT NULL", *c.columns)
                                      for one in self.columns for c in _forms(one))])

@@ -28,7 +28,8 @@ import pyarrow.compute as pc
 
 from bongsu.event import Event
 from bongsu.label import APART
-from bongsu.stores import arrow, formats, ids, labels
+from bongsu.stores import arrow, formats, ids, labels, repeats
+from bongsu.stores.repeats import Distinct
 
 APPLICATION = 0x626F6E67
 _TEXTS = ("prompt", "reply", "verdicts")
@@ -71,6 +72,7 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._distinct: tuple[Distinct, ...] = ()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
@@ -107,13 +109,19 @@ class EventLog:
         came = table.num_rows
         with self._transaction(f"{came} events"):
             position = self._next_position()
-            table = self._new(table, position)
+            table = repeats.marked(self._db, self._new(table, position), self._distinct)
             if table.num_rows:
                 self._insert(position, table, sent=marks is None)
                 labels.note(self._db, table, position, now)
             self._db.executemany("INSERT INTO mark VALUES (?, ?) ON CONFLICT DO UPDATE SET offset = excluded.offset",
                                  (marks or {}).items())
         return Appended(position if table.num_rows else None, table.num_rows, came - table.num_rows)
+
+    def watch(self, distinct: Sequence[Distinct], now: int) -> None:
+        """Look for events that repeat others, from now on."""
+        self._distinct = tuple(distinct)
+        with self._transaction("repeats"):
+            repeats.forget(self._db, self._distinct, now)
 
     def marks(self) -> dict[str, int]:
         """How far each spool segment has been taken."""
