@@ -2,8 +2,8 @@
 
     python bench/signals.py [--windows 4000] [--seed 1] [--rows 1000000] [--only peers]
 
-Every window is drawn anew from one distribution (i.i.d.); the same code judges it as live: ``slis.drift`` and
-``slis.gap`` with their defaults. Real traffic repeats its users and has days and nights, so its rate will be higher.
+Every window is drawn anew from one distribution (i.i.d.); the same code judges it as live: the kinds of ``slis`` with
+their defaults. Real traffic repeats its users and has days and nights, so its rate will be higher.
 Then the same beside Evidently, NannyML, whylogs, river and Fairlearn (``signal_peers.py``; ``sh bench/peers.sh``).
 """
 
@@ -18,6 +18,7 @@ from fractions import Fraction
 from itertools import accumulate
 from math import log
 
+import _estimates
 import signal_peers
 
 from bongsu.drift import Bins, Reference
@@ -128,6 +129,8 @@ def alone(given: argparse.Namespace) -> None:
     fewer = max(1, given.windows // 8)
     rows = [(n, [*rates_of(gap, grouped([0.10, 0.20], n), three, fewer, WEEKLY)]) for n in (*sizes, 2000, 5000)]
     table(f"Gap of FPR, true 10 pp against 3 pp ({fewer} windows a row)", "negatives a group|gap > 3 pp|alarm", rows)
+    for title, found in _estimates.measured(rates_of, chance, given.windows, (50, 200, 1000)):
+        table(f"{title[0].upper()}{title[1:]}", "events|beyond by chance|alarm, nothing changed|alarm, doubled", found)
     print(f"\n{time.process_time() - began:.0f} CPU s, seed {given.seed}, {LOOKS} looks (gaps {WEEKLY}), alpha 1 %")
 
 

@@ -9,21 +9,18 @@ from statistics import median
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu.alert import Rule, Signal, Threshold, reach, read_threshold
 from bongsu.cell import Cell, Cells
 from bongsu.cli import cli
 from bongsu.engine import Plan
-from bongsu.event import Event
 from bongsu.expression import read
 from bongsu.policy import PolicyError, parse
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
-from bongsu.runners.duckdb import Counter
 from bongsu.season import choose
 from bongsu.slis.anomaly import Anomaly
-from bongsu.stores import arrow
 
 CALLS = Anomaly(season="week")
 ROLLING = Anomaly()
@@ -160,24 +157,6 @@ def test_the_command_line_says_which_season_a_recorded_past_has(tmp_path):
 
 
 EVENTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9), st.booleans()), max_size=20)
-
-
-@settings(deadline=None, max_examples=15)
-@given(EVENTS, st.integers(1, 3))
-def test_its_cells_add_up_in_any_cut_and_take_back_exactly(rows, cut):
-    signal = Signal("s", Anomaly(read("cost", "number"), where=read("NOT blocked")), key="s")
-    events = [Event(id=str(i), time=at * MINUTE, cost=cost, blocked=b) for i, (at, cost, b) in enumerate(rows)]
-    counter = Counter([signal], MINUTE)
-    whole, parts = Cells(MINUTE, counter.count(arrow.table(events))), Cells(MINUTE)
-    vector = whole.vector("s", 0, DAY)
-    assert vector.get("n", 0) == sum(not b for _, _, b in rows)
-    assert vector.get("sum", 0) == sum(c for _, c, b in rows if not b)
-    for i in reversed(range(cut)):
-        parts.add(counter.count(arrow.table(events[i::cut])))
-    assert parts.digest() == whole.digest()
-    parts.add(c._replace(n=-c.n) for c in whole)
-    assert list(parts) == []
-    counter.close()
 
 
 @pytest.mark.parametrize(("said", "words"), [

@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu.alert import Rule, Signal, State, Threshold, read_threshold, step
@@ -182,21 +182,6 @@ def test_categories_and_truths_and_other_columns_are_counted_too():
     assert counted(one, events) == {
         "features.abc:0": 1, "features.abc:3": 1, "features.abc:4": 1,  # a, one never seen, missing
         "features.vip:1": 1, "features.vip:0": 1, "features.vip:3": 1, "score:0": 1, "score:9": 1, "score:10": 1}
-
-
-@settings(deadline=None, max_examples=20)
-@given(st.lists(st.floats(-3, 3) | st.none() | st.text("ab", max_size=1), max_size=40), st.integers(1, 4))
-def test_cells_of_drift_add_up_in_any_cut_and_take_back_exactly(values, cut):
-    one, events = signal(), people(values)
-    counter = Counter([one], MINUTE)
-    whole = Cells(MINUTE, counter.count(arrow.table(events)))
-    parts = Cells(MINUTE)
-    for i in reversed(range(cut)):
-        parts.add(counter.count(arrow.table(events[i::cut])))
-    assert parts.digest() == whole.digest()
-    parts.add(c._replace(n=-c.n) for c in whole)
-    assert list(parts) == []
-    counter.close()
 
 
 def rule(one: Signal, limit="0.25") -> Threshold:

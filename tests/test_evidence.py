@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bongsu.aggregate import Evidence
 from bongsu.alert import Reading, Rule, Signal, State, Threshold, read_threshold, step
 from bongsu.cell import Cell, Cells
+from bongsu.drift import Bins, Reference
 from bongsu.expression import read
 from bongsu.incident import cause, measured
 from bongsu.language.sentences import say
@@ -23,6 +24,8 @@ from bongsu.policy.explain import explain
 from bongsu.ports import Sli
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
 from bongsu.slis.count import Count
+from bongsu.slis.drift import Drift
+from bongsu.slis.gap import Gap
 from bongsu.slis.mean import Mean
 from bongsu.slis.quantile import SCALE, Quantile, bucket
 from bongsu.slis.rate import Rate
@@ -283,3 +286,34 @@ def test_slices_of_a_rate_are_each_of_their_own_length() -> None:
     goal = Objective("o", "s", Fraction(1, 2), Duration(4 * HOUR), slices=slices)
     cells = Cells(MINUTE, [Cell("s", (), h * HOUR, "n", n) for h, n in enumerate((60, 120, 121, 600))])
     assert budget(cells, goal, 4 * HOUR)[0].bad == 2
+
+
+# ---- many comparisons at once ----
+
+
+@pytest.mark.req("D1", "D6")
+def test_many_features_and_many_groups_alarm_no_more_often_than_one() -> None:
+    """25 features, or 20 groups (190 pairs), in 300 windows in which nothing changed: chance is divided among them."""
+    chance, equal = random.Random(5), (10_000,) * 4
+    bins = tuple(Bins(f"features.x{i}", "number", (*equal, 0), (1.0, 2.0, 3.0)) for i in range(25))
+    drift = Drift("r", min_events=1).against(Reference("r", "v", bins, 40_000))
+    gap = Gap("group", "fpr", min_group=1)
+    drifted = apart = one_feature = 0
+    for _ in range(300):
+        counts = {f"{b.column}:{i}": n for b in bins for i, n in enumerate(drawn(chance, 4, 120))}
+        drifted += drift.evidence(counts).significant
+        one_feature += any(Drift("r", (b.column,), min_events=1).against(Reference("r", "v", (b,), 40_000)).evidence(
+            {part: n for part, n in counts.items() if part.startswith(f"{b.column}:")}).significant for b in bins)
+        bad = {f"g{i}": sum(chance.random() < 0.15 for _ in range(60)) for i in range(20)}
+        vector = {part: n for g, k in bad.items() for part, n in ((f"fp={g}", k), (f"tn={g}", 60 - k))}
+        apart += beyond(gap.evidence(vector), ">", Fraction(0))
+    assert drifted <= 9, "1 % of 300 windows is 3"
+    assert apart <= 9
+    assert one_feature > 30, "asked one by one, some feature would alarm in every fifth window"
+
+
+def drawn(chance: random.Random, cells: int, n: int) -> list[int]:
+    out = [0] * cells
+    for _ in range(n):
+        out[chance.randrange(cells)] += 1
+    return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu.alert import Rule, Signal, State, Threshold, read_threshold, step
@@ -109,27 +109,6 @@ def test_events_are_counted_by_group_with_predictions_scores_and_features():
 
 OUTCOMES = st.lists(st.tuples(st.sampled_from(["a", "b", "o'c", ""]), st.sampled_from("01"),
                               st.sampled_from(["0", "1", ""]), st.integers(0, 5)), max_size=30)
-
-
-@settings(deadline=None, max_examples=15)
-@given(OUTCOMES, st.randoms(use_true_random=False))
-def test_cells_of_a_gap_add_up_in_any_order_and_cut_and_take_back_exactly(rows, chance):
-    signal = Signal("s", gap("equalized_odds"), key="s")
-    events = [Event(id=f"p{i}", time=at * MINUTE, group=g, prediction=said, label=truth)
-              for i, (g, said, truth, at) in enumerate(rows)]
-    counter = Counter([signal], MINUTE)
-    whole = Cells(MINUTE, counter.count(arrow.table(events)))
-    shards = [[] for _ in range(3)]
-    for event in events:
-        chance.choice(shards).append(event)
-    chance.shuffle(shards)
-    parts = Cells(MINUTE)
-    for shard in shards:
-        parts.add(counter.count(arrow.table(shard)))
-    assert parts.digest() == whole.digest()
-    parts.add(c._replace(n=-c.n) for c in counter.count(arrow.table(events)))
-    assert list(parts) == []
-    counter.close()
 
 
 def world(per_group: int, rates: dict[str, float]) -> Cells:

@@ -130,19 +130,6 @@ def test_calibration_is_that_of_the_definition(pairs):
     assert Calibration("brier").value(vector) == brier
 
 
-@settings(deadline=None, max_examples=15)
-@given(SCORED, st.integers(1, 3))
-def test_cells_of_calibration_and_quality_add_up_in_any_cut_and_take_back_exactly(pairs, cut):
-    counter = counter_of(Calibration(), Quality("null", col("age")))
-    events = scored(pairs)
-    whole, parts = Cells(MINUTE, counter.count(arrow.table(events))), Cells(MINUTE)
-    for i in reversed(range(cut)):
-        parts.add(counter.count(arrow.table(events[i::cut])))
-    assert parts.digest() == whole.digest()
-    parts.add(c._replace(n=-c.n) for c in whole)
-    assert list(parts) == []
-
-
 def test_a_score_that_keeps_its_word_is_not_significant_and_one_that_does_not_is():
     honest = [(s * 100 + 50, i < s + 0.5) for s in range(10) for i in range(10)] * 5
     boastful = [(950, i % 2 == 0) for i in range(500)]
