@@ -22,12 +22,12 @@ from bongsu.cli import cli
 from bongsu.demo.model import DemoModel
 from bongsu.event import Event
 from bongsu.host import keys
+from bongsu.host.epochs import tokeniser
 from bongsu.host.folder import Folder
 from bongsu.live import Live
 from bongsu.policy import load
 from bongsu.ports import Secret
 from bongsu.privacy.sealing import LIVE, Sealer
-from bongsu.privacy.tokens import Tokeniser
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
 from bongsu.sources.spool import SpoolWriter
@@ -165,7 +165,7 @@ def place(root: Path, policy: str = POLICY, *, gateways: int = 1, model: Any = N
             one.doors.append(made)
             live = Live(folder.live)
             stack.callback(live.close)
-            gateway = Gateway(one.policy, live, spool, Tokeniser(keys.token_key(folder.keys)),
+            gateway = Gateway(one.policy, live, spool, tokeniser(folder.keys, lambda: one.now),
                               lambda _: Secret("sk-x"), HttpTransport(), door=made, clock=lambda: one.now,
                               ids=lambda: f"C{next(numbers):05d}",
                               sealer=Sealer(Live(folder.live, LIVE), one.policy.service.name),

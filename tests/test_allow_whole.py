@@ -23,12 +23,12 @@ from bongsu.app import open_store
 from bongsu.cli import cli
 from bongsu.demo.model import DemoModel
 from bongsu.host import keys
+from bongsu.host.epochs import tokeniser
 from bongsu.host.folder import Folder
 from bongsu.live import Live
 from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.policy import load
 from bongsu.ports import Secret
-from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY, HOUR
 from bongsu.room.board import AllowedRow
 from bongsu.room.control import Control
@@ -108,7 +108,7 @@ def asking(inside: Inside) -> Iterator[Callable[[str], str]]:
     spool = SpoolWriter(inside.folder.spool, "gateway-0")
     with serving(DemoModel()) as model:
         policy = load(demo_policy(), {**DEMO_ENVIRON, "BONGSU_DEMO_URL": model.url})
-        tokens = Tokeniser(keys.token_key(inside.folder.keys))
+        tokens = tokeniser(inside.folder.keys, lambda: inside.now)
         gateway = Gateway(policy, live, spool, tokens, lambda _: Secret("sk-x"), HttpTransport(),
                           clock=lambda: inside.now, ids=lambda: f"C{next(numbers):05d}")
         with serving(gateway) as server, openai.OpenAI(base_url=f"{server.url}/v1", api_key="x") as client:

@@ -35,6 +35,7 @@ from bongsu.cli import cli
 from bongsu.demo.model import DemoModel
 from bongsu.guard import Guard
 from bongsu.host import keys
+from bongsu.host.epochs import tokeniser
 from bongsu.host.folder import Folder
 from bongsu.live import Live
 from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
@@ -273,7 +274,7 @@ def house(root: Path) -> Iterator[tuple[House, openai.OpenAI]]:
         with serving(DemoModel()) as model, serving(app) as site:
             inside.url = site.url
             policy = replace(load(demo_policy(), {**DEMO_ENVIRON, "BONGSU_DEMO_URL": model.url}), guards=inside.guards)
-            tokens = Tokeniser(keys.token_key(inside.folder.keys))
+            tokens = tokeniser(inside.folder.keys, lambda: inside.now)
             gateway = Gateway(policy, live, spool, tokens, lambda _: Secret("sk-x"), HttpTransport(),
                               clock=lambda: inside.now, ids=lambda: f"C{next(numbers):05d}",
                               attacks=known)

@@ -21,7 +21,7 @@ from bongsu.access.restriction import RUNGS
 from bongsu.app import run_up
 from bongsu.cli import cli
 from bongsu.host import keys
-from bongsu.privacy.tokens import Tokeniser
+from bongsu.host.epochs import tokeniser
 from bongsu.quantity import DAY, HOUR
 from peoplekit import POLICY, T0, Place, fetch, place
 
@@ -46,7 +46,7 @@ def test_a_key_made_by_the_verb_is_shown_once_and_lets_its_calls_in(one: Place) 
     assert one.post(key).status == 200
     event = one.last()
     assert (event.key, event.team, event.tier, event.origin) == (key.split("_")[2], "research", "gold", "live")
-    assert event.user == Tokeniser(keys.token_key(one.folder.keys)).token("USER", "kim@example.com")
+    assert event.user == tokeniser(one.folder.keys, lambda: one.now).token("USER", "kim@example.com")
     listed = one.cli("key", "list")
     assert key not in listed.output
     assert "live  kim's laptop  user USER_" in listed.output

@@ -303,8 +303,8 @@ def test_a_vault_of_the_first_version_goes_on(tmp_path: Path) -> None:
         one.say(f"I am {MAIL}", subject="kim")
         mail, path = one.token("email", MAIL), one.one.folder.vault / "vault.db"
     db = sqlite3.connect(path)
-    for statement in ("ALTER TABLE box DROP COLUMN keeper", "ALTER TABLE dek DROP COLUMN keeper", "DROP TABLE rewrap",
-                      "DROP TABLE generation", "PRAGMA user_version = 1"):
+    for statement in ("ALTER TABLE box DROP COLUMN keeper", "ALTER TABLE dek DROP COLUMN keeper", "DROP TABLE epoch",
+                      "DROP TABLE rewrap", "DROP TABLE generation", "PRAGMA user_version = 1"):
         db.execute(statement)
     db.close()
     with safe(tmp_path) as one:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from bongsu.cli import cli
 from bongsu.host import keys
-from bongsu.privacy.tokens import Tokeniser
+from bongsu.host.epochs import tokeniser
 from bongsu.stores.log import EventLog
 from peoplekit import POLICY, T0, Place, Reply, fetch, place
 
@@ -29,7 +29,7 @@ class Safe:
     def __init__(self, one: Place) -> None:
         self.one = one
         self.officer = keys.new_token(one.store, keys.OFFICER, "test", "a test", T0)
-        self.tokens = Tokeniser(keys.token_key(one.folder.keys))
+        self.tokens = tokeniser(one.folder.keys, lambda: one.now)
 
     def token(self, kind: str, value: str) -> str:
         return self.tokens.token(kind, value)

@@ -25,7 +25,7 @@ ACTS = ("block", "review", "flag")
 """What a guard does whose findings can be allowed. One that tokenises hides values; they must stay hidden."""
 PREFIX = "allow/"
 Token = Callable[[str, str], str]
-"""Kind and value -> keyed hash, as ``Tokeniser.token``."""
+"""Kind and value -> keyed hash, as ``Tokeniser.mark``."""
 
 
 class AllowFault(ValueError):

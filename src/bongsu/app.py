@@ -148,10 +148,10 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
                 manners: Manners | None = None) -> None:
     """One gateway process on an inherited socket."""
     from bongsu.access.seats import shared_health
+    from bongsu.host.epochs import tokeniser
     from bongsu.ids import ulids
     from bongsu.live import Live
     from bongsu.privacy.sealing import LIVE, Sealer
-    from bongsu.privacy.tokens import Tokeniser
     from bongsu.sources.spool import SpoolWriter
     from bongsu.web.door import Door
     from bongsu.web.gateway import Gateway
@@ -177,7 +177,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
 
     async def main() -> None:
         spool = SpoolWriter(folder.spool, f"gateway-{worker}", strict=policy.durability == "strict")
-        app = Gateway(policy, Live(folder.live), spool, Tokeniser(keys.token_key(folder.keys)), resolve,
+        app = Gateway(policy, Live(folder.live), spool, tokeniser(folder.keys, clock), resolve,
                       HttpTransport(), door=Door(Live(folder.live, "people"), Rates(folder.live),
                                                  Purse(folder.live, f"gateway-{worker}")),
                       clock=clock, ids=ulids(clock), reload=reload, ops=ops,
@@ -310,6 +310,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 def ways_of(control: Control) -> tuple[Way, ...]:
     """The ways into the site that are about people (keys, budgets), versions, postmortems, the vault, reviews, signals.
     """
+    from bongsu.room.epochdesk import EpochDesk
     from bongsu.room.keydesk import KeyDesk
     from bongsu.room.memory import MemoryDesk
     from bongsu.room.postmortemdesk import PostmortemDesk
@@ -318,9 +319,11 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     from bongsu.room.signaldesk import SignalDesk
     from bongsu.room.vaultdesk import VaultDesk
     from bongsu.web.attacks import attack_ways
+    from bongsu.web.epochs import epoch_ways
     from bongsu.web.keypage import key_pages
     from bongsu.web.keys import key_ways
     from bongsu.web.postmortems import postmortem_ways
+    from bongsu.web.privacypage import privacy_pages
     from bongsu.web.restrictions import restriction_ways
     from bongsu.web.reviewpage import review_pages
     from bongsu.web.reviews import review_ways
@@ -332,9 +335,11 @@ def ways_of(control: Control) -> tuple[Way, ...]:
 
     desk = KeyDesk(control)
     ladder, reviews, signals = RestrictionDesk(control, desk), ReviewDesk(control), SignalDesk(control)
+    vault, epochs = VaultDesk(control), EpochDesk(control)
     return (*key_ways(desk), *spending_ways(desk), *restriction_ways(ladder), *key_pages(desk, ladder),
             *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)),
-            *vault_ways(VaultDesk(control)), *attack_ways(MemoryDesk(control)), *review_ways(reviews),
+            *vault_ways(vault), *epoch_ways(epochs, vault), *privacy_pages(epochs, vault),
+            *attack_ways(MemoryDesk(control)), *review_ways(reviews),
             *review_pages(reviews), *signal_ways(signals), *signal_pages(signals))
 
 

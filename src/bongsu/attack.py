@@ -64,7 +64,7 @@ class Attack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def key_of(tokens: Tokeniser) -> bytes:
     """The key of anchors, out of that of tokens: another token key, another memory."""
-    return tokens.token("ATTACK", "anchors").encode()
+    return tokens.mark("ATTACK", "anchors").encode()
 
 
 def lasting(text: str) -> int:

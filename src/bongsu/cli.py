@@ -20,6 +20,7 @@ from bongsu.verbs.channel import channel
 from bongsu.verbs.client import Client
 from bongsu.verbs.console import AS_JSON, DATA, NO, REASON, TOKEN, URL, WRONG, ask, fail, manners
 from bongsu.verbs.drift import drift
+from bongsu.verbs.epoch import epoch
 from bongsu.verbs.events import evaluate_data
 from bongsu.verbs.exchange import export, import_
 from bongsu.verbs.gate import gate
@@ -71,6 +72,7 @@ cli.add_command(export)
 cli.add_command(status)
 cli.add_command(import_)
 cli.add_command(pack)
+cli.add_command(epoch)
 cli.add_command(reveal)
 cli.add_command(shred)
 cli.add_command(rewrap)

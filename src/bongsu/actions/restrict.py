@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from bongsu.ports import Change, Done, Notice, Refused, Send
 from bongsu.quantity import HOUR, Duration
 
-_FORMS = {"user": re.compile(r"USER_[A-Z2-7]{16}"), "key": re.compile(r"[0-9a-f]{8}")}
+_FORMS = {"user": re.compile(r"USER_(?:E[0-9]{1,6}_)?[A-Z2-7]{16}"), "key": re.compile(r"[0-9a-f]{8}")}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 The state is copied before the event log, so the copy's log is never behind its cells: what the state does not stand
 for yet is counted again after a restore, and nothing twice. Spools and the lake are not copied: spools drain into the
-log within a second, the lake is plain files for a file backup. The keys are in it: keep a backup as safe as the folder.
+log within a second, the lake is plain files for a file backup. The keys are in it: keep a backup as safe as the folder,
+and no longer than the token epochs whose keys it holds.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from bongsu import __version__
+from bongsu.host.epochs import FOLDER as EPOCHS
 from bongsu.host.folder import Folder
 from bongsu.stores.database import StateError
 from bongsu.stores.log import EventLog, LogError
@@ -72,6 +74,7 @@ def restore(source: Path, data: Path) -> str:
         raise ValueError(str(error)) from error
     for name in files:
         if name != folder.state.name:
+            (folder.root / name).parent.mkdir(exist_ok=True, mode=0o700)
             shutil.copy2(source / name, folder.root / name)
     if data.exists():
         data.rmdir()
@@ -82,6 +85,8 @@ def restore(source: Path, data: Path) -> str:
 def _ours(name: str) -> bool:
     """Whether a manifest may name this file: a database, a key or a policy, and nothing outside the folder."""
     parts = PurePosixPath(name).parts
+    if parts[:2] == ("keys", EPOCHS):
+        return len(parts) == 3 and parts[2] not in (".", "..")
     return name in ("state.db", "events.db") or (len(parts) == 2 and parts[0] in ("keys", "policies")
                                                  and parts[1] not in (".", ".."))
 

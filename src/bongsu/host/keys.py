@@ -47,14 +47,14 @@ def audit_key(folder: Path) -> Ed25519PrivateKey:
 def existing_audit_key(folder: Path) -> Ed25519PrivateKey:
     """The key that signed what is there. To look at a log must never make a key."""
     try:
-        return Ed25519PrivateKey.from_private_bytes(_read(folder / AUDIT))
+        return Ed25519PrivateKey.from_private_bytes(opened(folder / AUDIT, SIZE))
     except FileNotFoundError:
         raise KeyFault(f"{AUDIT}: expected the key that signed this audit log, came no file; restore it from a backup, "
                        "or verify with the key that was shown at first start (--vkey)") from None
 
 
 def token_key(folder: Path) -> bytes:
-    """The key of the HMAC that turns personal data into stable tokens; made if there is none."""
+    """The root of all tokens: the key of the HMAC behind them (``privacy/epochs.py``); made if there is none."""
     return _kept(folder / TOKENS)
 
 
@@ -62,8 +62,7 @@ def vault_key(folder: Path) -> Path:
     """Where the vault's own master key is, 32 bytes in base64; made if there is none. No backup holds it."""
     path = folder.resolve() / VAULT
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _make(path, b64encode(secrets.token_bytes(SIZE)))
+        made(path, b64encode(secrets.token_bytes(SIZE)))
     return path
 
 
@@ -110,20 +109,20 @@ def digest(token: str) -> str:
 
 
 def _kept(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        return _read(path)
+        return opened(path, SIZE)
     except FileNotFoundError:
-        _make(path)
-        return _read(path)
+        made(path, secrets.token_bytes(SIZE))
+        return opened(path, SIZE)
 
 
-def _make(path: Path, key: bytes = b"") -> None:
+def made(path: Path, key: bytes) -> None:
     """Written beside, then linked into place: two first starts at once agree on one key, and none is half written."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
-        os.write(descriptor, key or secrets.token_bytes(SIZE))
+        os.write(descriptor, key)
         os.fsync(descriptor)
         os.link(partial, path)
     except FileExistsError:
@@ -138,13 +137,15 @@ def _make(path: Path, key: bytes = b"") -> None:
         os.close(folder)
 
 
-def _read(path: Path) -> bytes:
+def opened(path: Path, *sizes: int) -> bytes:
+    """A key file of one of these sizes. Raises ``KeyFault``, and FileNotFoundError."""
     with path.open("rb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise KeyFault(f"{path.name}: expected a file that only its owner may read (mode 0600), came mode "
                            f"{mode:04o}; whoever could read it may have it: consider it stolen, or run chmod 600 on it")
-        key = file.read(SIZE + 1)
-    if len(key) != SIZE:
-        raise KeyFault(f"{path.name}: expected {SIZE} bytes, came {len(key)}; restore it from a backup")
+        key = file.read(max(sizes) + 1)
+    if len(key) not in sizes:
+        raise KeyFault(f"{path.name}: expected {' or '.join(map(str, sizes))} bytes, came {len(key)}; restore it from "
+                       "a backup")
     return key

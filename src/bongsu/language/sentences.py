@@ -135,6 +135,8 @@ _SAID: tuple[tuple[str, str], ...] = (
      "키의 마지막 사용 시각을 기록하지 못했습니다({a}). 디스크 공간을 확보하세요."),
     (r"allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space \((?P<a>.+)\)",
      "기한이 지난 허용 항목을 지우지 못했습니다({a}). 게이트웨이에서는 이미 효력이 없습니다. 디스크 공간을 확보하세요."),
+    (r"a new token epoch cannot be begun, or who acts carried over; free disk space \((?P<a>.+)\)",
+     "새 토큰 세대를 시작하거나 사용자 토큰을 이어 줄 수 없습니다({a}). 디스크 공간을 확보하세요."),
     (r"versions stay as they are: what is decided about them cannot be recorded; free disk space \((?P<a>.+)\)",
      "버전 전환을 기록할 수 없어 지금 버전을 유지합니다({a}). 디스크 공간을 확보하세요."),
     (r"(?P<a>\S+) goes back to its previous version", "{a} 버전을 직전 정상 버전으로 되돌림"),

@@ -43,6 +43,7 @@ class Settings:
     how much later those are answered who are slowed down. With ``vault``, what a token stands for can be read again by
     the privacy officer; its keys are wrapped by ``vault_key`` (a key file in the data folder, if left out). Once that
     is another, every key is wrapped anew; until then ``vault_key_before`` says what wrapped those that are not yet.
+    With ``epoch`` tokens have another key each calendar month, quarter or year (UTC), or when the officer asks.
     ``trust`` says whose word counts for where a person is. ``max_body_mib`` is how large a request may be, in MiB.
     """
 
@@ -57,6 +58,7 @@ class Settings:
     appeal: str = ""
     slow_by: Duration = Duration(2 * SECOND)
     vault: Literal["off", "on"] = "off"
+    epoch: Literal["month", "quarter", "year"] | None = None
     vault_key: Wrap | None = None
     vault_key_before: Wrap | None = None
     ingest: Ingest = field(default_factory=Ingest)

@@ -299,7 +299,7 @@ class Linker:
             rate_limits=tuple(rate_limits(doc.rate_limits)),
             sources=doc.sources, export=doc.export,
             references=doc.references,
-            vault=s.vault, vault_key=s.vault_key, vault_key_before=s.vault_key_before, ingest=s.ingest,
+            vault=s.vault, epoch=s.epoch, vault_key=s.vault_key, vault_key_before=s.vault_key_before, ingest=s.ingest,
             review=terms, trust=s.trust, max_body=s.max_body_mib << 20)
 
 

@@ -121,7 +121,8 @@ class Retention:
     """How long each store keeps what it has.
 
     ``labels`` is how late a label may come (while its cells are kept): so long the log keeps what it may be about,
-    without texts, where a signal reads labels. ``vault`` is the longest that a value can be read again.
+    without texts, where a signal reads labels. ``vault`` is the longest that a value can be read again,
+    ``epochs`` how long after its end a token epoch can still be joined with others (with a vault).
     """
 
     log: Duration = Duration(7 * DAY)
@@ -129,6 +130,7 @@ class Retention:
     cells: Duration = Duration(400 * DAY)
     labels: Duration = Duration(90 * DAY)
     vault: Duration = Duration(90 * DAY)
+    epochs: Duration = Duration(730 * DAY)
 
     @property
     def labelled(self) -> Duration:
@@ -287,6 +289,7 @@ class Policy:
     export: Exports = Exports()
     references: Mapping[str, ReferenceDecl] = field(default_factory=dict)
     vault: Literal["off", "on"] = "off"
+    epoch: Literal["month", "quarter", "year"] | None = None
     vault_key: Wrap | None = None
     vault_key_before: Wrap | None = None
     ingest: Ingest = Ingest()

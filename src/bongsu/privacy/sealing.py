@@ -76,7 +76,7 @@ class Noting(Tokeniser):
     __slots__ = ("noted",)
 
     def __init__(self, tokens: Tokeniser) -> None:
-        super().__init__(tokens._key)
+        super().__init__(tokens._key, tokens._epoch)
         self.noted: dict[str, str] = {}
 
     def token(self, kind: str, value: str) -> str:

@@ -1,15 +1,14 @@
 """What stands in for personal data: stable tokens for what we store, short aliases for what a model sees.
 
 A token is a keyed hash: equal values have equal tokens, so records still join, and without the key nothing can be
-guessed from one. The key is as sensitive as the data, since with it a guess can be checked; it belongs to one tenant
-and one epoch. An alias (``[[EMAIL_1]]``) means something inside one request only. Only aliases that an object issued
-are turned back by it, and what a user typed in the shape of an alias is itself hidden first, so it comes back as typed
-and never as somebody's data.
+guessed from one. The key is as sensitive as the data, since with it a guess can be checked; it belongs to one tenant,
+and each epoch has another beside it (``epochs``). An alias (``[[EMAIL_1]]``) means something inside one request only.
+Only aliases that an object issued are turned back by it, and what a user typed in the shape of an alias is itself
+hidden first, so it comes back as typed and never as somebody's data.
 """
 
 from __future__ import annotations
 
-import base64
 import hmac
 import json
 import re
@@ -19,6 +18,7 @@ from dataclasses import replace
 from bongsu.checks.flat import Flat
 from bongsu.overlap import resolve
 from bongsu.ports import Finding
+from bongsu.privacy.epochs import FIRST, FORM, SIZE, Epoch
 
 _SHAPE = re.compile(r"(?:\[\[|\\\[\\\[) ?([A-Za-z][A-Za-z0-9_\\]{0,40}_)([0-9]{1,6}) ?(?:\]\]|\\\]\\\])")
 """An alias as models write it back: any case, ``\\_`` for ``_``, a space inside the brackets, Markdown's ``\\[``."""
@@ -34,6 +34,7 @@ _GROUPED = ("phone", "card", "iban", "us_ssn", "kr_")
 
 def _name(kind: str) -> str:
     name = re.sub(r"[^A-Z0-9]+", "_", kind.upper()).strip("_")[:32]
+    name = re.sub(r"_E(?=[0-9]+\Z)", "_E_", name)  # which would be taken for that of an epoch
     return name if name[:1].isalpha() else f"DATA_{name}".strip("_")
 
 
@@ -51,7 +52,7 @@ def canonical(kind: str, value: str) -> str:
     return value.lower() if kind in ("email", "mac", "ip") else value
 
 
-_TOKEN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9_]{0,40}_[A-Z2-7]{16}(?![A-Za-z0-9])")
+_TOKEN = re.compile(rf"(?<![A-Za-z0-9]){FORM}(?![A-Za-z0-9])")
 
 
 def beside_tokens(text: str, findings: Iterable[Finding]) -> list[Finding]:
@@ -83,14 +84,14 @@ def _replace(text: str, findings: Iterable[Finding], stand_in: Callable[[str, st
 
 
 class Tokeniser:
-    """Stable tokens under one key."""
+    """Stable tokens under one root key and the key of the epoch that ``epoch`` says it is."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_epoch", "_key")
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, epoch: Callable[[], Epoch] = lambda: FIRST) -> None:
         if len(key) < 16:
             raise ValueError(f"key: expected at least 16 bytes, came {len(key)}; make one with secrets.token_bytes(32)")
-        self._key = key
+        self._key, self._epoch = key, epoch
 
     def token(self, kind: str, value: str) -> str:
         """``EMAIL_`` and 80 bits of HMAC-SHA256 over kind and value.
@@ -98,9 +99,14 @@ class Tokeniser:
         >>> Tokeniser(bytes(32)).token("email", "a@example.com")
         'EMAIL_QQWHN65O6KGV3CSM'
         """
-        message = f"{kind}\0{canonical(kind, value)}".encode()
-        digest = hmac.digest(self._key, message, "sha256")
-        return f"{_name(kind)}_{base64.b32encode(digest[:10]).decode()}"
+        return self._epoch().token(_name(kind), self._root(kind, value))
+
+    def mark(self, kind: str, value: str) -> str:
+        """The same over all epochs: of what is only compared, and stands for nobody in any record."""
+        return FIRST.token(_name(kind), self._root(kind, value))
+
+    def _root(self, kind: str, value: str) -> bytes:
+        return hmac.digest(self._key, f"{kind}\0{canonical(kind, value)}".encode(), "sha256")[:SIZE]
 
     def mask(self, text: str, findings: Iterable[Finding]) -> str:
         """The text with a token for every finding."""

@@ -26,6 +26,7 @@ ADVICE = {
     "clock": "the clock went back and that cannot be recorded; free disk space",
     "lake": "the lake is not filled; free disk space",
     "allow": "allow-list entries that are over cannot be removed, though gateways heed them no more; free disk space",
+    "epochs": "a new token epoch cannot be begun, or who acts carried over; free disk space",
     "versions": "versions stay as they are: what is decided about them cannot be recorded; free disk space",
     "checkpoint": "the audit log cannot be signed; run `bongsu audit verify`",
     "budgets": "what was spent is not counted, so less seems left than is; free disk space",

@@ -21,6 +21,7 @@ from bongsu.cell import FOREVER, MOST_GROUPS, MOST_LABELS, OTHER, Cell, Cells, L
 from bongsu.engine import Plan, born, standings, tick
 from bongsu.event import Event
 from bongsu.expression import read
+from bongsu.host.epochs import EpochFiles, of_files
 from bongsu.host.folder import Folder
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
@@ -30,6 +31,7 @@ from bongsu.room.advice import ADVICE, FAULTS
 from bongsu.room.aside import Aside
 from bongsu.room.binding import bound_plan, counting, distinct, exposed_by
 from bongsu.room.clock import SLACK, came_back
+from bongsu.room.epochs import Epochs
 from bongsu.room.joining import Joining
 from bongsu.room.joining import batches as grouped
 from bongsu.room.people import People, of_traffic
@@ -88,7 +90,8 @@ class Control:
         self.spending = Spending(folder.live, policy.budgets, store, clock())
         self.upstreams = Upstreams(folder.live, policy.upstreams)
         self.vault, self.reviews = Vaulting(policy, folder, store), Reviewing(policy, folder, store)
-        self.aside = Aside("vault", self.attempt)
+        self.aside, files = Aside("vault", self.attempt), EpochFiles(folder.keys, clock)
+        self.tokens, self.epochs = of_files(folder.keys, files), Epochs(policy, files, store, self.vault)
         self.troubles: dict[str, str] = {}
         self.lock = threading.Lock()  # of the cells and the engine's state: people read them while we count
         self.revision = 0
@@ -148,12 +151,16 @@ class Control:
         if not self.attempt("decisions", self.judge):
             return 0
         self.upkeep.tick()
-        if self.vault.vault is not None:
-            self.aside.turn(partial(self.vault.settle, self.now))
+        self.aside.turn(partial(self._aside, self.now))
         self.attempt("reviews", lambda: self.reviews.cycle(self))
         self.revision += self.counted > known
         self.attempt("live", lambda: self.publish(always=False))
         return self.counted - known
+
+    def _aside(self, now: int) -> None:
+        """What may wait for whoever keeps the master key."""
+        self.vault.settle(now)
+        self.epochs.put_away(now)
 
     def attempt(self, what: str, work: Callable[[], object]) -> bool:
         """Do it. Where a store cannot be used, that is a trouble which everybody is shown until it can be again."""
@@ -202,7 +209,7 @@ class Control:
     def publish(self, *, always: bool = True) -> None:
         """Make the changes now in force live in every gateway: where there are new ones, or to show that we live."""
         changes = self.store.changes()
-        self.people.publish(changes, self.policy.hash, self.now)
+        self.people.publish(self.epochs.beside(changes), self.policy.hash, self.now)
         wording.publish(self.words, self.plan, self.policy.hash, self.now)
         traffic, last = of_traffic(changes), self.publisher.last
         if always or traffic != last.changes or self.now - last.at >= REPUBLISH:

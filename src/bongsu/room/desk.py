@@ -12,10 +12,8 @@ from bongsu.allow import finds_alone, grant
 from bongsu.composite import composite
 from bongsu.event import OTEL, Event
 from bongsu.gate import Verdict
-from bongsu.host import keys
 from bongsu.incident import Incident, measured, residual
 from bongsu.postmortem import sentence
-from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import HOUR, SECOND, Duration, show_duration, show_share
 from bongsu.room.advice import ADVICE
 from bongsu.room.board import (
@@ -136,7 +134,7 @@ class ControlDesk:
     def allow(self, guard: str, text: str, lasting: str, reason: str, actor: str) -> Mapping[str, Any]:
         """Only the hash of the text leaves this method; gateways heed the entry once control has published it."""
         control, guards = self.control, self.control.policy.guards
-        now, token = control.clock(), Tokeniser(keys.token_key(control.folder.keys)).token
+        now, token = control.clock(), control.tokens.mark
         entry = grant(guards, guard, text, lasting, reason, actor, now, token)
         self.store.allow(entry, now, control.policy.hash)
         control.revision += 1

@@ -12,12 +12,12 @@ import msgspec
 
 from bongsu.access.apikey import LONGEST_GRACE, ApiKey, KeyRefused, checked, lasting
 from bongsu.host import keys
+from bongsu.privacy import epochs
 from bongsu.privacy.personal import veiled
-from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY
 from bongsu.room.control import Control
 
-USER = re.compile(r"USER_[A-Z2-7]{16}")
+USER = re.compile(epochs.USER)
 LONGEST = 3650 * DAY
 _GRACE = "24h"
 
@@ -81,7 +81,7 @@ class KeyDesk:
         """What stands for a person everywhere; a token stands for itself."""
         if USER.fullmatch(user):
             return user
-        return Tokeniser(keys.token_key(self.control.folder.keys)).token("USER", user)
+        return self.control.tokens.token("USER", user)
 
     def _environment(self) -> str:
         return re.sub(r"[^a-z0-9]", "", self.control.policy.service.environment.lower())[:16] or "live"

@@ -12,9 +12,7 @@ import msgspec
 from bongsu.attack import Attack, AttackFault, lasting, remembered
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
-from bongsu.host import keys
 from bongsu.live import Publisher
-from bongsu.privacy.tokens import Tokeniser
 from bongsu.stores.state import State
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ class MemoryDesk:
     def add(self, text: str, note: str, lasts: str, sensitive: bool, reason: str, actor: str) -> dict[str, Any]:
         """Remember an attack; its like is blocked by guards of kind ``known_attack`` within a second."""
         control, now = self.control, self.control.clock()
-        tokens = Tokeniser(keys.token_key(control.folder.keys))
+        tokens = control.tokens
         masking = [_PII, *(g for g in control.policy.guards if g.act == "tokenise")]
         attack = remembered(text, masking, tokens, self.store.attacks(), note=note, sensitive=sensitive,
                             lasts=lasting(lasts or "180d"), by=actor, now=now)

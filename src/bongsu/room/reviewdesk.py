@@ -14,8 +14,8 @@ from bongsu.checks.pii import Pii
 from bongsu.event import Event
 from bongsu.guard import Guard
 from bongsu.host import keys
+from bongsu.privacy.epochs import FORM
 from bongsu.privacy.personal import veiled
-from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY
 from bongsu.review import Case, Person, ReviewFault, claimed, decided
 from bongsu.room.control import Control
@@ -26,7 +26,7 @@ ADMIN = "admin"
 """Who has the admin's token is one person, whichever way they came."""
 REMEMBERED = 180 * DAY
 _NAME = re.compile(r"[\w.+-]{1,64}")
-_TOKEN = re.compile(r"\b[A-Z][A-Z0-9_]{0,40}_[A-Z2-7]{16}\b")
+_TOKEN = re.compile(rf"\b{FORM}\b")
 _PII = Guard("personal data", Pii(), act="tokenise")
 
 
@@ -125,7 +125,7 @@ class ReviewDesk:
         if word != "confirmed" or case.side != "input" or not case.prompt:
             raise ReviewFault("nothing_to_remember", "only a confirmed finding in a prompt that was kept can be "
                               "remembered as an attack; `bongsu attack add` takes any text")
-        tokens = Tokeniser(keys.token_key(self.control.folder.keys))
+        tokens = self.control.tokens
         try:
             return remembered(case.prompt, self._masking(), tokens, self.store.attacks(), note=f"review {case.id}",
                               sensitive=False, lasts=REMEMBERED, by=who.name, now=now)
@@ -145,7 +145,7 @@ class ReviewDesk:
 
     def _user(self, name: str) -> str:
         """What stands for a person everywhere."""
-        return Tokeniser(keys.token_key(self.control.folder.keys)).token("USER", name)
+        return self.control.tokens.token("USER", name)
 
     def _masking(self) -> Sequence[Guard]:
         return [_PII, *(g for g in self.control.policy.guards if g.act == "tokenise")]

@@ -52,16 +52,25 @@ class Spending:
         self._kinds = tuple(dict.fromkeys(b.per for b in budgets))
         self._table = Shared(folder / TABLE, 1, capacity)
         self._leases = Leases(folder, self._table)
-        self._rows: dict[str, dict[int, int]] = {}
-        for subject, start, n in store.spent(now - longest(budgets) - DAY):
-            self._rows.setdefault(subject, {})[start] = n
-        self._drawn = store.drawn()
+        self._since = now - longest(budgets) - DAY
+        self._rows, self._drawn = self._kept()
         self._dead: set[str] = set()
         self._dying: set[str] = set()
         self._counted = 0
         self.standing: tuple[Account, ...] = ()  # for other threads: replaced, never changed
         self._seen: tuple[int, int, frozenset[str]] | None = None
         self._told: dict[bytes, int] | None = None
+
+    def _kept(self) -> tuple[dict[str, dict[int, int]], dict[tuple[str, str], int]]:
+        rows: dict[str, dict[int, int]] = {}
+        for subject, start, n in self.store.spent(self._since):
+            rows.setdefault(subject, {})[start] = n
+        return rows, self.store.drawn()
+
+    def carried(self) -> None:
+        """People have other tokens now: what they spent is read again, by these."""
+        self._rows, self._drawn = self._kept()
+        self._counted += 1
 
     def close(self) -> None:
         self._leases.close()

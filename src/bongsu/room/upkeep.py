@@ -15,7 +15,7 @@ from bongsu.stores.arrow import joined
 if TYPE_CHECKING:
     from bongsu.room.control import Control
 
-EXPIRE_EVERY = VERSIONS_EVERY = SECOND
+EXPIRE_EVERY = VERSIONS_EVERY = EPOCHS_EVERY = SECOND
 USED_EVERY = 5 * SECOND
 CHECKPOINT_EVERY = 10 * SECOND
 LAKE_EVERY = 30 * SECOND
@@ -31,6 +31,7 @@ class Upkeep:
         self._tasks: dict[str, tuple[int, Callable[[], object]]] = {
             "lake": (LAKE_EVERY, self.fill_lake), "sweep": (SWEEP_EVERY, self.sweep),
             "allow": (EXPIRE_EVERY, self._expire), "used": (USED_EVERY, lambda: control.people.keep()),
+            "epochs": (EPOCHS_EVERY, self._epochs),
             "versions": (VERSIONS_EVERY, lambda: control.rollout.tick()), "references": (REFER_EVERY, control.refer),
             "checkpoint": (CHECKPOINT_EVERY, lambda: self._store.checkpoint(control.now)),
         }
@@ -58,6 +59,12 @@ class Upkeep:
         self.put_off_sweep(now)
 
     # ---- the tasks ----
+
+    def _epochs(self) -> None:
+        control = self._control
+        if control.epochs.tick(control.now):
+            control.spending.carried()
+            control.revised()
 
     def _expire(self) -> None:
         control, store = self._control, self._store

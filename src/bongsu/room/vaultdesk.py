@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from bongsu.access.bucket import level, shown, wait
+from bongsu.access.bucket import shown
 from bongsu.host import keys
+from bongsu.privacy.epochs import FORM, USER, carried, parted
 from bongsu.privacy.personal import veiled
-from bongsu.privacy.tokens import Tokeniser
-from bongsu.quantity import MINUTE, SECOND
+from bongsu.quantity import SECOND
 from bongsu.room.control import Control
+from bongsu.room.pace import Pace
 from bongsu.room.vaulting import subject_scope
 
 MOST, A_MINUTE = 20, 60
@@ -20,8 +21,7 @@ MOST, A_MINUTE = 20, 60
 WITHIN = 10.0
 """Seconds of one request in which whoever keeps the master key must have answered."""
 ACTOR = "privacy officer"
-_TOKEN = re.compile(r"[A-Z][A-Z0-9_]{0,40}_[A-Z2-7]{16}")
-_SUBJECT = re.compile(r"USER_[A-Z2-7]{16}")
+_TOKEN, _SUBJECT = re.compile(FORM), re.compile(USER)
 
 
 class VaultRefused(Exception):
@@ -37,7 +37,7 @@ class VaultDesk:
 
     def __init__(self, control: Control) -> None:
         self.control, self.store, self.within = control, control.store, WITHIN
-        self._left, self._at = 0, 0
+        self._minute = Pace(A_MINUTE)
 
     def is_officer(self, token: str) -> bool:
         return keys.is_kept(self.store, keys.OFFICER, token)
@@ -76,12 +76,12 @@ class VaultDesk:
         vault = self._there()
         if bool(subject) == bool(day):
             raise VaultRefused("bad_scope", "expected either 'subject' (an id, or its USER_ token) or 'day'")
-        scope = subject_scope(self._subject(subject)) if subject else f"day/{_day(day)}"
-        made = vault.shred(scope, self.control.clock(), ACTOR, veiled(reason), veiled(ticket))
+        scopes = [subject_scope(token) for token in self._subjects(subject)] if subject else [f"day/{_day(day)}"]
+        now, why = self.control.clock(), (ACTOR, veiled(reason), veiled(ticket))
+        made = [one for scope in scopes for one in vault.shred(scope, now, *why) if one.scope in scopes]
         self.control.revised()
-        return {"scope": scope, "keys": sum(len(one.keys) for one in made if one.scope == scope),
-                "values": sum(one.values for one in made if one.scope == scope),
-                "disposals": [one.id for one in made if one.scope == scope]}
+        return {"scope": scopes[0], "keys": sum(len(one.keys) for one in made),
+                "values": sum(one.values for one in made), "disposals": [one.id for one in made]}
 
     def rewrap(self, reason: str, ticket: str) -> dict[str, Any]:
         """Have every key wrapped anew by the master key as it is now; how many are to be."""
@@ -94,19 +94,24 @@ class VaultDesk:
             raise VaultRefused("no_vault", "no vault is kept; settings.vault: on in the policy keeps one from then on")
         return self.control.vault
 
-    def _subject(self, given: str) -> str:
-        if _SUBJECT.fullmatch(given):
-            return given
-        return Tokeniser(keys.token_key(self.control.folder.keys)).token("USER", given)
+    def _subjects(self, given: str) -> list[str]:
+        """The tokens of a person, that of now first: what they said in earlier epochs is under those."""
+        epochs, parts = self.control.epochs, parted(given)
+        if parts is None or not _SUBJECT.fullmatch(given):
+            given = self.control.tokens.token("USER", given)
+            parts = parted(given)
+        before = None if parts is None else epochs.known(parts.epoch)
+        if parts is None or before is None:
+            return [given]
+        others = [known for n in epochs.joinable() if n != parts.epoch and (known := epochs.known(n))]
+        return [given, *(carried(given, before, other) for other in others)]
 
     def _pace(self, n: int, tokens: Sequence[str], reason: str, ticket: str, now: int) -> None:
         """Reading everything there is takes long, and is seen; a request that comes too soon is on the record too."""
-        have = level(self._left, self._at, now, A_MINUTE)
-        if after := wait(have, n * MINUTE, A_MINUTE):
+        if after := self._minute.take(n, now):
             self._record("vault.refused", reason, now, {"ticket": veiled(ticket), "tokens": list(tokens)})
             raise VaultRefused("too_fast", f"expected at most {A_MINUTE} tokens a minute; ask again in {shown(after)}",
                                after)
-        self._left, self._at = have - n * MINUTE, now
 
     def _record(self, action: str, reason: str, now: int, detail: Mapping[str, Any]) -> None:
         self.store.record(action, ACTOR, "vault", veiled(reason), detail, now, self.control.policy.hash)

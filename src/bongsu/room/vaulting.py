@@ -12,7 +12,7 @@ from __future__ import annotations
 import secrets
 import threading
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -48,6 +48,10 @@ class Revealed(NamedTuple):
 
 def day_scope(at: int) -> str:
     return f"day/{datetime.fromtimestamp(at // 10**6, UTC):%Y-%m-%d}"
+
+
+def _epoch(n: int) -> str:
+    return f"epoch-{n}"
 
 
 def subject_scope(token: str) -> str:
@@ -242,6 +246,35 @@ class Vaulting:
             self.vault.certify(one.id)
             made.append(one)
         return made
+
+    # ---- keys of token epochs ----
+
+    def keep_epoch(self, n: int, key: bytes, expires: int) -> bool:
+        """Seal the key of an epoch that is over; False where there is no vault. Asks who keeps the master key."""
+        if self.vault is None:
+            return False
+        if n not in self.epochs():
+            wrapped, keeper = self.keepers.wrap(key, self._about(_epoch(n)), self.vault.generation())
+            self.vault.add_epoch(_epoch(n), n, wrapped, keeper, expires)
+        return True
+
+    def epochs(self) -> Mapping[int, int]:
+        """Epochs whose keys are here, and when each ends."""
+        return {} if self.vault is None else {n: expires for _, n, _, _, expires in self.vault.epochs()}
+
+    def epoch_key(self, n: int) -> bytes | None:
+        """Whoever calls this has put it on the record before. Asks who keeps the master key."""
+        found = [] if self.vault is None else [row for row in self.vault.epochs() if row[1] == n]
+        return self._opened.key(found[0][0], found[0][2], found[0][3]) if found else None
+
+    def destroy_epoch(self, n: int, now: int, actor: str, reason: str, ticket: str) -> int:
+        """Destroy the key of an epoch and the values of its tokens, certified; how many values that were."""
+        assert self.vault is not None
+        with self._lock:
+            gone = self.vault.destroy_epoch(n, now, actor, reason, ticket)
+            self._opened.forget()
+            self._certify(now)
+        return gone
 
     # ---- another master key ----
 

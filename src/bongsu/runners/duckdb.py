@@ -237,17 +237,19 @@ class _Query:
     def name(self) -> str:
         return self.owners[0][0].signal.name
 
-    def read(self, values: Sequence[Any]) -> Iterator[tuple[Sequence[_Owner], Any]]:
-        """Whose the values of a row are. A map of counts is as many: each owner has parts of its own for them."""
-        if self.histogram:
-            yield [_Owner(o.signal, f"{o.part}{values[0]}") for o in self.owners[0]], values[1]
-            return
-        for owners, value in zip(self.owners, values, strict=True):
-            if not isinstance(value, dict):
-                yield owners, value
-                continue
-            for one, n in value.items():
-                yield [owner.of(one) for owner in owners], n
+    def read(self, values: Sequence[Any]) -> Iterable[tuple[list[_Owner], Any]]:
+        if not self.histogram:
+            return [one for owners, value in zip(self.owners, values, strict=True) for one in _apart(owners, value)]
+        return [([_Owner(o.signal, f"{o.part}{values[0]}") for o in self.owners[0]], values[1])]
+
+
+def _apart(owners: list[_Owner], value: Any) -> Iterator[tuple[list[_Owner], Any]]:
+    """A count a value as counts: each owner has parts of its own for them."""
+    if not isinstance(value, dict):
+        yield owners, value
+        return
+    for one, n in value.items():
+        yield [owner.of(one) for owner in owners], n
 
 
 @dataclass(frozen=True)

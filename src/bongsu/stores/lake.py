@@ -23,7 +23,6 @@ DAY = 86_400_000_000
 _FILE = re.compile(r"events-(\d{20})-(\d{20})\.parquet")
 _DATE = re.compile(r"date=(\d{4}-\d{2}-\d{2})")
 _LONGEST_NAME = 255
-_IDS = ("id", "call", "response_id", "trace", "parent")
 
 
 class LakeError(Exception):
@@ -105,7 +104,7 @@ def _replace(folder: Path, part: pa.Table, first: int, last: int) -> Path:
     aside = folder / f".{path.name}.new"
     try:
         with aside.open("wb") as file:
-            pq.write_table(part, file, compression="zstd", use_dictionary=_repeating(part))
+            pq.write_table(part, file, compression="zstd")
             file.flush()
             os.fsync(file.fileno())
         aside.rename(path)
@@ -118,11 +117,6 @@ def _replace(folder: Path, part: pa.Table, first: int, last: int) -> Path:
     for changed in (folder, *(p.parent for p in missing)):
         _sync(changed)
     return path
-
-
-def _repeating(part: pa.Table) -> list[str]:
-    """Columns whose values come again: texts that are no ids. A dictionary of numbers is larger than they are."""
-    return [f.name for f in part.schema if pa.types.is_string(f.type) and f.name not in _IDS]
 
 
 def _covered(folder: Path, first: int, last: int) -> list[Path]:

@@ -133,6 +133,10 @@ attack = Table("attack", metadata, _key("id"), _text("body"))
 
 api_key = Table("api_key", metadata, _key("id"), _text("body"))
 
+token_epoch = Table("token_epoch", metadata,
+                    Column("n", BigInteger, primary_key=True, autoincrement=False), _whole("begins"), _whole("carried"),
+                    _whole("sealed"), _whole("gone"))
+
 key_used = Table("key_used", metadata, _key("id"), _whole("used"))
 
 spent = Table(

@@ -30,12 +30,11 @@ from sqlalchemy import make_url
 from bongsu.stores.allowed import AllowStore
 from bongsu.stores.asked import AskedStore
 from bongsu.stores.database import StateError, Store, fsync
-from bongsu.stores.keyring import KeyStore
+from bongsu.stores.epochs import EpochStore
 from bongsu.stores.postmortems import PostmortemStore
 from bongsu.stores.references import ReferenceStore
 from bongsu.stores.restricted import RestrictionStore
 from bongsu.stores.retention import MOST_RUNS, forget_moves, forget_notes, forget_runs, forget_verdicts
-from bongsu.stores.reviews import ReviewStore
 from bongsu.stores.spending import SpendingStore
 from bongsu.stores.steps import StepStore
 from bongsu.stores.versions import VersionStore
@@ -43,8 +42,8 @@ from bongsu.stores.versions import VersionStore
 FILE = "state.db"
 
 
-class State(StepStore, SpendingStore, AllowStore, AskedStore, KeyStore, VersionStore, ReferenceStore,
-            PostmortemStore, RestrictionStore, ReviewStore):
+class State(StepStore, SpendingStore, AllowStore, AskedStore, EpochStore, VersionStore, ReferenceStore,
+            PostmortemStore, RestrictionStore):
     """One open state database. ``close(now)`` signs what was not signed yet."""
 
     def forget(self, now: int, keep: int) -> dict[str, int]:

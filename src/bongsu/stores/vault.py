@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-APPLICATION, VERSION = 0x626F7661, 2
+APPLICATION, VERSION = 0x626F7661, 3
 _TABLES = """
 CREATE TABLE box (id TEXT PRIMARY KEY, public BLOB NOT NULL, wrapped TEXT NOT NULL, created INTEGER NOT NULL,
                   retired INTEGER) WITHOUT ROWID;
@@ -37,7 +37,16 @@ CREATE TABLE generation (n INTEGER NOT NULL);
 INSERT INTO generation VALUES (0);
 """
 """What version 2 added: who wrapped a key, and a change of that which is under way."""
-_WRAPPED = ("box", "dek")
+_THIRD = """
+CREATE TABLE epoch (id TEXT PRIMARY KEY, n INTEGER NOT NULL, wrapped TEXT, expires INTEGER NOT NULL,
+                    keeper TEXT NOT NULL) WITHOUT ROWID;
+"""
+"""What version 3 added: keys of token epochs that are over."""
+_STEPS = (_TABLES, _SECOND, _THIRD)
+"""What each version adds to the one before."""
+_WRAPPED = ("box", "dek", "epoch")
+_BODY = "[A-Z2-7]" * 16
+"""The end of every token, as SQLite's GLOB has it."""
 _STRANGE = "keeper <> ? AND wrapped IS NOT NULL"
 
 
@@ -111,10 +120,9 @@ class VaultStore:
 
     def _upgrade(self) -> None:
         found, version = (self._rows(f"PRAGMA {name}")[0][0] for name in ("application_id", "user_version"))
-        new = found == 0 and version == 0
-        if new or (found == APPLICATION and version == 1):
+        if (found == 0 and version == 0) or (found == APPLICATION and version < VERSION):
             with self._writing() as db:
-                for statement in filter(str.strip, ((_TABLES if new else "") + _SECOND).split(";")):
+                for statement in filter(str.strip, "".join(_STEPS[version:]).split(";")):
                     db.execute(statement)
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
                 db.execute(f"PRAGMA user_version = {VERSION}")
@@ -196,6 +204,30 @@ class VaultStore:
         found = self._rows("SELECT dek.id, scope, wrapped, value, keeper FROM sealed JOIN dek ON dek.id = sealed.dek "
                            "WHERE token = ? AND wrapped IS NOT NULL ORDER BY created DESC, dek.id", token)
         return [Kept(*row) for row in found]
+
+    # ---- keys of token epochs ----
+
+    def add_epoch(self, id_: str, n: int, wrapped: str, keeper: str, expires: int) -> None:
+        """Keep the key of an epoch that is over; one that is there stays, and one that was destroyed stays so."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO epoch VALUES (?, ?, ?, ?, ?)", (id_, n, wrapped, expires, keeper))
+
+    def epochs(self) -> list[tuple[str, int, str, str, int]]:
+        """Those whose keys are there: id, number, wrapped key, who wrapped it, when it ends."""
+        found = self._rows("SELECT id, n, wrapped, keeper, expires FROM epoch WHERE wrapped IS NOT NULL ORDER BY n")
+        return [(id_, n, wrapped, keeper, expires) for id_, n, wrapped, keeper, expires in found]
+
+    def destroy_epoch(self, n: int, now: int, actor: str, reason: str, ticket: str) -> int:
+        """Destroy the key of an epoch, and the values of its tokens, which would lead to others; how many values."""
+        mark = f"*[A-Z0-9]_E{n}_{_BODY}" if n > 1 else f"*[A-Z0-9]_{_BODY}"
+        but = "" if n > 1 else f" AND NOT (token GLOB '*_E[0-9]*_{_BODY}')"
+        with self._writing() as db:
+            gone = db.execute(f"DELETE FROM sealed WHERE token GLOB ?{but}", (mark,)).rowcount  # noqa: S608
+            db.execute("UPDATE epoch SET wrapped = NULL WHERE n = ?", (n,))
+            db.execute("INSERT INTO disposal (scope, at, actor, reason, ticket, certified) VALUES (?, ?, ?, ?, ?, 0)",
+                       (f"epoch/{n}", now, actor, reason, ticket))
+        self.scrub()
+        return gone
 
     # ---- keys wrapped anew ----
 

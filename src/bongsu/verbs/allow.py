@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 import click
 
 from bongsu.verbs.client import Client
-from bongsu.verbs.console import AS_JSON, REASON, TOKEN, URL, ask
+from bongsu.verbs.console import AS_JSON, REASON, TOKEN, URL, ask, instant
 
 
 @click.group()
@@ -34,7 +33,7 @@ def add(guard: str, text: str, lasting: str, reason: str, url: str, token: str, 
     if as_json:
         click.echo(json.dumps(made, ensure_ascii=False))
         return
-    click.echo(f"{made['id']} allowed by guard {guard} until {_instant(made['until'])}")
+    click.echo(f"{made['id']} allowed by guard {guard} until {instant(made['until'])}")
     if made["notice"]:
         click.echo(f"note: {made['notice']}", err=True)
 
@@ -50,7 +49,7 @@ def list_(url: str, token: str, as_json: bool) -> None:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
     for one in found:
-        click.echo(f"{one['id']}  {one['guard']}  until {_instant(one['until'])}  by {one['by']}: {one['reason']}")
+        click.echo(f"{one['id']}  {one['guard']}  until {instant(one['until'])}  by {one['by']}: {one['reason']}")
 
 
 @allow.command("remove")
@@ -62,7 +61,3 @@ def remove(entry: str, reason: str, url: str, token: str) -> None:
     """Take an entry back before its time."""
     ask(lambda: Client(url, token).delete(f"/v1/allow/{quote(entry, safe='')}", {"reason": reason}))
     click.echo(f"{entry} is removed")
-
-
-def _instant(at: int) -> str:
-    return datetime.fromtimestamp(at // 10**6, UTC).isoformat().replace("+00:00", "Z")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +24,15 @@ REASON = click.option("--reason", required=True, help="Goes on the record.")
 def fail(code: int, message: str) -> NoReturn:
     click.echo(message, err=True)
     sys.exit(code)
+
+
+def instant(at: int) -> str:
+    """Microseconds since 1970 as people and programs read them.
+
+    >>> instant(1_790_000_000_000_000)
+    '2026-09-21T14:13:20Z'
+    """
+    return datetime.fromtimestamp(at // 10**6, UTC).isoformat().replace("+00:00", "Z")
 
 
 def ask(call: Callable[[], Any]) -> Any:

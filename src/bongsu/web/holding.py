@@ -55,7 +55,7 @@ class Found(NamedTuple):
         """The guards of a prompt, of which none holds it again; raises ``ApiError`` where it is another prompt."""
         if self.on != "input":
             return tuple(guards)
-        if call.masking.token(TEXTS, "\0".join(texts)).encode() != self.body:
+        if call.masking.mark(TEXTS, "\0".join(texts)).encode() != self.body:
             raise errors.another_request(self.review)
         call.facts["review"] = "released"
         return tuple(replace(g, act="flag") if g.act == "review" else g for g in guards)

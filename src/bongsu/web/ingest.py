@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from bongsu import wording
 from bongsu.host import keys
+from bongsu.host.epochs import tokeniser
 from bongsu.host.folder import Folder
 from bongsu.ids import ulids
 from bongsu.live import Live
 from bongsu.policy.model import Policy
 from bongsu.privacy.sealing import LIVE, Sealer
-from bongsu.privacy.tokens import Tokeniser
 from bongsu.sources.submitted import Span
 from bongsu.stores.state import State
 from bongsu.web.cloak import Cloak
@@ -25,7 +25,7 @@ def inlet_of(policy: Policy, folder: Folder, store: State, clock: Callable[[], i
     def token(actor: str, reason: str) -> str:
         return keys.new_token(store, keys.INGEST, actor, reason, clock())
 
-    cloak = Cloak(Tokeniser(keys.token_key(folder.keys)), policy.service.name, policy.hash, ulids(clock),
+    cloak = Cloak(tokeniser(folder.keys, clock), policy.service.name, policy.hash, ulids(clock),
                   guards=policy.guards, sealer=Sealer(Live(folder.live, LIVE), policy.service.name),
                   clusters=clustered(policy.plan), wording=Wording(Live(folder.live, wording.LIVE)))
     return Inlet(take, cloak, policy.service.name, lambda: Span(*policy.ingest.span(clock(), policy.retention)),

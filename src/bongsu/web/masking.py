@@ -46,6 +46,10 @@ class Masking:
     def token(self, kind: str, value: str) -> str:
         return self._tokens.token(kind, value)
 
+    def mark(self, kind: str, value: str) -> str:
+        """What is only compared, the same over all epochs."""
+        return self._tokens.mark(kind, value)
+
     def sealed(self, subject: str, at: int) -> tuple[str, str] | None:
         """What the tokens made so far stand for, in the vault's box: its id, and what only control can open."""
         return None if self._sealer is None else self._sealer.sealed(self._tokens, subject, at)

@@ -45,7 +45,7 @@ class Served:
         self.call, self.request, self.plan, self.policy = call, request, plan, policy
         self.ledger, self.send, self.timer, self.holding, self.cleared = ledger, send, timer, holding, found
         self.asking = Asking(transport, timer, call, plan, request, extra)
-        self.allowing = Allowing(plan.allowed, call.at, call.masking.token) if plan.allowed or plan.reviews else None
+        self.allowing = Allowing(plan.allowed, call.at, call.masking.mark) if plan.allowed or plan.reviews else None
         self.reading = tuple(g for g in plan.after if not grounds(g) and not judges(g))
         self.grounding = tuple(g for g in plan.after if grounds(g))
         self.judges = tuple(g for g in plan.after if judges(g))
@@ -91,7 +91,7 @@ class Served:
         if seen.outcome.failed:
             raise errors.guard_unavailable(seen.outcome.failed, call.id)
         if seen.outcome.act in STOPS:
-            self.digest = call.masking.token(TEXTS, "\0".join(texts))
+            self.digest = call.masking.mark(TEXTS, "\0".join(texts))
             return seen.outcome
         if any(seen.spans):
             for slot, text in zip(slots, call.masking.for_model(texts, seen.spans), strict=True):
