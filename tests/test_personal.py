@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bongsu.access.apikey import ApiKey, KeyRefused, checked, lasting
 from bongsu.access.restriction import RestrictionFault
 from bongsu.language.sentences import say
+from bongsu.privacy import told
 from bongsu.privacy.personal import recorded
 from bongsu.quantity import DAY
 from bongsu.room.keydesk import KeyDesk
@@ -96,3 +97,26 @@ def test_every_refusal_of_a_key_or_a_restriction_has_korean_words(tmp_path) -> N
     assert len(set(said)) > 15
     assert [sentence for sentence in said if say(sentence, "ko") == sentence] == []
     assert say(said[0], "en") == said[0]
+
+
+@pytest.mark.req("X2", "O1")
+def test_whom_to_appeal_to_is_told_as_it_was_written_and_is_in_no_file(tmp_path) -> None:
+    with place(tmp_path) as one:
+        key, id_ = one.key("laptop")
+        shown = one.api().post("/v1/restrictions", {
+            "subject": f"key/{id_}", "rung": "suspended", "reason": f"asked for {PHONE}", "appeal": f"write to {MAIL}"})
+        one.cycle()
+        refused = one.post(key)
+        assert refused.status == 403
+        assert f"to appeal: write to {MAIL}" in refused.text
+        assert PHONE not in refused.text
+        assert shown["appeal"] == one.api().get("/v1/restrictions")["restrictions"][0]["appeal"] == f"write to {MAIL}"
+        files = [p for p in one.folder.root.rglob("*") if p.is_file()]
+        assert not [p.name for p in files for marker in (MAIL, PHONE) if marker.encode() in p.read_bytes()]
+
+
+def test_what_was_sealed_under_lost_keys_is_told_as_nothing() -> None:
+    stored = told.kept(bytes(32), "appeal", f"write to {MAIL}")
+    assert (told.told(bytes(32), "appeal", stored), told.told(bytes(range(32)), "appeal", stored)) == (
+        f"write to {MAIL}", "")
+    assert told.told(bytes(32), "appeal", told.FORM + "!") == ""

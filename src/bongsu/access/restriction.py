@@ -19,6 +19,8 @@ RUNGS: tuple[Rung, ...] = ("warn", "slow", "light", "review", "suspended", "reau
 """Mildest first: told only; answered late; answered by the light model; refused until a person has looked; refused;
 refused until the key is rotated or a person clears it."""
 PREFIX = "restrict/"
+APPEAL = "appeal"
+"""What the note of whom to ask is sealed as, where it names somebody."""
 _SUBJECT = re.compile(r"(?:key/[0-9a-f]{8}|user/[^/\x00-\x1f]{1,200})")
 
 

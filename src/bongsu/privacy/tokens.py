@@ -105,6 +105,10 @@ class Tokeniser:
         """The same over all epochs: of what is only compared, and stands for nobody in any record."""
         return FIRST.token(_name(kind), self._root(kind, value))
 
+    def key_of(self, name: str) -> bytes:
+        """A key of 32 bytes for another use, which says nothing of this one."""
+        return hmac.digest(self._key, f"key\0{name}".encode(), "sha256")
+
     def _root(self, kind: str, value: str) -> bytes:
         return hmac.digest(self._key, f"{kind}\0{canonical(kind, value)}".encode(), "sha256")[:SIZE]
 

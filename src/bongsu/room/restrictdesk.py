@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bongsu.access.apikey import KeyRefused, lasting
-from bongsu.access.restriction import RUNGS, Restriction, RestrictionFault, named
+from bongsu.access.restriction import APPEAL, RUNGS, Restriction, RestrictionFault, named
+from bongsu.privacy.personal import veiled
+from bongsu.privacy.told import kept, told
 from bongsu.quantity import DAY
 from bongsu.room.control import Control
 from bongsu.room.keydesk import KeyDesk
@@ -33,7 +35,8 @@ class RestrictionDesk:
             until = now + lasting(lasts, "for", MOST) if lasts else 0
         except KeyRefused as error:
             raise RestrictionFault(error.code, str(error)) from None
-        one = Restriction(secrets.token_hex(4), self.subject(subject), rung, until, reason, appeal, actor, now)
+        one = Restriction(secrets.token_hex(4), self.subject(subject), rung, until, veiled(reason),
+                          kept(self._key(), APPEAL, appeal), actor, now)
         if one.subject.startswith("key/") and self.store.api_key(one.subject[4:]) is None:
             raise RestrictionFault("unknown_key", "no key has this id; `bongsu key list` shows them")
         self.store.restrict(one, now, self.control.policy.hash)
@@ -57,6 +60,8 @@ class RestrictionDesk:
         kind, _, who = given.replace(":", "/", 1).partition("/")
         return named(f"user/{self.keys.user_token(who)}" if kind == "user" and who else f"{kind}/{who}")
 
-    @staticmethod
-    def _shown(one: Restriction) -> dict[str, Any]:
-        return {"id": one.id, "subject": one.subject, **one.value()}
+    def _key(self) -> bytes:
+        return self.control.tokens.key_of(APPEAL)
+
+    def _shown(self, one: Restriction) -> dict[str, Any]:
+        return {"id": one.id, "subject": one.subject, **one.value(), "appeal": told(self._key(), APPEAL, one.appeal)}

@@ -82,7 +82,7 @@ def restricted(one: Restriction, appeal: str) -> ApiError:
     """A closed door says until when, why, and whom to ask."""
     until = f" until {instant(one.until)}" if one.until else ""
     why = f": {one.reason}" if one.reason else ""
-    ask = f"; to appeal: {one.appeal or appeal}" if one.appeal or appeal else ""
+    ask = f"; to appeal: {appeal}" if appeal else ""
     if one.rung == "reauthenticate":
         return ApiError(401, "reauthentication_required", f"sign in again: have your key rotated, or ask for the "
                         f"restriction to be cleared{why}{ask}", retry=False)

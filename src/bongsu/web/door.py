@@ -15,7 +15,7 @@ import msgspec
 
 from bongsu.access.apikey import INVOKE, PREFIX, ApiKey
 from bongsu.access.pace import Pull, pulls
-from bongsu.access.restriction import Restriction, by_subject, highest
+from bongsu.access.restriction import APPEAL, Restriction, by_subject, highest
 from bongsu.access.shared import Full
 from bongsu.host.keys import digest, whole
 from bongsu.live import Live, Snapshot
@@ -130,7 +130,7 @@ class Door:
         call.facts["restriction"] = one.rung
         call.told.append((b"x-bongsu-restriction", denials.standing(one).encode()))
         if one.rung in ("review", "suspended", "reauthenticate"):
-            raise denials.restricted(one, policy.appeal)
+            raise denials.restricted(one, call.masking.told(APPEAL, one.appeal) or policy.appeal)
         light = lightened(plan, call) if one.rung == "light" else None
         if light is not None:
             goes_light(call)

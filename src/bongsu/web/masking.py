@@ -9,6 +9,7 @@ from bongsu import registry
 from bongsu.ports import Check, Finding
 from bongsu.privacy.sealing import Sealer
 from bongsu.privacy.tokens import Aliases, Restorer, Tokeniser, in_json
+from bongsu.privacy.told import told
 from bongsu.web.screen import Gate
 
 KEPT = 256 << 10
@@ -49,6 +50,10 @@ class Masking:
     def mark(self, kind: str, value: str) -> str:
         """What is only compared, the same over all epochs."""
         return self._tokens.mark(kind, value)
+
+    def told(self, name: str, stored: str) -> str:
+        """Words that a caller is to be told as they are (``privacy/told.py``)."""
+        return told(self._tokens.key_of(name), name, stored)
 
     def sealed(self, subject: str, at: int) -> tuple[str, str] | None:
         """What the tokens made so far stand for, in the vault's box: its id, and what only control can open."""
