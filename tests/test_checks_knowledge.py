@@ -56,6 +56,14 @@ def test_what_the_documents_do_not_speak_of_is_not_judged(folder: Path) -> None:
         assert Knowledge(str(folder)).support(text, []).score is None
 
 
+def test_a_claim_of_a_number_that_the_folder_lacks_is_judged_by_the_passages_that_share_its_words(folder: Path) -> None:
+    """A number that no document has is as rare a word as there is: a claim that is mostly that number is spoken of by
+    nobody, so it is left alone. With enough words that the documents do have, it is seen and found wrong."""
+    check = Knowledge(str(folder))
+    assert check.support("Order 4471 costs 8123.", []).score is None
+    assert [f.kind for f in check.support(WRONG, []).findings] == ["unsupported"]
+
+
 @given(st.text(max_size=400))
 def test_any_text_is_read(text: str) -> None:
     index = indexed([RETURNS, SHIPPING, text])

@@ -17,6 +17,7 @@ from functools import cache
 from importlib.resources import files
 from typing import ClassVar
 
+from bongsu.checks.context import AgainstContext
 from bongsu.checks.grounding_map import FEATURES, Ground, features, ground, sentences
 from bongsu.checks.grounding_words import NOT_CLAIMS
 from bongsu.ports import Finding, Support
@@ -83,7 +84,7 @@ def unsupported(text: str, context: Sequence[str]) -> float | None:
 
 
 @dataclass(frozen=True)
-class Grounding:
+class Grounding(AgainstContext):
     """Finds (kind ``unsupported``) the claims of a reply whose support is below ``threshold``, if that of all is.
 
     The context is what messages of ``roles`` say.
@@ -100,22 +101,6 @@ class Grounding:
     version: ClassVar[str] = "1"
 
     usual: ClassVar[int] = 2000
-
-    threshold: float = 0.5
-    roles: tuple[str, ...] = ("system", "developer", "tool", "function", "user")
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold < 1:
-            raise ValueError(f"threshold: expected a number between 0 and 1, came {self.threshold}")
-        if not self.roles:
-            raise ValueError("roles: expected whose messages are the context, such as [system, tool, user]; came none")
-
-    def look(self, text: str) -> Sequence[Finding]:  # noqa: ARG002 (the port's shape)
-        """Nothing: without its context nothing can be said of a text."""
-        return ()
-
-    def hold(self, text: str) -> int:  # noqa: ARG002 (as above)
-        return 0
 
     def support(self, text: str, context: Sequence[str]) -> Support:
         """How far the context supports the text; no score where there is no context or no claim."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from bongsu.checks.context import AgainstContext
 from bongsu.ports import Finding, JudgeError, Support
 
 MOST = 60_000
@@ -25,7 +26,7 @@ Reply with one JSON object and nothing else: {"mark": "%s", "support": <number f
 
 
 @dataclass(frozen=True)
-class Judge:
+class Judge(AgainstContext):
     """Finds (kind ``unsupported``) a reply that the model behind ``upstream`` gives less support than ``threshold``.
 
     The upstream speaks OpenAI's chat completions. The context is what messages of ``roles`` say; what is personal in
@@ -36,21 +37,6 @@ class Judge:
     version: ClassVar[str] = "1"
 
     upstream: str = field(metadata={"ref": "upstreams"})
-    threshold: float = 0.5
-    roles: tuple[str, ...] = ("system", "developer", "tool", "function", "user")
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold < 1:
-            raise ValueError(f"threshold: expected a number between 0 and 1, came {self.threshold}")
-        if not self.roles:
-            raise ValueError("roles: expected whose messages are the context, such as [system, tool, user]; came none")
-
-    def look(self, text: str) -> Sequence[Finding]:  # noqa: ARG002 (the port's shape)
-        """Nothing: the judge is asked once the reply is whole."""
-        return ()
-
-    def hold(self, text: str) -> int:  # noqa: ARG002 (as above)
-        return 0
 
     def question(self, text: str, context: Sequence[str], mark: str) -> list[dict[str, str]]:
         """The messages of a chat. Raises ``JudgeError`` where there is too much to ask about.
