@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu.aggregate import Evidence
-from bongsu.alert import Reading, Rule, Signal, State, Threshold, read_threshold, step
+from bongsu.alert import Reading, Rule, Signal, State, Threshold, needed, read_threshold, step
 from bongsu.cell import Cell, Cells
 from bongsu.drift import Bins, Reference
 from bongsu.expression import read
@@ -21,6 +21,7 @@ from bongsu.incident import cause, measured
 from bongsu.language.sentences import say
 from bongsu.policy import Policy, PolicyError, load
 from bongsu.policy.explain import explain
+from bongsu.policy.signals import explain_signal
 from bongsu.ports import Sli
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
 from bongsu.slis.count import Count
@@ -262,6 +263,26 @@ def test_a_setting_that_makes_no_sense_is_told_where_it_stands(tmp_path: Path, w
     with pytest.raises(PolicyError) as caught:
         policy_of(tmp_path, POLICY.replace("{kind: ratio, bad: blocked, alpha: 5%}", written))
     assert any(said in str(fault) and "bongsu.yaml:4" in str(fault) for fault in caught.value.faults)
+
+
+def test_an_explanation_says_how_many_events_would_prove_what_the_value_shows(tmp_path: Path) -> None:
+    policy = policy_of(tmp_path, POLICY.replace(", alpha: 5%", ""))
+    signal, surely = policy.plan.signals[0], policy.plan.rules[0].when
+    assert isinstance(surely, Threshold)
+
+    def world(times: int) -> Cells:
+        return Cells(MINUTE, [Cell(signal.key, (), 0, part, n * times) for part, n in (("bad", 8), ("total", 100))])
+    enough = needed(world(1), surely, HOUR)
+    assert enough is not None
+    assert enough % 100 == 0
+    assert read_threshold(world(enough // 100), surely, HOUR).enter
+    assert not read_threshold(world(enough // 100 - 1), surely, HOUR).enter
+    assert needed(world(enough // 100), surely, HOUR) is None, "it is proven"
+    assert needed(Cells(MINUTE, [Cell(signal.key, (), 0, "total", 100)]), surely, HOUR) is None, "it is not beyond"
+    english, korean = (explain_signal(policy, policy.plan.rules, signal, world(1), HOUR, language).words
+                       for language in ("en", "ko"))
+    assert any(line.endswith(f"about {enough:,} such events would prove it") for line in english)
+    assert any(f"이벤트 약 {enough:,}건이면 입증" in line for line in korean)
 
 
 # ---- of so much time ----

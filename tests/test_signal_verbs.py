@@ -172,6 +172,7 @@ signals:
   ratio: {kind: ratio, bad: blocked}
   mean: {kind: mean, sum: cost}
   count: {kind: count}
+  rate: {kind: rate, of: blocked, per: 1h}
   quantile: {kind: quantile, of: latency_ms, q: 95%}
   drift: {kind: drift, reference: r}
   joint_drift: {kind: joint_drift, reference: r}

@@ -38,6 +38,8 @@ from bongsu.slo import (
 )
 
 Phase = Literal["ok", "pending", "firing", "clearing"]
+MOST_TIMES = 10_000
+"""What so many times the events would not prove is not told as a matter of events."""
 Tier = Literal["severe", "major", "minor", "info"]
 TIERS: dict[Tier, str] = {"severe": "P0", "major": "P1", "minor": "P2", "info": "P3"}
 
@@ -229,6 +231,24 @@ def _shown(signal: Signal, over: Duration, window: tuple[int, int], summed: Call
         past = [summed(begin - back, end - back) for back in signal.sli.shifts(over)]
         return signal.sli.beside(summed(begin, end), past)
     return signal.sli.evidence(summed(begin, end), looks(over) * groups)
+
+
+def needed(cells: Cells, rule: Threshold, now: int) -> int | None:
+    """About how many events like those of the window would prove that its value is beyond the threshold.
+
+    None where it is not beyond it, where it is proven already, and where no number of them would be enough.
+    """
+    signal = lived(rule.signal, cells, rule.over, now)
+    vector = cells.vector(signal.key, *cells.window(now, rule.over))
+
+    def times(factor: int) -> Evidence:
+        return signal.sli.evidence({part: n * factor for part, n in vector.items()}, looks(rule.over))
+    once = times(1)
+    if isinstance(signal.sli, Seasonal | Timed) or not rule.sure or rule.holds(once) or not (
+            beyond(times(MOST_TIMES), rule.op, rule.enter) and beyond(once, rule.op, rule.enter, sure=False)):
+        return None
+    enough = bisect_left(range(1, MOST_TIMES), True, key=lambda factor: rule.holds(times(factor)))
+    return once.n * (1 + enough)
 
 
 def reach(rule: Threshold) -> int:

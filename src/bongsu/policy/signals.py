@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from bongsu.aggregate import Evidence
-from bongsu.alert import Rule, Signal, Threshold, read_each, read_evidence, read_threshold
+from bongsu.alert import Rule, Signal, Threshold, needed, read_each, read_evidence, read_threshold
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells
 from bongsu.incident import show
 from bongsu.language.sentences import say as said
@@ -46,6 +46,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "groups": "counted apart for {n} values of {labels}, of at most {most}{rest}",
         "rest": "; the cap is reached, and what came beyond it is counted together as __other__{share}",
         "share": " ({share} of the last {over})",
+        "needed": "; the value is beyond it, but not for sure: about {n} such events would prove it",
         "firing": "now this holds: {alert}", "quiet": "now this does not hold: {alert}",
         "unjudged": "now this cannot be judged: {alert}", "nobody": "no alert looks at it",
     },
@@ -72,6 +73,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "groups": "{labels} 값 {n}개를 따로 집계(최대 {most}개){rest}",
         "rest": "; 한도에 도달하여 초과분은 __other__로 합산{share}",
         "share": "(최근 {over} 중 {share})",
+        "needed": "; 값은 기준을 넘었으나 확실하지 않음: 이런 이벤트 약 {n}건이면 입증",
         "firing": "현재 충족: {alert}", "quiet": "현재 미충족: {alert}",
         "unjudged": "현재 판단 불가: {alert}", "nobody": "이 신호를 보는 알림 없음",
     },
@@ -223,7 +225,9 @@ class _Teller:
         assert isinstance(rule.when, Threshold)
         reading = read_threshold(cells, rule.when, now)
         phrase = "unjudged" if reading.value is None else "firing" if reading.enter else "quiet"
-        return self.say(phrase, alert=explain_rule(policy, rule, self.language))
+        more = needed(cells, rule.when, now) if phrase == "quiet" and not rule.by else None
+        return self.say(phrase, alert=explain_rule(policy, rule, self.language)) + (
+            self.say("needed", n=f"{more:,}") if more else "")
 
     def duration(self, value: int) -> str:
         text, units = show_duration(value), UNITS[self.language]
