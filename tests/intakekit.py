@@ -83,6 +83,7 @@ class Site:
         return self.pool.submit(lambda: [e for _, t in self.control.log.read() for e in arrow.events(t)]).result()
 
     def close(self) -> None:
+        self.inlet._closing()
         self.pool.submit(self.control.close).result()
         self.pool.shutdown()
         self.store.close(self.now)

@@ -1,9 +1,10 @@
 # ruff: noqa: T201 (it prints its report)
 """Fits the weights of the ``names`` check: see README.md beside it for how to run it.
 
-Reads ``pii_spans.jsonl`` of the evaluation data (BONGSU_EVAL_DATA), writes one file of weights a language beside the
-check, and with ``--report`` prints what a fit on four fifths of the data finds in the last fifth. ``--check`` compares
-instead of writing. A conditional random field (Lafferty, McCallum, Pereira 2001), fitted by CRFsuite (Okazaki 2007).
+Reads ``pii_spans.jsonl`` of the evaluation data (BONGSU_EVAL_DATA), writes one file of weights a tagger beside the
+check, and with ``--report`` prints what fits on four fifths of the data find in the last fifth, each in turn.
+``--check`` compares instead of writing. A conditional random field (Lafferty, McCallum, Pereira 2001), fitted by
+CRFsuite (Okazaki 2007).
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from tempfile import TemporaryDirectory
 
 import pycrfsuite
 
-from bongsu.checks import names_map
-from bongsu.checks.names import Model, pack, unpack
+from bongsu.checks import names_map, names_morphs
+from bongsu.checks.names import MORPHS, Model, pack, unpack
 from bongsu.evaluation.spans import SHARED
 
 HERE = Path(__file__).parent
@@ -43,15 +44,17 @@ GREETINGS = {"ko": (
     "Best regards,", "Kind Regards", "Please Read The Terms", "The Internet was down in January and July.")}
 PENALTIES = {"ko": {"c1": 0.05, "c2": 0.05}, "en": {"c1": 0.1, "c2": 0.1}}
 ROUNDS = 100
+TAGGERS = ("ko", "en", MORPHS)
+FOLDS = 5
 
 
 class Sentence:
     """Feature numbers and labels of one piece of a text."""
 
-    def __init__(self, text: str, spans: list[dict], language: str, labels: list[str], piece: tuple[int, int]) -> None:
-        found = names_map.tokens(text, language, *piece)[:names_map.LONGEST]
-        self.x = names_map.features(text, found, language)
-        names = KINDS[language]
+    def __init__(self, text: str, spans: list[dict], tagger: str, labels: list[str], piece: tuple[int, int]) -> None:
+        found = names_map.tokens(text, tagger[:2], *piece)[:names_map.LONGEST]
+        self.x = names_map.features(text, found, tagger, names_morphs.features(text, found) if tagger == MORPHS else ())
+        names = KINDS[tagger[:2]]
         self.y = [0] * len(found)
         for span in spans:
             kind = names.get(span["label"])
@@ -60,8 +63,8 @@ class Sentence:
                 self.y[i] = labels.index(("I-" if n else "B-") + str(kind))
 
 
-def labels_of(language: str) -> list[str]:
-    return ["O", *(f"{part}-{kind}" for kind in dict.fromkeys(KINDS[language].values()) for part in "BI")]
+def labels_of(tagger: str) -> list[str]:
+    return ["O", *(f"{part}-{kind}" for kind in dict.fromkeys(KINDS[tagger[:2]].values()) for part in "BI")]
 
 
 def rows(language: str) -> list[dict]:
@@ -76,58 +79,58 @@ def chat(language: str) -> list[dict]:
     return [{"text": r["text"], "spans": [], "group": r["text"]} for r in [*mine, *plain]]
 
 
-def sentences(found: list[dict], language: str) -> list[Sentence]:
-    labels = labels_of(language)
-    out = [Sentence(r["text"], r["spans"], language, labels, (start, end))
-           for r in found for lang, start, end in names_map.pieces(r["text"]) if lang == language]
+def sentences(found: list[dict], tagger: str) -> list[Sentence]:
+    labels = labels_of(tagger)
+    out = [Sentence(r["text"], r["spans"], tagger, labels, (start, end))
+           for r in found for lang, start, end in names_map.pieces(r["text"]) if lang == tagger[:2]]
     return [s for s in out if len(s.x)]
 
 
-def fit(found: list[dict], language: str) -> Model:
+def fit(found: list[dict], tagger: str) -> Model:
     """The model of some rows, quantised as it is shipped."""
-    labels = labels_of(language)
-    trainer = pycrfsuite.Trainer(algorithm="lbfgs", params={**PENALTIES[language], "max_iterations": ROUNDS,
+    labels = labels_of(tagger)
+    trainer = pycrfsuite.Trainer(algorithm="lbfgs", params={**PENALTIES[tagger[:2]], "max_iterations": ROUNDS,
                                                             "feature.possible_transitions": True}, verbose=False)
-    for sentence in sentences(found, language):
+    for sentence in sentences(found, tagger):
         trainer.append([[str(i) for i in dict.fromkeys(ids)] for ids in sentence.x], [labels[y] for y in sentence.y])
     with TemporaryDirectory() as folder:
         trainer.train(f"{folder}/model")
-        tagger = pycrfsuite.Tagger()
-        with tagger.open(f"{folder}/model"):
-            learnt = tagger.info()
-    size, place = 1 << names_map.BITS[language], {label: i for i, label in enumerate(labels)}
+        fitted = pycrfsuite.Tagger()
+        with fitted.open(f"{folder}/model"):
+            learnt = fitted.info()
+    size, place = 1 << names_map.BITS[tagger], {label: i for i, label in enumerate(labels)}
     scale = max(map(abs, learnt.state_features.values())) / 127
     table = bytearray(size * len(labels))
     for (number, label), weight in learnt.state_features.items():
         table[place[label] * size + int(number)] = round(weight / scale) & 255
     moves = [[round(learnt.transitions.get((a, b), 0.0), 4) for b in labels] for a in labels]
-    head = {"language": language, "labels": labels, "scale": scale, "moves": moves}
-    return unpack(pack(head, bytes(table)), language)
+    head = {"language": tagger, "labels": labels, "scale": scale, "moves": moves}
+    return unpack(pack(head, bytes(table)), tagger)
 
 
 # ---- the report ----
 
 
-def score(model: Model, found: list[dict], language: str, threshold: float) -> dict[str, tuple[float, float, float]]:
-    """Kind -> precision, recall, F2 of whole spans."""
-    hit: dict[str, int] = {}
-    said: dict[str, int] = {}
-    true: dict[str, int] = {}
+Counts = dict[str, list[int]]
+"""Kind -> how many were found and right, found, there."""
+
+
+def count(model: Model, found: list[dict], language: str, threshold: float, counts: Counts) -> None:
+    """Add what a model finds in some rows, by whole spans."""
     for r in found:
         names = KINDS[language]
         want = {(s["start"], s["end"], names[s["label"]]) for s in r["spans"] if s["label"] in names}
         came = {(f.start, f.end, f.kind) for f in model.find(r["text"], threshold)}
         came = {next((w for w in want if w[2] == c[2] and shared(c, w) >= SHARED), c) for c in came}
-        for _, _, kind in want:
-            true[kind] = true.get(kind, 0) + 1
-        for one in came:
-            said[one[2]] = said.get(one[2], 0) + 1
-            hit[one[2]] = hit.get(one[2], 0) + (one in want)
-    out = {}
-    for kind, n in true.items():
-        p, r = hit.get(kind, 0) / max(1, said.get(kind, 0)), hit.get(kind, 0) / n
-        out[kind] = (p, r, 5 * p * r / (4 * p + r) if p + r else 0.0)
-    return out
+        for n, spans in enumerate((want & came, came, want)):
+            for _, _, kind in spans:
+                counts.setdefault(kind, [0, 0, 0])[n] += 1
+
+
+def rates(hit: int, said: int, true: int) -> tuple[float, float, float]:
+    """Precision, recall, F2."""
+    p, r = hit / max(1, said), hit / max(1, true)
+    return p, r, 5 * p * r / (4 * p + r) if p + r else 0.0
 
 
 def shared(a: tuple[int, int, str], b: tuple[int, int, str]) -> float:
@@ -136,32 +139,37 @@ def shared(a: tuple[int, int, str], b: tuple[int, int, str]) -> float:
 
 
 def fold_of(row: dict) -> int:
-    return int(hashlib.sha256(row["group"].encode()).hexdigest(), 16) % 5
+    return int(hashlib.sha256(row["group"].encode()).hexdigest(), 16) % FOLDS
 
 
-def report(language: str) -> None:
-    found = rows(language)
-    held = [r for r in found if fold_of(r) == 0]
-    others = chat(language)
-    model = fit([r for r in [*found, *others] if fold_of(r)], language)
-    unseen = [r for r in others if not fold_of(r)]
-    for threshold in (0.1, 0.2, 0.3, 0.4):
-        alarms = sum(any(f.kind == "person" for f in model.find(r["text"], threshold)) for r in unseen)
-        print(f"{language}, {len(held)} rows not fitted on, from {threshold}; "
-              f"a person in {alarms} of {len(unseen)} chats")
-        for kind, (p, r, f2) in sorted(score(model, held, language, threshold).items()):
+def report(tagger: str) -> None:
+    """Every row judged by a model that has seen nothing of its group: five fits, each without a fifth."""
+    language = tagger[:2]
+    found, others = rows(language), chat(language)
+    counts: dict[float, Counts] = {threshold: {} for threshold in (0.1, 0.2, 0.25, 0.3, 0.4)}
+    alarms = dict.fromkeys(counts, 0)
+    for fold in range(FOLDS):
+        model = fit([r for r in [*found, *others] if fold_of(r) != fold], tagger)
+        for threshold, kinds in counts.items():
+            count(model, [r for r in found if fold_of(r) == fold], language, threshold, kinds)
+            alarms[threshold] += sum(any(f.kind == "person" for f in model.find(r["text"], threshold))
+                                     for r in others if fold_of(r) == fold)
+    for threshold, kinds in counts.items():
+        print(f"{tagger}, {len(found)} rows, from {threshold}; a person in {alarms[threshold]} of {len(others)} chats")
+        for kind, one in sorted(kinds.items()):
+            p, r, f2 = rates(*one)
             print(f"  {kind:20} precision {p:.3f}  recall {r:.3f}  F2 {f2:.3f}")
 
 
 def main(asked: list[str]) -> int:
-    chosen = [a for a in asked if a in KINDS] or list(KINDS)
+    chosen = [a for a in asked if a in TAGGERS] or TAGGERS
     wrong = 0
-    for language in chosen:
+    for tagger in chosen:
         if "--report" in asked:
-            report(language)
+            report(tagger)
             continue
-        target = HERE.parent / f"src/bongsu/checks/names_{language}.weights"
-        data = fit([*rows(language), *chat(language)], language).packed()
+        target = HERE.parent / f"src/bongsu/checks/names_{tagger}.weights"
+        data = fit([*rows(tagger[:2]), *chat(tagger[:2])], tagger).packed()
         if "--check" in asked:
             same = target.read_bytes() == data
             print(f"{target.name}: {'the same bytes' if same else 'other bytes than the packaged ones'}")

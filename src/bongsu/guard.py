@@ -15,7 +15,7 @@ from typing import Literal
 
 from bongsu.event import Verdict
 from bongsu.overlap import resolve
-from bongsu.ports import Check, FactChecks, Finding, Grounds, Judges
+from bongsu.ports import Check, Costly, FactChecks, Finding, Grounds, Judges
 from bongsu.quantity import SECOND, Duration, show_duration, show_share
 from bongsu.review import Priority
 
@@ -24,8 +24,12 @@ On = Literal["input", "output", "store"]
 RANK: dict[str, int] = {"allow": 0, "flag": 1, "tokenise": 2, "mask": 2, "review": 3, "block": 4}
 STOPS = ("review", "block")
 """Acts after which nothing goes on by itself."""
-NO_ATTACK = frozenset(("toxicity", "code", "probing"))
+NO_ATTACK = frozenset(("toxicity", "code", "probing", "names", "tagger"))
 """Checks whose findings are no attempt on the model; their verdicts say what they saw."""
+INLINE, APART = Duration(20_000), SECOND
+"""How long a look may take where nothing is said: in the gateway itself, and in a process of its own."""
+SHORTEST_APART = Duration(100_000)
+MOST_PROCESSES = 16
 MASKED = "[withheld: this may do harm / 해로울 수 있어 가렸습니다]"
 """What a caller reads in place of what is masked, where the guard has no ``reply``."""
 
@@ -37,6 +41,10 @@ class Guard:
     ``priority`` says how soon a person must have looked at what it holds for review.
 
     A guard ``on: store`` looks, after the call, at what is kept of it: names and the like, which take milliseconds.
+
+    With ``processes`` it looks in so many of its own (for every process of the gateway), which are killed where a look
+    is not over in time; with 0 in the gateway itself, where a look cannot be ended. Left out, it is 1 for slow checks
+    and those that run somebody's model, 0 for all others.
     """
 
     name: str
@@ -44,13 +52,14 @@ class Guard:
     on: tuple[On, ...] = ("input", "output")
     act: Act = "block"
     reply: str = ""
-    timeout: Duration = Duration(20_000)
+    timeout: Duration | None = None
     fails: Literal["open", "closed"] = "closed"
     shadow: bool = False
     enabled: bool = True
     routes: tuple[str, ...] = ()
     sample: Fraction = Fraction(1)
     priority: Priority = "major"
+    processes: int | None = None
 
     def __post_init__(self) -> None:
         if self.act == "mask" and (self.on != ("output",) or set(self.reply) & set('"\\\n')):
@@ -62,15 +71,42 @@ class Guard:
         if self.act in ("tokenise", "mask") and isinstance(self.check, Grounds | Judges | FactChecks):
             raise ValueError(f"act: a claim has no token in its place; expected flag or block for a guard that looks "
                              f"for {self.check.name}, came {self.act}")
-        if isinstance(self.check, Judges | FactChecks) and self.timeout < SECOND:
+        if isinstance(self.check, Judges | FactChecks) and self.limit < SECOND:
             whom = "another model" if isinstance(self.check, Judges) else "a service"
-            raise ValueError(f"timeout: expected 1s or more, came {show_duration(self.timeout)}; {whom} is asked, over "
+            raise ValueError(f"timeout: expected 1s or more, came {show_duration(self.limit)}; {whom} is asked, over "
                              "the network")
+        self._processes_fit()
         if not 0 < self.sample <= 1:
             raise ValueError(f"sample: expected a share above 0% and up to 100%, came {show_share(self.sample)}")
 
+    def _processes_fit(self) -> None:
+        if not 0 <= (self.processes or 0) <= MOST_PROCESSES:
+            raise ValueError(f"processes: expected 0 to {MOST_PROCESSES}, came {self.processes}")
+        if self.processes and (isinstance(self.check, Judges | FactChecks) or hasattr(self.check, "recalling")):
+            raise ValueError(f"processes: expected none for {self.check.name}, which asks over the network or looks in "
+                             f"the gateway's memory, came {self.processes}")
+        if self.apart and self.limit < SHORTEST_APART:
+            raise ValueError(f"timeout: expected {show_duration(SHORTEST_APART)} or more, came "
+                             f"{show_duration(self.limit)}; half of it may go by until a process is free. With "
+                             "processes: 0 it looks in the gateway itself")
+
+    @property
+    def apart(self) -> int:
+        """In how many processes of its own it looks; 0 where it looks in the gateway."""
+        return int(isinstance(self.check, Costly)) if self.processes is None else self.processes
+
+    @property
+    def limit(self) -> Duration:
+        """How long a look may take."""
+        return self.timeout if self.timeout is not None else APART if self.apart else INLINE
+
     def applies(self, on: On, route: str) -> bool:
         return self.enabled and on in self.on and (not self.routes or route in self.routes)
+
+
+def attacks(check: Check) -> bool:
+    """Whether what it finds is an attempt on the model."""
+    return check.name not in NO_ATTACK and getattr(check, "attack", True)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from bongsu.aggregate import Aggregate, Evidence, Proof
-from bongsu.cell import Vector
-from bongsu.drift import Reference
-from bongsu.event import Event
-from bongsu.quantity import Duration
+if TYPE_CHECKING:  # who looks at texts in a process of its own needs none of them: they take half a second to load
+    from bongsu.aggregate import Aggregate, Evidence, Proof
+    from bongsu.cell import Vector
+    from bongsu.drift import Reference
+    from bongsu.event import Event
+    from bongsu.quantity import Duration
 
 # ---- signals ----
 
@@ -108,12 +109,22 @@ class Finding:
 class Check(Protocol):
     """What a guard looks for. ``hold`` is how many trailing characters of a stream may still become a match."""
 
-    name: ClassVar[str]
-    version: ClassVar[str]
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
 
     def look(self, text: str) -> Sequence[Finding]: ...
-
     def hold(self, text: str) -> int: ...
+
+
+@runtime_checkable
+class Costly(Protocol):
+    """A check that is slow, or runs what others made: it looks in a process of its own unless its guard says otherwise.
+    A guard's time-out is for each ``usual`` characters. ``hold`` is asked where all others wait: it must be quick."""
+
+    costly: ClassVar[Literal[True]]
+    usual: ClassVar[int]
 
 
 @dataclass(frozen=True)
@@ -131,7 +142,8 @@ class Grounds(Protocol):
     A guard's time-out is for each ``usual`` characters of both; ``roles`` are those whose messages are the context.
     """
 
-    usual: ClassVar[int]
+    @property
+    def usual(self) -> int: ...
 
     @property
     def roles(self) -> tuple[str, ...]: ...

@@ -1,6 +1,7 @@
 """What a guard looks for. One check a file, one line here."""
 
 CHECKS = {
+    "classifier": "bongsu.checks.classifier:Classifier",
     "code": "bongsu.checks.code:Code",
     "factcheck": "bongsu.checks.factcheck:Factcheck",
     "grounding": "bongsu.checks.grounding:Grounding",
@@ -12,5 +13,6 @@ CHECKS = {
     "pii": "bongsu.checks.pii:Pii",
     "pattern": "bongsu.checks.pattern:Pattern",
     "probing": "bongsu.checks.probing:Probing",
+    "tagger": "bongsu.checks.tagger:Tagger",
     "toxicity": "bongsu.checks.toxicity:Toxicity",
 }

@@ -2,7 +2,8 @@
 
 A light trained tagger (a linear-chain conditional random field over hashed features; training/names.py). It costs
 milliseconds, not microseconds, so its place is off the hot path: before something is stored, or inline on routes that
-ask for it. What it finds at which cost is in training/README.md.
+ask for it. What it finds at which cost is in training/README.md. Korean names are found better where the tagger is told
+the morphemes of a sentence (``names_morphs``, an extra).
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from math import exp
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from bongsu.checks import names_map
+from bongsu.checks import names_map, names_morphs
 from bongsu.checks.names_map import LONGEST, Token
 from bongsu.ports import Finding
 
@@ -27,6 +28,7 @@ KINDS = ("person", "address", "location", "organization", "date", "title", "nati
          "us_driver_license")
 PERSONAL = ("person", "address")
 """What a policy hides that says no more."""
+MORPHS = "ko_morphs"
 _SENTENCE = 64
 
 
@@ -36,7 +38,7 @@ class WeightsError(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """The weights of one language: ``head`` is their header, ``table`` one signed byte a label and feature."""
+    """The weights of one tagger: ``head`` is their header, ``table`` one signed byte a label and feature."""
 
     head: dict[str, Any]
     table: array[int]
@@ -46,10 +48,17 @@ class Model:
         return tuple(self.head["labels"])
 
     @cached_property
-    def rows(self) -> list[array[int]]:
-        """A table a label."""
-        size = 1 << names_map.BITS[self.head["language"]]
-        return [self.table[i * size:(i + 1) * size] for i in range(len(self.labels))]
+    def tagger(self) -> str:
+        return str(self.head["language"])
+
+    @cached_property
+    def weights(self) -> array[int]:
+        """The table by feature: the weights of all labels for one stand together."""
+        size, count = 1 << names_map.BITS[self.tagger], len(self.labels)
+        data, out = self.table.tobytes(), bytearray(size * count)
+        for i in range(count):
+            out[i::count] = data[i * size:(i + 1) * size]
+        return array("b", out)
 
     @cached_property
     def moves(self) -> list[list[float]]:
@@ -62,7 +71,7 @@ class Model:
     def find(self, text: str, threshold: float) -> Iterator[Finding]:
         """Every name in the pieces of a text that are of this model's language."""
         for language, start, end in names_map.pieces(text):
-            if language == self.head["language"]:
+            if language == self.tagger[:2]:
                 found = names_map.tokens(text, language, start, end)
                 for i in range(0, len(found), LONGEST):
                     yield from self._named(text, found[i:i + LONGEST], threshold)
@@ -86,9 +95,10 @@ class Model:
         if not found:
             return []
         scale = float(self.head["scale"])
-        here = []
-        for ids in names_map.features(text, found, self.head["language"]):
-            sums = [sum(map(row.__getitem__, ids)) for row in self.rows]
+        here, weights, count = [], self.weights, len(self.labels)
+        more = names_morphs.features(text, found) if self.tagger == MORPHS else ()
+        for ids in names_map.features(text, found, self.tagger, more):
+            sums = [*map(sum, zip(*[weights[i * count:i * count + count] for i in ids], strict=True))]
             top = max(sums)
             here.append([exp((s - top) * scale) for s in sums])
         columns = list(zip(*self.moves, strict=True))
@@ -124,32 +134,35 @@ def pack(head: dict[str, Any], table: bytes) -> bytes:
     return MAGIC + json.dumps(full, sort_keys=True, ensure_ascii=False).encode() + b"\n" + zlib.compress(table, 9)
 
 
-def unpack(data: bytes, language: str) -> Model:
-    """What ``pack`` made. Raises ``WeightsError`` where it is not of this language, feature map or whole."""
+def unpack(data: bytes, tagger: str) -> Model:
+    """What ``pack`` made. Raises ``WeightsError`` where it is not of this tagger, feature map or whole."""
     line, _, body = data[len(MAGIC):].partition(b"\n")
     try:
         head = json.loads(line) if data.startswith(MAGIC) else {}
         table = zlib.decompress(body)
     except (ValueError, zlib.error):
         head, table = {}, b""
-    want = (language, names_map.VERSION[language], hashlib.sha256(table).hexdigest(),
-            len(head.get("labels", ())) << names_map.BITS[language])
+    want = (tagger, names_map.VERSION[tagger], hashlib.sha256(table).hexdigest(),
+            len(head.get("labels", ())) << names_map.BITS[tagger])
     came = (head.get("language"), head.get("map"), head.get("table"), len(table))
     if came != want:
-        raise WeightsError(f"names_{language}.weights: expected {want}, came {came}; reinstall bongsu, or train again "
+        raise WeightsError(f"names_{tagger}.weights: expected {want}, came {came}; reinstall bongsu, or train again "
                            "with training/names.py")
     return Model(head, array("b", table))
 
 
 @cache
-def model(language: str) -> Model:
-    """The packaged weights of a language, read once."""
-    return unpack(files("bongsu.checks").joinpath(f"names_{language}.weights").read_bytes(), language)
+def model(tagger: str) -> Model:
+    """The packaged weights of a tagger, read once."""
+    return unpack(files("bongsu.checks").joinpath(f"names_{tagger}.weights").read_bytes(), tagger)
 
 
 @dataclass(frozen=True)
 class Names:
     """Finds names that are more probably one than ``threshold``, of these ``entities``.
+
+    With ``morphology`` Korean ones are looked for with the help of morphemes, which finds more of them and needs the
+    extra ``bongsu[korean]``.
 
     >>> text = "My name is Karen Smith and I live in Lyon."
     >>> [text[f.start:f.end] for f in Names().look(text) if f.kind == "person"]
@@ -158,9 +171,12 @@ class Names:
 
     name: ClassVar[str] = "names"
     version: ClassVar[str] = "1"
+    costly: ClassVar[Literal[True]] = True
+    usual: ClassVar[int] = 5000
 
     entities: tuple[str, ...] = PERSONAL
     threshold: float = 0.25
+    morphology: bool = False
 
     def __post_init__(self) -> None:
         for i, entity in enumerate(self.entities):
@@ -170,7 +186,9 @@ class Names:
             raise ValueError(f"threshold: expected a number between 0 and 1, came {self.threshold}")
 
     def look(self, text: str) -> Sequence[Finding]:
-        return tuple(f for language in ("ko", "en") for f in model(language).find(text, self.threshold)
+        """Raises ``MorphemesError`` where it needs an extra that is not installed."""
+        korean = MORPHS if self.morphology else "ko"
+        return tuple(f for tagger in (korean, "en") for f in model(tagger).find(text, self.threshold)
                      if f.kind in self.entities)
 
     def hold(self, text: str) -> int:

@@ -16,8 +16,9 @@ from importlib.resources import files
 from typing import NamedTuple
 from zlib import crc32
 
-VERSION = {"ko": 1, "en": 2}
-BITS = {"ko": 18, "en": 16}
+VERSION = {"ko": 1, "en": 2, "ko_morphs": 1}
+BITS = {"ko": 18, "en": 16, "ko_morphs": 20}
+"""A tagger's name is its language, and what else it is told (``names_morphs``)."""
 LONGEST = 200
 """Tokens in a piece; a longer sentence is cut."""
 _TOKEN = re.compile(r"[가-힣]|[A-Za-z]+(?:['’][A-Za-z]+)*|[0-9]+|[^\W\d_]|[^\s]")
@@ -28,7 +29,7 @@ _HANGUL = re.compile(r"[가-힣]")
 _PARTICLE = re.compile(
     r"(?:이?라고|이라는|에게서|에게|에서|으로|께서|한테|까지|부터|처럼|보다|이나|이랑|하고|이며|이고|씨[는가를의도와]?"
     r"|님[이은을의도과]?|[은는이가을를의에와과도로만나며랑])?\W*$")
-_SURNAMES = frozenset(
+SURNAMES = frozenset(
     "김이박최정강조윤장임한오서신권황안송전홍유고문양손배백허남심노하곽성차주우구민진지엄채원천방공현함변염여추도소"
     "석선설마길연위표명기반라왕금옥육인맹제모탁국어은편용")
 
@@ -75,10 +76,12 @@ def tokens(text: str, language: str, start: int, end: int) -> list[Token]:
     return out
 
 
-def features(text: str, found: list[Token], language: str) -> list[list[int]]:
-    """The numbers of each token's features."""
-    mask = (1 << BITS[language]) - 1
-    rows = _korean(text, found) if language == "ko" else _latin(text, found)
+def features(text: str, found: list[Token], tagger: str, more: Iterable[tuple[str, ...]] = ()) -> list[list[int]]:
+    """The numbers of each token's features; ``more`` are further ones of each token."""
+    mask = (1 << BITS[tagger]) - 1
+    rows = _korean(text, found) if tagger.startswith("ko") else _latin(text, found)
+    if more:
+        rows = (own + others for own, others in zip(rows, more, strict=True))
     return [[crc32(f"{i}|{value}".encode("utf-8", "replace")) & mask for i, value in enumerate(row)] for row in rows]
 
 
@@ -118,7 +121,7 @@ def _korean(text: str, found: list[Token]) -> Iterator[tuple[str, ...]]:
         whole = word[i]
         before = word[a - 1] if a else "<"
         after = word[b + 1] if b + 1 < len(found) else ">"
-        known = whole[0] in _SURNAMES
+        known = whole[0] in SURNAMES
         bare = len(whole) - len(_PARTICLE.search(whole)[0])  # type: ignore[index]  # it matches nothing at all, too
         yield (here, c[j - 1], c[j + 1], c[j - 2], c[j + 2], left + here, here + right, c[j - 2] + gap[j - 1] + left,
                right + gap[j + 2] + c[j + 2], left + here + right, here + right + gap[j + 2] + c[j + 2],

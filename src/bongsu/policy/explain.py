@@ -197,8 +197,10 @@ class _Words:
             words["routes"] += self.say("sample", share=show_share(guard.sample))
         if guard.shadow:
             return self.say("shadow", **words)
+        apart = "apart one" if guard.apart == 1 else "apart"
+        words["apart"] = self.say(apart, n=str(guard.apart)) if guard.apart else ""
         return self.say("guard", act=self.phrases[f"{guard.act} act" if guard.act in STOPS else guard.act],
-                        timeout=self.duration(guard.timeout), fails=self.phrases[guard.fails], **words)
+                        timeout=self.duration(guard.limit), fails=self.phrases[guard.fails], **words)
 
     def route(self, route: Route) -> str:
         roles = ((role, getattr(route, role)) for role in ("light", "conservative"))

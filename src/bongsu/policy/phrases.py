@@ -50,7 +50,8 @@ PHRASES: dict[Language, dict[str, str]] = {
         "week": "each week ({zone})", "month": "each month ({zone})", "quarter": "each quarter ({zone})",
         "year": "each year ({zone})",
         "guard": "guard {name}: looks for {check} in {on}{routes}; a finding {act}; "
-                 "it may take {timeout}, and if it fails {fails}",
+                 "it may take {timeout}{apart}, and if it fails {fails}",
+        "apart one": " in a process of its own", "apart": " in {n} processes of its own",
         "shadow": "guard {name} (shadow, it changes nothing): looks for {check} in {on}{routes}",
         "off": "guard {name} is off until a playbook switches it on",
         "routes": " on {routes}",
@@ -139,7 +140,8 @@ PHRASES: dict[Language, dict[str, str]] = {
         "exclude": "", "bad": ", 데이터 없는 구간은 불량", "good": ", 데이터 없는 구간은 양호",
         "week": "매주({zone})", "month": "매월({zone})", "quarter": "매 분기({zone})", "year": "매년({zone})",
         "guard": "가드 {name}: {on}에서 {check} 검사{routes}; 발견되면 {act}; "
-                 "제한 시간 {timeout}, 검사 실패 시 {fails}",
+                 "제한 시간 {timeout}{apart}, 검사 실패 시 {fails}",
+        "apart one": "(별도 프로세스)", "apart": "(별도 프로세스 {n}개)",
         "shadow": "가드 {name}(관찰만): {on}에서 {check} 검사{routes}",
         "off": "가드 {name}: 꺼져 있음, 플레이북이 켤 수 있음",
         "routes": "(경로: {routes})",

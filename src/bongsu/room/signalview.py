@@ -9,7 +9,7 @@ from bongsu.aggregate import Evidence
 from bongsu.alert import TIERS, Burn, Rule, Signal, State, Threshold, read_evidence
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells, Labels, Vector
 from bongsu.engine import Plan
-from bongsu.guard import NO_ATTACK, Guard
+from bongsu.guard import Guard, attacks
 from bongsu.incident import limit, show
 from bongsu.policy.signals import watching, window_of
 from bongsu.ports import Grounds, Judges
@@ -219,4 +219,4 @@ def _fills(guard: Guard, columns: frozenset[str]) -> bool:
         return "grounding_score" in columns
     personal = guard.act == "tokenise" or check.name == "pii"
     return (("pii_findings" in columns and personal) or ("probing_findings" in columns and check.name == "probing")
-            or ("injection_findings" in columns and not personal and check.name not in NO_ATTACK))
+            or ("injection_findings" in columns and not personal and attacks(check)))

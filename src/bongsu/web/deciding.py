@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from bongsu.access.meter import NOTHING
 from bongsu.event import Verdict
-from bongsu.guard import STOPS, Outcome
+from bongsu.guard import STOPS, Guard, Outcome
 from bongsu.web import errors
+from bongsu.web.apart import aside
 from bongsu.web.grounded import claimed
 from bongsu.web.screen import MOST, MOST_TEXTS, screen, unwritable
+from bongsu.web.serve import ASIDE
 from bongsu.web.serve_stream import Streamed
 from bongsu.web.surfaces.decide import DecideAsked, decision
 
@@ -28,7 +31,8 @@ class Deciding(Streamed):
         if not isinstance(asked, DecideAsked):
             raise errors.internal(call.id)
         call.facts["kind"] = "decision"
-        outcome = self._look(asked)
+        guards = self.plan.before if asked.on == "input" else self.reading
+        outcome = await aside(lambda: self._look(asked, guards), asked.chars(), guards, ASIDE)
         if asked.on == "output" and outcome.act != "block":
             ungrounded = await self.ground(self.claims)
             outcome = ungrounded or outcome
@@ -44,10 +48,9 @@ class Deciding(Streamed):
         body = decision(call.id, asked, DECISIONS[outcome.act], self.sentence(outcome), said)
         await self.finish(200, body, ())
 
-    def _look(self, asked: DecideAsked) -> Outcome:
+    def _look(self, asked: DecideAsked, guards: Sequence[Guard]) -> Outcome:
         """Every guard of the side; what is to be hidden is, in the request as it will be answered."""
         call, on = self.call, asked.on
-        guards = self.plan.before if on == "input" else self.reading
         slots = asked.slots()
         texts = [slot.text for slot in slots]
         if (came := sum(map(len, texts))) > MOST:

@@ -38,10 +38,12 @@ Take = Callable[[pa.Table, Sequence[Event]], Awaitable[Appended]]
 class Inlet:
     """What comes in by HTTP. ``span`` says which times are believed now; ``knows`` a token that may send events;
     ``token`` makes a new one in place of the one before, on the record. ``refused`` counts, by field, what was not
-    taken since the start; ``texts`` are those that no guard could read."""
+    taken since the start; ``texts`` are those that no guard could read. ``closing`` is done last."""
 
     def __init__(self, take: Take, cloak: Cloak, service: str, span: Callable[[], Span],
-                 knows: Callable[[str], bool], token: Callable[[str, str], str]) -> None:
+                 knows: Callable[[str], bool], token: Callable[[str, str], str],
+                 closing: Callable[[], None] = lambda: None) -> None:
+        self._closing = closing
         self._take, self._cloak, self._service = take, cloak, service
         self._span, self._knows, self._token = span, knows, token
         self._busy = 0
@@ -52,6 +54,7 @@ class Inlet:
     async def close(self) -> None:
         """Wait for texts that are being masked."""
         await self._later.close()
+        self._closing()
 
     def ways(self) -> tuple[Way, ...]:
         return (

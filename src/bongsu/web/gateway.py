@@ -21,6 +21,7 @@ from bongsu.ports import Spool
 from bongsu.privacy.sealing import Sealer
 from bongsu.privacy.tokens import Tokeniser
 from bongsu.web import denials, errors, health
+from bongsu.web.apart import Crews
 from bongsu.web.appealing import MOST, appealed
 from bongsu.web.appealing import PATH as APPEALS
 from bongsu.web.asked import Asked, encode
@@ -33,7 +34,7 @@ from bongsu.web.masking import Masking
 from bongsu.web.memory import Recall
 from bongsu.web.ops import Ops
 from bongsu.web.past import Past
-from bongsu.web.plan import Plans, Secrets, compile_plans, models
+from bongsu.web.plan import WARM, Plans, Secrets, compile_plans, models
 from bongsu.web.serve import log_fault, outcome_of, refuse
 from bongsu.web.serve_stream import Streamed
 from bongsu.web.serving import serving
@@ -78,7 +79,9 @@ class Gateway:
         self._snapshot = live.current()
         self.health = health or Health()
         self._recall = Recall(attacks, tokens)
-        self._plans = compile_plans(policy, self._snapshot.changes, secrets, health=self.health, recall=self._recall)
+        self.crews = Crews(WARM)
+        self._plans = compile_plans(policy, self._snapshot.changes, secrets, health=self.health, recall=self._recall,
+                                    crews=self.crews)
         self._refused = ""
         self._loading = asyncio.Lock()
 
@@ -100,10 +103,13 @@ class Gateway:
         while True:
             message = await receive()
             ends = message["type"] == "lifespan.shutdown"
+            if not ends:
+                await self.crews.ready()
             if ends:
                 await self._transport.close()
                 if self.ledger.veil is not None:
                     await self.ledger.veil.close()
+                self.crews.close()
                 self.door.close()
                 self.health.close()
                 if self._sealer is not None:
@@ -142,7 +148,8 @@ class Gateway:
         # tried again all the same: a key that could not be read may be there now.
         if policy is not self._plans.policy or snapshot.changes != self._snapshot.changes or self._plans.problems:
             self._plans = compile_plans(policy, snapshot.changes, self._secrets, self._plans.noted, self.health,
-                                        self._recall)
+                                        self._recall, self.crews)
+            await self.crews.ready()
         self._snapshot = snapshot
 
     # ---- everything but calls ----
@@ -154,12 +161,14 @@ class Gateway:
             found: Any = {"status": "alive"}
         elif path in health.READY and method in ("GET", "HEAD"):
             plans = await self.plans()
-            status, found = health.readiness(plans, self._snapshot, self._refused, self.ledger, self._clock())
+            status, found = health.readiness(plans, self._snapshot, self._refused, self.ledger, self._clock(),
+                                             self.crews.troubles())
             found["worker"], found["upstreams"] = self.ops.metrics.worker, self.health.shown(self._timer())
             if self.ops.draining:
                 status, found["status"] = 503, "draining"
         elif path == METRICS and method == "GET" and self.ops.lets(dict(scope["headers"])):
-            await text(send, 200, CONTENT_TYPE, self.ops.page(self.health, self.ledger, self._plans.policy.hash))
+            page = self.ops.page(self.health, self.ledger, self._plans.policy.hash, self.crews)
+            await text(send, 200, CONTENT_TYPE, page)
             return
         elif path == METRICS and method == "GET":
             status, found = 401, errors.no_scrape().error()
@@ -179,7 +188,7 @@ class Gateway:
     def note(self) -> None:
         """Leave the numbers of this worker where the others find them."""
         try:
-            self.ops.note(self.health, self.ledger, self._plans.policy.hash)
+            self.ops.note(self.health, self.ledger, self._plans.policy.hash, self.crews)
         except OSError as error:
             log.warning("the numbers of this worker cannot be left for the others: %s", error.strerror)
 

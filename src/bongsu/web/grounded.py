@@ -6,7 +6,6 @@ whole, until the model has said its last; where it only flags, nothing waits and
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from bongsu.allow import Allowing
 from bongsu.guard import STOPS, Guard, Outcome
 from bongsu.ports import Finding
+from bongsu.web.apart import aside, usual
 from bongsu.web.screen import MOST, Track, decide, fail_all
 from bongsu.web.slots import Slot, content_slots
 
@@ -102,8 +102,7 @@ class _GroundTrack(Track):
         return tuple(support.findings)
 
     def times(self, text: str) -> int:
-        usual: int = self.guard.check.usual  # type: ignore[attr-defined]
-        return 1 + (len(text) + self.size) // usual
+        return 1 + (len(text) + self.size) // usual(self.guard.check)
 
 
 def judged(guards: Sequence[Guard], texts: Sequence[str], fields: Mapping[str, Any],
@@ -126,6 +125,4 @@ def judged(guards: Sequence[Guard], texts: Sequence[str], fields: Mapping[str, A
 async def judge_aside(guards: Sequence[Guard], texts: Sequence[str], fields: Mapping[str, Any],
                       allowing: Allowing | None, chars: int) -> Grounded:
     """The same; from ``ASIDE`` characters on in a thread."""
-    if chars + sum(map(len, texts)) < ASIDE:
-        return judged(guards, texts, fields, allowing)
-    return await asyncio.to_thread(judged, guards, texts, fields, allowing)
+    return await aside(lambda: judged(guards, texts, fields, allowing), chars + sum(map(len, texts)), guards, ASIDE)

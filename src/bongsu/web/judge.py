@@ -59,7 +59,7 @@ class Judging:
         track, begun = Track(guard, "output", self._allowing), time.monotonic_ns()
         support = Support(None)
         try:
-            async with asyncio.timeout(guard.timeout / 1e6):
+            async with asyncio.timeout(guard.limit / 1e6):
                 support = await self._asked(guard, text, fields)
         except TimeoutError:
             track.fail("no verdict in time")

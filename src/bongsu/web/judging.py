@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from bongsu.access.meter import NOTHING
 from bongsu.guard import Guard
 from bongsu.web import errors
+from bongsu.web.apart import aside
 from bongsu.web.asked import encode
 from bongsu.web.screen import MOST, MOST_TEXTS, Track, counts, decide
+from bongsu.web.serve import ASIDE
 from bongsu.web.serve_stream import Streamed
 from bongsu.web.surfaces.moderations import ModerationsAsked, moderation, result
 
@@ -23,12 +28,9 @@ class Judging(Streamed):
         texts = [slot.text for group in groups for slot in group]
         if (came := sum(map(len, texts))) > MOST or len(texts) > MOST_TEXTS:
             raise errors.text_too_long(MOST, came, "characters")
-        results = []
-        for group in groups:
-            seen = [(t, t.sift(slot.text, t.look(slot.text))[0]) for t in tracks for slot in group]
-            for track, found in seen:
-                track.found += found
-            results.append(result((t.guard.name, f) for t, found in seen for f in found))
+        guards = [track.guard for track in tracks]
+        results = await aside(lambda: [_seen(tracks, [slot.text for slot in group]) for group in groups], came, guards,
+                              ASIDE)
         outcome = decide(tracks)
         call.found(outcome.verdicts, *counts(tracks))
         if outcome.failed:
@@ -40,3 +42,11 @@ class Judging(Streamed):
     def _guards(self) -> list[Guard]:
         """Those of both sides, each once."""
         return list({guard.name: guard for guard in (*self.plan.before, *self.plan.after)}.values())
+
+
+def _seen(tracks: Sequence[Track], texts: Sequence[str]) -> dict[str, Any]:
+    """What all guards find in the texts of one input."""
+    seen = [(track, track.sift(text, track.look(text))[0]) for track in tracks for text in texts]
+    for track, found in seen:
+        track.found += found
+    return result((track.guard.name, f) for track, found in seen for f in found)

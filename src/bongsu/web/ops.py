@@ -10,6 +10,7 @@ from bongsu.access.circuit import Health
 from bongsu.exports.exposition import Lines
 from bongsu.host import logs
 from bongsu.host.lobby import Lobby
+from bongsu.web.apart import Crews
 from bongsu.web.call import Call
 from bongsu.web.ledger import Ledger
 from bongsu.web.metrics import Metrics, of_lobby
@@ -37,16 +38,17 @@ class Ops:
             # who sends a request id may put anything in it
             logs.call(call.id, call.masking.tag(call.request_id.decode("latin-1")), call.facts)
 
-    def page(self, health: Health, ledger: Ledger, policy: str) -> str:
-        return whole(self._lines(health, ledger, policy), self.shelf)
+    def page(self, health: Health, ledger: Ledger, policy: str, crews: Crews) -> str:
+        return whole(self._lines(health, ledger, policy, crews), self.shelf)
 
-    def _lines(self, health: Health, ledger: Ledger, policy: str) -> Lines:
-        return self.metrics.lines(health, ledger, policy) | of_lobby(self.lobby, (("worker", self.metrics.worker),))
+    def _lines(self, health: Health, ledger: Ledger, policy: str, crews: Crews) -> Lines:
+        fixed = (("worker", self.metrics.worker),)
+        return self.metrics.lines(health, ledger, policy) | of_lobby(self.lobby, fixed) | crews.lines(fixed)
 
-    def note(self, health: Health, ledger: Ledger, policy: str) -> None:
+    def note(self, health: Health, ledger: Ledger, policy: str, crews: Crews) -> None:
         """Raises OSError."""
         if self.shelf is not None:
-            self.shelf.put(self._lines(health, ledger, policy))
+            self.shelf.put(self._lines(health, ledger, policy, crews))
 
     def lets(self, headers: Mapping[bytes, bytes]) -> bool:
         return self.admission.lets(headers)

@@ -1,9 +1,10 @@
 """Guards at work on texts: whole ones, and streams of which only what can no longer become a match is let go.
 
 A guard that raises or takes longer than its time-out has failed; what that means is its policy. The time-out is for a
-text of up to ``USUAL`` characters; a longer one, a whole book say, has it again for every further ``USUAL``. Its time
-is what the clock says, which costs a sixth of asking for processor time; past the time-out it looks once more by
-processor time, so that a busy machine does not count as a slow guard.
+text of up to 50,000 characters; a longer one, a whole book say, has it again for every further 50,000 (fewer, where the
+check says so). Its time is what the clock says, which costs a sixth of asking for processor time; past the time-out it
+looks once more by processor time, so that a busy machine does not count as a slow guard. One that looks in a process of
+its own (``apart``) is ended there.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from msgspec.structs import replace as changed
 
 from bongsu.allow import Allowing
 from bongsu.event import Verdict
-from bongsu.guard import NO_ATTACK, Guard, On, Outcome, judge
+from bongsu.guard import Guard, On, Outcome, attacks, judge
 from bongsu.overlap import resolve
 from bongsu.ports import Finding
+from bongsu.web.apart import Apart, LookError, usual
 
 log = logging.getLogger("bongsu.gateway")
 clock, processor = time.perf_counter_ns, time.thread_time_ns
 
-USUAL = 50_000
+_NEVER = 1 << 62
+REASONS = ("busy", "timeout", "died", "unable")
+"""Why a guard that looks in a process of its own did not, as its verdict says it; any other fault is ``failed``."""
 MOST = 200_000
 """Characters of all texts of one side that guards look at. They look where every other call waits for them."""
 MOST_TEXTS = 10_000
@@ -62,7 +66,7 @@ class Track:
     pass what it holds for a person.
     """
 
-    __slots__ = ("_most_ns", "allowing", "by", "failed", "found", "guard", "marks", "on", "passed", "took_ns")
+    __slots__ = ("_most_ns", "allowing", "by", "error", "failed", "found", "guard", "marks", "on", "passed", "took_ns")
 
     def __init__(self, guard: Guard, on: On, allowing: Allowing | None = None) -> None:
         self.guard, self.on, self.allowing = guard, on, allowing
@@ -70,20 +74,26 @@ class Track:
         self.passed: list[Finding] = []
         self.by: set[str] = set()
         self.marks: set[str] = set()
-        self.took_ns, self._most_ns = 0, guard.timeout * 1000
+        self.took_ns = 0
+        self._most_ns = _NEVER if isinstance(guard.check, Apart) else guard.limit * 1000
         self.failed = False
+        self.error = ""
 
     def look(self, text: str) -> Sequence[Finding]:
         if self.failed:
             return ()
+        begun = clock()
         try:
-            begun = clock()
             found = self.see(text)
             took = clock() - begun
             if took > self._most_ns and took > self._most_ns * self.times(text):
                 begun = processor()
                 found = self.see(text)
                 took = processor() - begun
+        except LookError as error:
+            self.took_ns += clock() - begun
+            self.fail(error.why, error.why if error.why in REASONS else "failed")
+            return ()
         except Exception as error:  # noqa: BLE001 (any fault of a part is the guard's; its text could hold the caller's)
             self.fail(type(error).__name__)
             return ()
@@ -101,7 +111,7 @@ class Track:
 
     def times(self, text: str) -> int:
         """How often a look at this text has the guard's time-out."""
-        return 1 + len(text) // USUAL
+        return 1 + len(text) // usual(self.guard.check)
 
     def hold(self, text: str) -> int:
         if self.failed:
@@ -127,8 +137,8 @@ class Track:
                 self.marks.add(self.allowing.mark(self.guard.name, text[f.start : f.end]))
         return counted, passed
 
-    def fail(self, why: str) -> None:
-        self.failed = True
+    def fail(self, why: str, error: str = "failed") -> None:
+        self.failed, self.error = True, error
         log.error("guard %s failed: %s", self.guard.name, why)
 
     def result(self) -> tuple[Guard, On, Sequence[Finding] | None, int]:
@@ -141,7 +151,7 @@ def counts(tracks: Iterable[Track]) -> tuple[int, int]:
     for track in tracks:
         if masks(track.guard):
             personal += len(track.found)
-        elif track.guard.check.name not in NO_ATTACK:
+        elif attacks(track.guard.check):
             other += len(track.found)
     return personal, other
 
@@ -149,12 +159,14 @@ def counts(tracks: Iterable[Track]) -> tuple[int, int]:
 def decide(tracks: Sequence[Track]) -> Outcome:
     """What all guards of a side came to; a verdict names the entries of the allow-list that were used."""
     outcome = judge(t.result() for t in tracks)
-    if not any(t.by or t.marks for t in tracks):
+    if not any(t.by or t.marks or t.failed for t in tracks):
         return outcome
     return replace(outcome, verdicts=tuple(map(_noted, outcome.verdicts, tracks)))
 
 
 def _noted(verdict: Verdict, track: Track) -> Verdict:
+    if track.failed:
+        return changed(verdict, error=track.error)
     if not (track.by or track.marks):
         return verdict
     kinds = {*verdict.kinds, *(f.kind for f in track.passed)}

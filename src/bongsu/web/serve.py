@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from bongsu.access.meter import NOTHING, Usage, estimate
 from bongsu.allow import Allowing
@@ -15,6 +14,7 @@ from bongsu.guard import STOPS, Guard, Outcome
 from bongsu.policy.model import Policy
 from bongsu.quantity import SECOND
 from bongsu.web import errors
+from bongsu.web.apart import aside
 from bongsu.web.ask import Answer, Asking
 from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
@@ -31,7 +31,6 @@ from bongsu.web.upstream import Transport
 from bongsu.web.wire import Send, answer
 
 log = logging.getLogger("bongsu.gateway")
-T = TypeVar("T")
 ASIDE = 20_000
 """Characters from which on guards look in a thread: what is shorter takes them a few milliseconds at most."""
 
@@ -61,6 +60,10 @@ class Served:
         self.ready: list[bytes] = []
 
     # ---- before the model ----
+
+    async def checked_request(self) -> Outcome | None:
+        """``check_request``, where no other call waits for it."""
+        return await aside(self.check_request, self.request.chars(), self.plan.before, ASIDE)
 
     def check_request(self) -> Outcome | None:
         """The input guards; the outcome if the call ends here. What is to be tokenised goes on as aliases."""
@@ -105,7 +108,7 @@ class Served:
     # ---- a whole reply ----
 
     async def plain(self) -> None:
-        blocked = await aside(self.check_request, self.request.chars())
+        blocked = await self.checked_request()
         if blocked is not None:
             await self.stopped(blocked)
             await self.refused(blocked, "input", NOTHING, ())
@@ -115,7 +118,7 @@ class Served:
             await self.passed_on(got)
             return
         found = got.found
-        checked = await aside(lambda: self._checked(got, found), len(got.reply.body))
+        checked = await aside(lambda: self._checked(got, found), len(got.reply.body), self.reading, ASIDE)
         if isinstance(checked, Outcome):
             await self.refused(checked, "output", self.usage, got.reply.headers)
             return
@@ -251,11 +254,6 @@ class Served:
         self.call.settle()
         self.call.started = True
         await answer(self.send, status, [*self.call.headers(upstream), *more], body)
-
-
-async def aside(work: Callable[[], T], size: int) -> T:
-    """Work on so many characters or bytes: much of it in a thread, so that other calls need not wait for its end."""
-    return work() if size < ASIDE else await asyncio.to_thread(work)
 
 
 def _looking(guard: Guard) -> Guard:

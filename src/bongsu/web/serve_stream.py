@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from bongsu.access.meter import NOTHING, Usage, estimate
 from bongsu.guard import Outcome
 from bongsu.web import errors
+from bongsu.web.apart import aside, crews_of
 from bongsu.web.ask import Answer, Open, fault_of
 from bongsu.web.errors import ApiError, Fault
 from bongsu.web.grounded import waits
 from bongsu.web.holding import Found, holds
 from bongsu.web.replies import Broken, Replies, Unreadable
 from bongsu.web.screen import MOST, Stopped
-from bongsu.web.serve import Served, aside, log_fault, outcome_of
+from bongsu.web.serve import ASIDE, Served, log_fault, outcome_of
 from bongsu.web.sse import Overlong
 from bongsu.web.upstream import UpstreamError
 from bongsu.web.wire import begin_stream, piece
@@ -30,7 +32,7 @@ class Streamed(Served):
             await (self.stream() if self.request.stream else self.plain())
 
     async def stream(self) -> None:
-        blocked = await aside(self.check_request, self.request.chars())
+        blocked = await self.checked_request()
         out = self._replies()
         if blocked is not None:
             out.head(self.call.at // 1_000_000, self.request.model)
@@ -115,7 +117,7 @@ class Streamed(Served):
             await self._pump(got, out)
             if not out.done and not out.finished:
                 raise errors.unreachable(self.call.id)
-            rest = out.end()
+            rest = await aside(out.end, 0, self.reading, ASIDE)
             ungrounded = await self.ground(out.heard())
             if ungrounded is not None and ungrounded.act == "block":
                 raise Stopped(ungrounded, sum(map(len, out.heard())))
@@ -171,10 +173,11 @@ class Streamed(Served):
 
     async def _pump(self, got: Open, out: Replies) -> None:
         """Pass pieces on until the model is done."""
-        events, ended = got.first, False
+        events, ended, crews = got.first, False, crews_of(self.reading)
+        beside = crews.beside if crews is not None else None
         while True:
             for block in events:
-                self.ready += out.feed(block)
+                self.ready += out.feed(block) if beside is None else await beside(partial(out.feed, block))
                 if out.done:
                     break
             if self.held and out.chars > MOST:
