@@ -148,12 +148,12 @@ def test_the_gateway_serves_while_control_is_dead_and_those_calls_are_counted_la
 
 
 def fire(one: Machine) -> None:
-    """Make replies dear until the alert fires."""
+    """Make replies dear until the alert fires: what is done about it may end it before somebody looks."""
     one.model.knobs.update(verbosity=DEAR)
 
     def fired() -> bool:
         one.chat()
-        return one.alert("cost") == "firing"
+        return bool(one.board()["incidents"])
 
     try:
         until(fired, "the cost alert")

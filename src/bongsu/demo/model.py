@@ -96,11 +96,10 @@ class DemoModel:
             await _answer(send, 500, _error("server_error", "the demo model was told to fail"))
             return
         reply = self.reply(request)
-        pause = knobs.get("delay_ms", 0) / 1000
         if request.get("stream"):
-            await self._stream(request, reply, pause, receive, send)
+            await self._stream(request, reply, receive, send)
             return
-        await asyncio.sleep(pause)
+        await asyncio.sleep(self._pause)
         await _answer(send, 200, {
             **_head(request, "chat.completion"), "usage": usage(request, reply), "choices": [
                 {"index": 0, "message": {"role": "assistant", "content": "".join(reply), "refusal": None},
@@ -115,15 +114,19 @@ class DemoModel:
         fill = [f" {_FILL[i % len(_FILL)]}" for i in range(wanted - len(said))]
         return [*said, *fill][:most]
 
-    async def _stream(self, request: dict[str, Any], reply: list[str], pause: float, receive: Receive,
-                      send: Send) -> None:
+    @property
+    def _pause(self) -> float:
+        """Seconds before what is said next: a knob that is turned in the middle of a stream is heeded."""
+        return float(self.knobs.get("delay_ms", 0) / 1000)
+
+    async def _stream(self, request: dict[str, Any], reply: list[str], receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         head = _head(request, "chat.completion.chunk")
         gone = asyncio.ensure_future(receive())
         try:
             await _event(send, head, {"role": "assistant", "content": ""})
             for token in reply:
-                if pause:
+                if pause := self._pause:
                     await asyncio.wait([gone], timeout=pause)
                 if gone.done():
                     self.cancelled += 1
