@@ -32,7 +32,7 @@ class Moody:
         if "sleeps" in text:
             time.sleep(600)
         if "spins" in text:
-            while len(str(9 ** 1_000_000)) > 1:  # in C, with Python's lock held for a second and more at a time
+            while 9 ** len(text * 100_000):  # in C, with Python's lock held for long at a time
                 continue
         if "dies" in text and not self._again(text):
             os.kill(os.getpid(), signal.SIGKILL)
