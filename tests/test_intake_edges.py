@@ -105,7 +105,7 @@ def test_names_in_sent_texts_are_masked_before_anything_is_kept(tmp_path: Path) 
         eventually(lambda: sum(e.kind == "content" for e in one.kept()) == 3)
         eventually(lambda: not one.inlet._later._characters)
         kept = one.kept()
-        token = Tokeniser(one.inlet._cloak._tokens._key).token("person", "김민수")
+        token = one.inlet._cloak._tokens.token("person", "김민수")
         first = next(e for e in kept if e.id == "p0")
         assert (first.features["note"], first.label) == (f"ask {token}", token)
         texts = {e.call: e.prompt for e in kept if e.kind == "content"}
@@ -184,7 +184,7 @@ def test_the_vault_keeps_what_the_tokens_of_sent_events_stand_for(tmp_path: Path
         assert one.post(sent)[1]["accepted"] == 3
         eventually(lambda: not one.inlet._later._characters)
         one.cycle()
-        tokens, vault = Tokeniser(one.inlet._cloak._tokens._key), one.control.vault
+        tokens, vault = one.inlet._cloak._tokens, one.control.vault
         kim, park = tokens.token("USER", "kim"), tokens.token("USER", "park")
 
         def found(kind: str, value: str) -> list[str]:
