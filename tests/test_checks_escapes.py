@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bongsu.checks.escapes import LEAST, MOST, readings, unfinished
 from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
+from bongsu.overlap import resolve
 from test_checks_pii import PII, assert_nothing_leaks, seen
 
 MAIL = "minsu.kim@example.com"
@@ -43,8 +44,11 @@ def test_a_part_of_a_word_in_base64_is_found_where_it_stands() -> None:
 
 
 def test_what_the_text_says_as_it_stands_is_never_lost_by_reading_it_otherwise() -> None:
-    """Put back, the password would end at its first @."""
-    assert seen("postgres://admin:p%40ss@db.internal/x") == [("url_password", "admin:p%40ss")]
+    """Put back, the password would end at its first @, and what follows would read as an address; both are masked."""
+    text = "postgres://admin:p%40ss@db.internal/x"
+    assert ("url_password", "admin:p%40ss") in seen(text)
+    (masked,) = resolve(PII.look(text))
+    assert (masked.kind, text[masked.start:masked.end]) == ("url_password", "admin:p%40ss@db.internal")
 
 
 def test_a_phrase_of_an_injection_is_found_behind_its_escapes() -> None:

@@ -60,7 +60,7 @@ def hello(check: Check, warm: str) -> Hello:
 
     >>> from bongsu.checks.names import Names
     >>> hello(Names(threshold=0.5), "").settings
-    {'entities': ('person', 'address'), 'threshold': 0.5}
+    {'entities': ('person', 'address'), 'threshold': 0.5, 'morphology': False}
     """
     cls = type(check)
     return Hello(cls.__module__, cls.__qualname__, msgspec.to_builtins(check), warm)
