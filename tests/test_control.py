@@ -107,6 +107,18 @@ def room(tmp_path: Path) -> Iterator[Room]:
         one.close()
 
 
+@pytest.mark.req("O2")
+def test_a_new_signal_leaves_out_what_it_cannot_count_and_control_begins(room: Room) -> None:
+    room.spool.append(Event(id=name, time=room.now, latency_ms=took) for name, took in (("huge", 1e300), ("fair", 5.0)))
+    room.live(2)
+    took = POLICY.replace("signals: {", "signals: {took: {kind: sum, of: latency_ms}, ")
+    room.policy = parse(took, "policy.yaml", {})
+    room.restart()
+    signal = next(s for s in room.control.plan.signals if s.name == "took")
+    assert sum(cell.n for cell in room.store.cells() if cell.signal == signal.key and cell.part == "n") >= 1
+    assert "event.uncountable" in actions_of(room.store)
+
+
 # ---- the clock ----
 
 

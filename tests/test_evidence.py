@@ -157,7 +157,7 @@ def test_what_was_counted_or_spent_is_compared_as_it_is_unless_asked(sli: Sli, v
 
 def test_a_single_event_is_never_proof_of_a_mean_or_a_quantile() -> None:
     dear = vector_of(Mean(COST), [(10**9, 1)])
-    assert reading_of(threshold(Mean(COST), ">", 10), dear) == (False, True)
+    assert reading_of(threshold(Mean(COST), ">", 10), dear) == (False, False), "nothing is said of it"
     assert reading_of(threshold(LATENCY, ">", 10), {f"b{bucket(10**5 * SCALE)}": 1}) == (False, True)
     assert reading_of(threshold(LATENCY, "<", 10), {f"b{bucket(SCALE)}": 1}) == (False, True), "nothing bounds it above"
 
@@ -177,6 +177,14 @@ def test_fewer_events_than_asked_for_are_insufficient_data_and_freeze_the_alert(
     when = threshold(Ratio(read("blocked")), ">", "0.05", least=50)
     cells = Cells(MINUTE, [Cell("s", (), 0, "bad", 5), Cell("s", (), 0, "total", 49)])
     reading = read_threshold(cells, when, HOUR)
+    assert (reading.value, reading.insufficient) == (None, True)
+    assert step(Rule("a", when), State("firing"), reading, HOUR) == State("firing", data="insufficient")
+
+
+def test_an_alarm_of_a_mean_is_not_taken_back_because_too_few_numbers_are_left_to_say() -> None:
+    when = threshold(Mean(COST), ">", 10)
+    few = [Cell("s", (), 0, part, n) for part, n in vector_of(Mean(COST), [(29, 1), (31, 1)] * 8).items()]
+    reading = read_threshold(Cells(MINUTE, few), when, HOUR)
     assert (reading.value, reading.insufficient) == (None, True)
     assert step(Rule("a", when), State("firing"), reading, HOUR) == State("firing", data="insufficient")
 

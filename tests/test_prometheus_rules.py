@@ -32,7 +32,7 @@ KINDS = """  cpt: {kind: mean, sum: cost, per: input_tokens + output_tokens, lab
 alerts:
   hourly: {when: hourly > 300, over: 20m, clear: < 100}
   rarely: {when: hourly < 300, over: 20m}
-  often: {when: often > 40, over: 20m, clear: < 30}
+  often: {when: often > 40, over: 20m, clear: < 30, min_events: 100}
   stopped: {when: stopped > 5%, over: 20m, clear: < 4%}
   few: {when: stopped < 5%, over: 20m}
   exactly: {when: stopped > 5%, over: 20m, evidence: value}
@@ -49,6 +49,13 @@ alerts:
 def expressions(text: str, kind: str) -> dict[str, str]:
     found = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
     return {rule[kind]: rule["expr"] for rule in found if kind in rule}
+
+
+def test_enough_of_a_rate_by_calls_is_enough_calls() -> None:
+    (asked,) = [one for one in yaml.safe_load(rules(policy(KINDS)))["groups"][0]["rules"]
+                if one.get("labels", {}).get("bongsu_alert") == "often" and "record" in one]
+    assert "bongsu_often_total_total" in asked["expr"].rpartition("and")[2]
+    assert asked["expr"].endswith(">= 100")
 
 
 @needs_promtool

@@ -79,6 +79,21 @@ def test_a_log_knows_what_was_said_before_it_was_closed_and_forgets_it_after_its
         assert db.execute("SELECT count(*) FROM distinct_value").fetchone() == (0,)
 
 
+def test_a_column_that_a_batch_lacks_is_an_empty_one(tmp_path: Path) -> None:
+    """Whether others in the batch have a coupon is nothing that one's own purchase repeats."""
+    bought = Distinct("bought", ("features.account.text", "features.coupon.text"), HOUR)
+
+    def one(key: str, **features: str) -> Event:
+        return Event(id=key, time=DAY, kind="prediction", features=features)
+
+    with EventLog(tmp_path / "events.db") as log:
+        log.watch([bought], DAY)
+        log.append([one("a", account="x")])
+        log.append([one("b", account="x"), one("c", account="y", coupon="z")])
+        log.append([one("d", coupon="x")])
+        assert said(log) == ["bought=0", "bought=1", "bought=0", "bought=0"]
+
+
 @pytest.mark.req("D2")
 def test_payments_sent_twice_under_other_ids_alarm_and_those_after_the_hour_do_not(tmp_path: Path) -> None:
     with site(tmp_path, POLICY) as one:

@@ -95,6 +95,21 @@ def test_ids_are_forgotten_with_the_day_that_nobody_believes_any_more(room: Room
     assert db.execute(days).fetchone() == (0,)
 
 
+def test_a_batch_that_goes_in_parts_is_known_whole(room: Room) -> None:
+    """Labels go with the log, and what they are about weeks later: both were one batch."""
+    room.policy = parse(POLICY.replace("behind: 20d", "behind: 50d"), "policy.yaml", {})
+    room.restart()
+    for day in range(45):
+        room.control.take(table([prediction(day, room.now), label(f"p{day}", "a", room.now)]))
+        room.now += DAY
+        room.control.cycle()
+        room.control.upkeep.sweep()
+    assert room.control.log.size().events < 40
+    again = [one for i in range(45) for one in (prediction(i, room.now - (45 - i) * DAY),
+                                                label(f"p{i}", "a", room.now - (45 - i) * DAY))]
+    assert room.control.take(table(again)).duplicates == 90
+
+
 SENT = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 30)), max_size=5)
 
 

@@ -196,7 +196,8 @@ def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Lab
     chosen = None if labels is None else tuple(labels)
     over = filled(cells, rule, now, chosen) if rule.volume else rule.over
     found = read_evidence(cells, rule.signal, over, now, chosen, groups)
-    if found.insufficient or found.value is None or found.n < rule.min_events:
+    unsure = rule.sure and rule.signal.sli.proof == "alarm" and not found.significant  # too few for an interval
+    if found.insufficient or found.value is None or found.n < rule.min_events or unsure:
         return Reading(value=None, insufficient=found.n > 0)
     return Reading(found.value, rule.holds(found), not rule.stays(found), about=found.about, low=found.low,
                    high=found.high)

@@ -143,6 +143,8 @@ def value(service: str, when: Threshold, labels: tuple[str, ...] = ()) -> str:
     found = _near_end(service, when, labels) if when.sure else ""
     found = found or measured(service, signal, window, labels)
     part = {"ratio": "total", "count": "n", "sum": "n", "mean": "n", "rate": "n"}.get(signal.sli.kind)
+    if isinstance(signal.sli, Rate) and signal.sli.calls:
+        part = "total"
     if when.min_events and part:
         enough = counted(service, signal.name, part, window, labels)
         found = f"(\n{found}\n)\nand\n{enough} >= {when.min_events}"

@@ -369,7 +369,7 @@ class Control:
         joining, upto, after = Joining(filter(reads_label, fresh), self.plan.base), self.store.position("cells"), 0
         counted, self._seats = {s.key: Cells(self.plan.base) for s in fresh}, Seats(Cells(self.plan.base))
         for _, table in takewhile(lambda batch: batch[0] <= upto, self.log.read(0, columns=counter.columns)):
-            _sort(counter.count(table, self._seats), counted)
+            _sort(self._count(counter, table), counted)
         for tables, last in grouped(self.log.kept(upto, joining.columns) if joining else iter(()), FOLD_BATCHES):
             _sort(joining.count(self.log, tables, after, last, self._count), counted)
             after = last

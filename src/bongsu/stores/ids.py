@@ -10,6 +10,7 @@ All functions work inside the caller's transaction.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 import pyarrow as pa
@@ -21,7 +22,8 @@ from bongsu.stores import arrow
 TABLES = """
 CREATE TABLE past (day INTEGER NOT NULL, position INTEGER NOT NULL, ids BLOB NOT NULL, PRIMARY KEY (day, position));
 """
-"""``position`` is that of the newest batch whose ids are in a block: no two blocks of a day have the same."""
+"""``position`` is that of the newest batch whose ids are in a block. A batch may go in parts, what its labels say first
+and its predictions later: the ids of both are in one block."""
 
 
 def remember(db: sqlite3.Connection, gone: pa.Table, position: int, believed: int) -> None:
@@ -29,19 +31,19 @@ def remember(db: sqlite3.Connection, gone: pa.Table, position: int, believed: in
     days = pc.divide(gone["time"], DAY)
     for day in sorted(pc.unique(days).to_pylist()):
         if (day + 1) * DAY > believed:
-            ids = gone["id"].filter(pc.equal(days, day))
+            kept = db.execute("SELECT ids FROM past WHERE day = ? AND position = ?", (day, position)).fetchone()
+            parts = [gone["id"].filter(pc.equal(days, day)), *([] if kept is None else [arrow.plain(kept[0])["id"]])]
+            ids = pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())
             block = pa.table({"id": ids.take(pc.sort_indices(ids))})
-            db.execute("INSERT INTO past VALUES (?, ?, ?)", (day, position, arrow.pack(block, "zstd")))
+            db.execute("INSERT OR REPLACE INTO past VALUES (?, ?, ?)", (day, position, arrow.pack(block, "zstd")))
 
 
 def known(db: sqlite3.Connection, table: pa.Table) -> pa.Array | None:
     """Where events (``id``, ``time``) are remembered; None for nowhere, which is the rule."""
-    span = pc.min_max(table["time"]).as_py()
-    if span["min"] is None:
-        return None
+    days = pc.unique(pc.divide(table["time"], DAY)).to_pylist()
     found: pa.Array | None = None
-    days = span["min"] // DAY, span["max"] // DAY
-    for (data,) in db.execute("SELECT ids FROM past WHERE day BETWEEN ? AND ?", days):
+    blocks = db.execute("SELECT ids FROM past WHERE day IN (SELECT value FROM json_each(?))", (json.dumps(days),))
+    for (data,) in blocks:
         here = pc.is_in(table["id"], arrow.plain(data)["id"].combine_chunks()).combine_chunks()
         found = here if found is None else pc.or_(found, here)
     return found

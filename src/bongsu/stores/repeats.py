@@ -46,7 +46,8 @@ def marked(db: sqlite3.Connection, table: pa.Table, asked: Sequence[Distinct]) -
     times = table["time"].to_pylist()
     about = pc.invert(pc.is_in(table["kind"], pa.array(APART))).to_pylist()
     for one in asked:
-        given = [table[name].to_pylist() for name in one.columns if name in table.column_names]
+        given = [table[name].to_pylist() if name in table.column_names else [None] * table.num_rows
+                 for name in one.columns]
         for row, values in enumerate(zip(*given, strict=True)):
             if about[row] and any(value is not None for value in values):
                 again = _again(db, one, _hash(values), times[row])
