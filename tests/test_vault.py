@@ -369,7 +369,7 @@ def test_another_database_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "vault.db") as db:
         db.execute("PRAGMA application_id = 7")
     db.close()
-    with pytest.raises(VaultError, match=r"vault\.db: expected a vault of version 3, came another database"):
+    with pytest.raises(VaultError, match=r"vault\.db: expected a vault of version 4, came another database"):
         VaultStore(tmp_path / "vault.db")
 
 

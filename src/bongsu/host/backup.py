@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from bongsu import __version__
+from bongsu.host.epochs import BESIDE, GONE
 from bongsu.host.epochs import FOLDER as EPOCHS
 from bongsu.host.folder import Folder
 from bongsu.stores.database import StateError
@@ -44,7 +45,8 @@ def back_up(data: Path, target: Path) -> str:
         raise ValueError(str(error)) from error
     copy.events.chmod(0o600)
     for folder in ("keys", "policies"):
-        shutil.copytree(getattr(source, folder), getattr(copy, folder), dirs_exist_ok=True)
+        shutil.copytree(getattr(source, folder), getattr(copy, folder), dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns(f"{BESIDE}*", f"*{GONE}"))
     files = {str(p.relative_to(target)): _digest(p) for p in sorted(target.rglob("*")) if p.is_file()}
     manifest = target / MANIFEST
     manifest.write_text(json.dumps({"bongsu": __version__, "sha256": files}, indent=1))

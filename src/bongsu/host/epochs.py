@@ -7,15 +7,19 @@ process reads the same files and goes by the same clock, so all change over at o
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bongsu.host.keys import TOKENS, KeyFault, made, opened, token_key
+from bongsu.host.keys import TOKENS, KeyFault, made, opened, synced, token_key
 from bongsu.privacy.epochs import Epoch
 from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import SECOND
 
 FOLDER = "epochs"
+BESIDE, GONE = ".epochs.", ".gone"
+"""How the name of a folder in the making begins, and that of a key on its way out ends: nobody's keys."""
 SIZE, TIME = 32, 8
 AGAIN = SECOND
 """So long after a look at the folder it is looked at again."""
@@ -29,7 +33,7 @@ class EpochFiles:
         if not self.folder.exists():
             # A root from before there were epochs: what it made is the first one, and plain.
             plain = (keys / TOKENS).exists()
-            self.make(1, 0, b"" if plain else os.urandom(SIZE))
+            self._begin(b"" if plain else os.urandom(SIZE))
         self._epochs = self.all()
 
     def all(self) -> tuple[Epoch, ...]:
@@ -64,18 +68,40 @@ class EpochFiles:
         made(self.folder / f"{n}.key", begins.to_bytes(TIME, "big") + key)
         self._read_at = 0
 
+    def _begin(self, key: bytes) -> None:
+        """The folder with its first key, made beside and renamed: it is there whole or not at all, and of two first
+        starts at once one is first."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside = Path(tempfile.mkdtemp(prefix=BESIDE, dir=self.folder.parent))
+        try:
+            made(beside / "1.key", bytes(TIME) + key)
+            beside.rename(self.folder)
+        except OSError:
+            shutil.rmtree(beside)
+            if not self.folder.exists():
+                raise
+        synced(self.folder.parent)
+
     def erase(self, n: int) -> None:
-        """Overwrite a key and remove it; whether it is there or not."""
+        """Overwrite a key and remove it; whether it is there or not. It has another name first: what it is overwritten
+        with is no key."""
         path = self.folder / f"{n}.key"
         try:
+            path.rename(path.with_suffix(GONE))
+        except FileNotFoundError:
+            return
+        synced(self.folder)
+        self._read_at = 0
+        self.finish()
+
+    def finish(self) -> None:
+        """Overwrite and remove what is erased, also what a process that was killed left of it."""
+        for path in self.folder.glob(f"*{GONE}"):
             with path.open("r+b") as file:
                 file.write(os.urandom(path.stat().st_size))
                 file.flush()
                 os.fsync(file.fileno())
             path.unlink()
-        except FileNotFoundError:
-            return
-        self._read_at = 0
 
 
 def tokeniser(keys: Path, clock: Callable[[], int]) -> Tokeniser:

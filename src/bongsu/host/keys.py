@@ -130,11 +130,16 @@ def made(path: Path, key: bytes) -> None:
     finally:
         os.close(descriptor)
         partial.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
+    synced(path.parent)
+
+
+def synced(folder: Path) -> None:
+    """Which names are in a folder is durable when this returns."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def opened(path: Path, *sizes: int) -> bytes:

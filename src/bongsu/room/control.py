@@ -51,6 +51,7 @@ from bongsu.stores.arrow import joined
 from bongsu.stores.lake import Lake
 from bongsu.stores.log import Appended, EventLog
 from bongsu.stores.state import State as Store
+from bongsu.wraps.wrapping import WrapError
 
 REPUBLISH = 2 * SECOND
 COMMIT_EVERY = 5 * SECOND
@@ -158,9 +159,18 @@ class Control:
         return self.counted - known
 
     def _aside(self, now: int) -> None:
-        """What may wait for whoever keeps the master key."""
-        self.vault.settle(now)
-        self.epochs.put_away(now)
+        """What may wait for whoever keeps the master key. The end of an epoch does not, and its key is put away also
+        where one key of the vault opens no more."""
+        try:
+            self.vault.settle(now)
+        except WrapError as error:
+            if error.lasting:
+                self.epochs.put_away(now)
+            raise
+        else:
+            self.epochs.put_away(now)
+        finally:
+            self.epochs.expire(now)
 
     def attempt(self, what: str, work: Callable[[], object]) -> bool:
         """Do it. Where a store cannot be used, that is a trouble which everybody is shown until it can be again."""

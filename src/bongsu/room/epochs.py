@@ -56,6 +56,7 @@ class Epochs:
     def __init__(self, policy: Policy, files: EpochFiles, store: State, vault: Vaulting) -> None:
         self.policy, self.files, self._store, self._vault = policy, files, store, vault
         self._lock, self._moved = threading.Lock(), False
+        files.finish()
 
     # ---- which there are ----
 
@@ -73,6 +74,12 @@ class Epochs:
     def joinable(self) -> tuple[int, ...]:
         """The numbers of all whose keys are still there."""
         return tuple(sorted({epoch.n for epoch in self.files.all()} | set(self._vault.epochs())))
+
+    def of_now(self, token: str) -> str | None:
+        """The token of the same value in the epoch of now; None where the key that leads there is not in the folder."""
+        current = self.current()
+        carried_over = parted(made := self._carry(current)(token))
+        return made if carried_over is not None and carried_over.epoch == current.n else None
 
     def shown(self) -> list[dict[str, Any]]:
         """What there is to say of each: ``state`` is coming, current, before (its key is here for a day), sealed (only
@@ -173,10 +180,14 @@ class Epochs:
             if self.policy.vault == "on":
                 self._vault.keep_epoch(epoch.n, epoch.key, after.begins + self.policy.retention.epochs)
             self.files.erase(epoch.n)
-        for n, expires in self._vault.epochs().items():
-            if expires <= now:
-                self.destroy(n, "bongsu", "retention of the policy", "", now)
         self._ended(now)
+
+    def expire(self, now: int) -> None:
+        """Destroy the keys whose retention is over. Nobody is waited for: what is destroyed needs not be opened."""
+        here = {epoch.n for epoch in self.files.all()}
+        for n, expires in self._vault.epochs().items():
+            if expires <= now and n not in here:
+                self.destroy(n, "bongsu", "retention of the policy", "", now)
 
     def _ended(self, now: int) -> None:
         """Note what became of keys, also of those that were put away or destroyed just before a crash."""

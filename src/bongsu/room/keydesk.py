@@ -78,10 +78,13 @@ class KeyDesk:
                  "currency": control.policy.currency, "ends": a.budget.end(control.now)} for a in found]
 
     def user_token(self, user: str) -> str:
-        """What stands for a person everywhere; a token stands for itself."""
-        if USER.fullmatch(user):
-            return user
-        return self.control.tokens.token("USER", user)
+        """What stands for a person everywhere, in the epoch of now; a token of another is carried over, or refused."""
+        if not USER.fullmatch(user):
+            return self.control.tokens.token("USER", user)
+        if (token := self.control.epochs.of_now(user)) is None:
+            raise KeyRefused("old_token", "expected a person's id or their token of now, came a token of an epoch that "
+                             "is over; the privacy officer can join it (bongsu epoch join)")
+        return token
 
     def _environment(self) -> str:
         return re.sub(r"[^a-z0-9]", "", self.control.policy.service.environment.lower())[:16] or "live"

@@ -58,7 +58,10 @@ class RestrictionDesk:
     def subject(self, given: str) -> str:
         """``user/NAME`` with the name as its token, or ``key/ID``; a colon does as well as the stroke."""
         kind, _, who = given.replace(":", "/", 1).partition("/")
-        return named(f"user/{self.keys.user_token(who)}" if kind == "user" and who else f"{kind}/{who}")
+        try:
+            return named(f"user/{self.keys.user_token(who)}" if kind == "user" and who else f"{kind}/{who}")
+        except KeyRefused as error:
+            raise RestrictionFault(error.code, str(error)) from None
 
     def _key(self) -> bytes:
         return self.control.tokens.key_of(APPEAL)

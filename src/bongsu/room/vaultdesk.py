@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,7 @@ from bongsu.quantity import SECOND
 from bongsu.room.control import Control
 from bongsu.room.pace import Pace
 from bongsu.room.vaulting import subject_scope
+from bongsu.stores.vault import Disposal
 
 MOST, A_MINUTE = 20, 60
 """Tokens of one request, and of all requests of a minute."""
@@ -76,10 +77,15 @@ class VaultDesk:
         vault = self._there()
         if bool(subject) == bool(day):
             raise VaultRefused("bad_scope", "expected either 'subject' (an id, or its USER_ token) or 'day'")
-        scopes = [subject_scope(token) for token in self._subjects(subject)] if subject else [f"day/{_day(day)}"]
+        wanted = map(subject_scope, self._subjects(subject)) if subject else iter([f"day/{_day(day)}"])
         now, why = self.control.clock(), (ACTOR, veiled(reason), veiled(ticket))
-        made = [one for scope in scopes for one in vault.shred(scope, now, *why) if one.scope in scopes]
-        self.control.revised()
+        scopes, made = list[str](), list[Disposal]()
+        try:
+            for scope in wanted:  # each as soon as it is known: whoever keeps the master key may be away for the next
+                scopes.append(scope)
+                made += [one for one in vault.shred(scope, now, *why) if one.scope == scope]
+        finally:
+            self.control.revised()
         return {"scope": scopes[0], "keys": sum(len(one.keys) for one in made),
                 "values": sum(one.values for one in made), "disposals": [one.id for one in made]}
 
@@ -94,17 +100,21 @@ class VaultDesk:
             raise VaultRefused("no_vault", "no vault is kept; settings.vault: on in the policy keeps one from then on")
         return self.control.vault
 
-    def _subjects(self, given: str) -> list[str]:
-        """The tokens of a person, that of now first: what they said in earlier epochs is under those."""
+    def _subjects(self, given: str) -> Iterator[str]:
+        """The tokens of a person, that of now first: what they said in earlier epochs is under those. Those that need
+        the master key come last; raises what opening an epoch's key raises."""
         epochs, parts = self.control.epochs, parted(given)
         if parts is None or not _SUBJECT.fullmatch(given):
             given = self.control.tokens.token("USER", given)
             parts = parted(given)
+        yield given
         before = None if parts is None else epochs.known(parts.epoch)
         if parts is None or before is None:
-            return [given]
-        others = [known for n in epochs.joinable() if n != parts.epoch and (known := epochs.known(n))]
-        return [given, *(carried(given, before, other) for other in others)]
+            return
+        sealed = self.control.vault.epochs()
+        for n in sorted(epochs.joinable(), key=lambda n: (n in sealed, n)):
+            if n != parts.epoch and (other := epochs.known(n)):
+                yield carried(given, before, other)
 
     def _pace(self, n: int, tokens: Sequence[str], reason: str, ticket: str, now: int) -> None:
         """Reading everything there is takes long, and is seen; a request that comes too soon is on the record too."""

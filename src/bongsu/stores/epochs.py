@@ -70,7 +70,8 @@ class EpochStore(KeyStore, ReviewStore):
             done += _renamed(transaction, schema.change, carried, "key", "value")
             done += _renamed(transaction, schema.review, carried, "body")
             done += _renamed(transaction, schema.note, carried, "value", only=REVIEWER)
-            done += sum(_moved(transaction, table, carried) for table in (schema.spent, schema.drawn))
+            # What leases have drawn stays: they hold it in the counters of the tokens that they drew by.
+            done += _moved(transaction, schema.spent, carried)
             first = not transaction.execute(select(schema.token_epoch.c.carried).where(
                 schema.token_epoch.c.n == n)).scalar()
             transaction.execute(schema.token_epoch.update().where(schema.token_epoch.c.n == n), {"carried": now})

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-APPLICATION, VERSION = 0x626F7661, 3
+APPLICATION, VERSION = 0x626F7661, 4
 _TABLES = """
 CREATE TABLE box (id TEXT PRIMARY KEY, public BLOB NOT NULL, wrapped TEXT NOT NULL, created INTEGER NOT NULL,
                   retired INTEGER) WITHOUT ROWID;
@@ -42,7 +42,9 @@ CREATE TABLE epoch (id TEXT PRIMARY KEY, n INTEGER NOT NULL, wrapped TEXT, expir
                     keeper TEXT NOT NULL) WITHOUT ROWID;
 """
 """What version 3 added: keys of token epochs that are over."""
-_STEPS = (_TABLES, _SECOND, _THIRD)
+_FOURTH = "ALTER TABLE disposal ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;\n"
+"""What version 4 added: how many values went with the key of an epoch, which is no key of theirs."""
+_STEPS = (_TABLES, _SECOND, _THIRD, _FOURTH)
 """What each version adds to the one before."""
 _WRAPPED = ("box", "dek", "epoch")
 _BODY = "[A-Z2-7]" * 16
@@ -224,8 +226,8 @@ class VaultStore:
         with self._writing() as db:
             gone = db.execute(f"DELETE FROM sealed WHERE token GLOB ?{but}", (mark,)).rowcount  # noqa: S608
             db.execute("UPDATE epoch SET wrapped = NULL WHERE n = ?", (n,))
-            db.execute("INSERT INTO disposal (scope, at, actor, reason, ticket, certified) VALUES (?, ?, ?, ?, ?, 0)",
-                       (f"epoch/{n}", now, actor, reason, ticket))
+            db.execute("INSERT INTO disposal (scope, at, actor, reason, ticket, certified, gone) "
+                       "VALUES (?, ?, ?, ?, ?, 0, ?)", (f"epoch/{n}", now, actor, reason, ticket, gone))
         self.scrub()
         return gone
 
@@ -300,12 +302,13 @@ class VaultStore:
 
     def disposals(self) -> list[Disposal]:
         """Those that have no certificate yet."""
-        found = self._rows("SELECT id, scope, at, actor, reason, ticket FROM disposal WHERE NOT certified ORDER BY id")
+        found = self._rows("SELECT id, scope, at, actor, reason, ticket, gone FROM disposal WHERE NOT certified "
+                           "ORDER BY id")
         out = []
-        for id_, scope, at, actor, reason, ticket in found:
+        for id_, scope, at, actor, reason, ticket, others in found:
             keys = self._rows("SELECT id, gone FROM dek WHERE disposal = ? ORDER BY id", id_)
             out.append(Disposal(id_, scope, at, actor, reason, ticket, tuple(key for key, _ in keys),
-                                sum(gone for _, gone in keys)))
+                                others + sum(gone for _, gone in keys)))
         return out
 
     def certify(self, id_: int) -> None:

@@ -38,11 +38,12 @@ class UnreachableError(Exception):
 
 
 class RefusedError(Exception):
-    """Control answered, and said no; ``status`` is HTTP's."""
+    """Control answered, and said no; ``status`` is HTTP's, ``after`` the seconds in which to ask again, if it said so.
+    """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, after: int = 0) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.after = status, after
 
 
 class Client:
@@ -84,7 +85,8 @@ class Client:
             with error:
                 if error.code == 422:  # an answer like any other, though nothing of it was taken
                     return _decode(error.read(), path)
-                raise RefusedError(error.code, _message(error)) from None
+                after = error.headers.get("retry-after", "")
+                raise RefusedError(error.code, _message(error), int(after) if after.isdecimal() else 0) from None
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             reason = getattr(error, "reason", error)
             hint = "is it running? (--url or BONGSU_URL)"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
+from http.client import TOO_MANY_REQUESTS
+from time import sleep
+from typing import Any
 
 import click
 
-from bongsu.verbs.client import Client
+from bongsu.verbs.client import Client, RefusedError
 from bongsu.verbs.console import AS_JSON, NO, REASON, TOKEN, URL, WRONG, ask, fail, instant
 from bongsu.verbs.vault import OFFICER, TICKET
 
@@ -60,21 +63,39 @@ def epoch_join(tokens: tuple[str, ...], to: int, reason: str, ticket: str, url: 
                as_json: bool) -> None:
     """The tokens of the same values in another epoch; TOKENs, or one a line on standard input. On the record first.
 
-    No value is opened. Exit 0 all joined, 1 one joins no more, since a key was destroyed.
+    No value is opened. More than may be asked in a minute waits. Exit 0 all joined, 1 one joins no more, since a
+    key was destroyed.
     """
     wanted = list(tokens) or sys.stdin.read().split()
     if not wanted:
         fail(WRONG, "expected tokens as arguments or on standard input, came none")
     client, found = Client(url, officer), dict[str, str | None]()
-    for at in range(0, len(wanted), BATCH):
-        body = {"tokens": wanted[at : at + BATCH], "to": to, "reason": reason, "ticket": ticket}
-        found |= ask(partial(client.post, "/v1/epochs/join", body))["tokens"]
-    if as_json:
-        click.echo(json.dumps(found))
-    else:
-        for token, other in found.items():
-            click.echo(f"{token}  {other or 'joins no more'}")
+    try:
+        for at in range(0, len(wanted), BATCH):
+            body = {"tokens": wanted[at : at + BATCH], "to": to, "reason": reason, "ticket": ticket}
+            found |= ask(partial(_patiently, client, body))["tokens"]
+    finally:  # also where a later request fails: what was joined is on the record
+        _show(found, as_json)
     sys.exit(NO if None in found.values() else 0)
+
+
+def _patiently(client: Client, body: dict[str, Any]) -> Any:
+    """The answer to one request; where that comes too fast for control, once control says that it may."""
+    while True:
+        try:
+            return client.post("/v1/epochs/join", body)
+        except RefusedError as error:
+            if error.status != TOO_MANY_REQUESTS or not error.after:
+                raise
+            click.echo(f"{error}; waiting", err=True)
+            sleep(error.after)
+
+
+def _show(found: dict[str, str | None], as_json: bool) -> None:
+    if as_json and found:
+        click.echo(json.dumps(found))
+    elif found:
+        click.echo("\n".join(f"{token}  {other or 'joins no more'}" for token, other in found.items()))
 
 
 @epoch.command("destroy")
