@@ -25,8 +25,12 @@ class Moody:
     kind: str = "word"
     unable: str = ""
     folder: str = ""
+    gate: str = ""
+    """It sees nothing, and so has not loaded, before this file is there."""
 
     def look(self, text: str) -> Sequence[Finding]:
+        while self.gate and not Path(self.gate).exists():
+            time.sleep(0.01)
         if self.unable:
             raise FileNotFoundError(self.unable)
         if "sleeps" in text:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +19,8 @@ from bongsu import registry
 from bongsu.checks.names import Names
 from bongsu.checks.pattern import Pattern
 from bongsu.host.crew import Crew
-from bongsu.host.looker import Ask, Said, hello, made, packed
-from bongsu.host.seat import CrewError
+from bongsu.host.looker import Ask, Said, frame, hello, made, packed
+from bongsu.host.seat import CrewError, Seat
 from bongsu.ports import Check, Finding
 from moody import Moody, Resting
 
@@ -133,8 +135,6 @@ def test_a_process_ends_itself_where_nobody_is_left_to_kill_it() -> None:
 
 
 def _ask_and_go(seat: object, question: Ask) -> None:
-    from bongsu.host.looker import frame
-
     seat._send(frame(question), time.monotonic() + LONG)  # type: ignore[attr-defined]
     seat._receive(time.monotonic() + 0.01)  # type: ignore[attr-defined]
 
@@ -166,6 +166,34 @@ def test_of_two_processes_one_answers_while_the_other_hangs() -> None:
         first.join()
 
 
+@contextmanager
+def one_of_two_loads_for_ever(gate: Path) -> Iterator[Crew]:
+    with crewed(Moody(), size=2) as crew:
+        for seat in crew._seats:
+            seat.hello = frame(hello(Moody(gate=str(gate)), ""))  # for processes begun from now on
+        _fails(crew, "sleeps", 0.3)
+        yield crew
+
+
+def test_who_is_ready_is_asked_before_one_that_loads(tmp_path: Path) -> None:
+    with one_of_two_loads_for_ever(tmp_path / "gate") as crew:
+        for _ in range(3):
+            assert crew.ask(ask("zeus", 4.0)).findings
+
+
+def test_who_waits_for_one_that_loads_is_given_the_other_when_it_is_free(tmp_path: Path) -> None:
+    found: list[Said] = []
+    with one_of_two_loads_for_ever(tmp_path / "gate") as crew:
+        held = crew._take(LONG)
+        assert held.ready
+        waiting = threading.Thread(target=lambda: found.append(crew.ask(ask("zeus"))))
+        waiting.start()
+        until(crew._idle.empty)  # it holds the one that loads
+        crew._give(held)
+        waiting.join(2 * LONG)
+    assert [said.findings for said in found] == [(Finding("word", 0, 4),)]
+
+
 # ---- deaths ----
 
 
@@ -194,6 +222,46 @@ def test_processes_that_die_again_and_again_are_replaced_later_each_time() -> No
         assert seat.process is None  # it is not yet time for another
         until(lambda: _answers(crew))
         assert seat.deaths == 0
+
+
+def test_a_seat_whose_processes_never_live_is_not_lost_however_often_they_died() -> None:
+    crew = Crew(hello(Moody(unable="no model"), ""))
+    crew._seats[0].deaths = 5000
+    with pytest.raises(CrewError) as raised:
+        crew.ask(ask("zeus"))
+    assert raised.value.why == "unable"
+    assert crew._seats[0].deaths == 5001
+    assert crew._idle.qsize() == 1
+    crew.close()
+
+
+def test_without_a_descriptor_left_no_process_begins_until_there_is_one_again() -> None:
+    def full() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    crew = Crew(hello(Moody(), ""))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "socketpair", full)
+        with pytest.raises(CrewError, match=r"cannot be started \(Too many open files\)") as raised:
+            crew.ask(ask("zeus"))
+        assert raised.value.why == "unable"
+        assert "Too many open files" in crew.trouble()
+    assert crew._seats[0].deaths > 0
+    assert crew._idle.qsize() == 1
+    until(lambda: _answers(crew))
+    crew.close()
+
+
+def test_a_seat_is_given_back_whatever_becomes_of_its_start() -> None:
+    def fails(seat: Seat) -> None:
+        raise MemoryError
+
+    with crewed(Moody()) as crew:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Seat, "start", fails)
+            with pytest.raises(MemoryError):
+                crew._give(crew._take(LONG))
+        assert crew.ask(ask("zeus")).findings
 
 
 def _answers(crew: Crew) -> bool:

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from bongsu.policy import PolicyError, parse
 from bongsu.policy.explain import explain
 from bongsu.quantity import Duration
 from bongsu.web.apart import MOST, Apart, ApartGrounds, LookError
-from gatewaykit import PII, Script, Stand, chunk, reply, sse, standing, text_of
+from gatewaykit import PII, Script, Stand, chunk, now, reply, sse, standing, text_of
 from moody import Moody, Resting
 
 SECOND = Duration(1_000_000)
@@ -248,6 +249,52 @@ def test_a_check_whose_fault_names_the_text_leaves_none_of_it_in_a_log(tmp_path:
 
 def test_a_look_error_says_why_and_no_more() -> None:
     assert (str(LookError("timeout")), LookError("busy").why) == ("timeout", "busy")
+
+
+# ---- news ----
+
+
+def test_a_change_by_a_response_waits_for_no_process(tmp_path: Path) -> None:
+    with standing(tmp_path, [moody(on=("output",))]) as stand:
+        until(lambda: readiness(stand)[0] == 200)
+        crew = next(iter(stand.gateway.crews._crews.values()))
+        seat = crew._take(20)
+        stand.publisher.publish({"route/support-bot": "light"}, "hash-1", now())
+        assert readiness(stand)[1]["generation"] == 1
+        crew._give(seat)
+        stand.ask("hello")
+        assert stand.spool.last().upstream == "light"
+
+
+def test_while_processes_of_a_new_policy_load_calls_go_on_and_a_fail_over_is_in_force(tmp_path: Path) -> None:
+    gate, known = tmp_path / "gate", {}
+
+    def keep(policy: Any) -> Any:
+        return known.setdefault("old", policy)
+
+    def reload(digest: str) -> Any:
+        guard = Guard("new", Moody(gate=str(gate)), on=("input",), timeout=Duration(20 * SECOND))
+        return replace(known["old"], hash=digest, guards=(guard,))
+
+    with standing(tmp_path, [moody()], reload=reload, change=keep) as stand:
+        until(lambda: readiness(stand)[0] == 200)
+        stand.publisher.publish({}, "hash-2", now())
+        first = threading.Thread(target=lambda: stand.ask("hello"))
+        first.start()
+        until(lambda: len(stand.gateway.crews._crews) == 2)
+        for n in range(4):  # more often than crews that nobody uses are kept
+            moved = {"route/support-bot": "light"} if n % 2 == 0 else {}
+            stand.publisher.publish(moved, "hash-2", now())
+            stand.ask("hello")
+            call = stand.spool.last()
+            assert (call.policy, call.upstream, call.verdicts[0].guard) == (
+                "hash-1", "light" if moved else "main", "moody")
+        assert (readiness(stand)[0], first.is_alive()) == (200, True)
+        gate.touch()
+        first.join(60)
+        call = stand.spool.last()
+        assert (call.policy, call.verdicts[0].guard, call.verdicts[0].error) == ("hash-2", "new", "")
+        assert stand.ask("say zeus").choices[0].finish_reason == "content_filter"
 
 
 # ---- in a policy ----

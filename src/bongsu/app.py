@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from bongsu.host import keys, logs
 from bongsu.host.folder import Folder
-from bongsu.host.process import Leaving, Manners, run, serve
+from bongsu.host.process import Leaving, Manners, Told, run, serve
 from bongsu.host.supervisor import Supervisor, alone, listen
 from bongsu.offline.checkup import check_policy
 from bongsu.policy import Policy, load
@@ -213,7 +213,7 @@ def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str =
     release = alone(folder.lock, PATIENCE)
     try:
         pinned = folder.pin(policy_path.read_bytes())
-        while run(_control(fd, _as_written(pinned, written), folder, parent, site)):
+        while run(_control(fd, _as_written(pinned, written), folder, parent, site)).again:
             pinned = folder.policy(folder.wanted.read_text()) if folder.wanted.exists() else pinned
             gc.collect()  # what the one before held open is closed now
     except Exception as error:
@@ -233,8 +233,8 @@ def _as_written(pinned: Path, written: str) -> Policy:
     return replace(policy, path=written or policy.path)
 
 
-async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_url: str) -> bool:
-    """Control by one policy, until it ends; true where it is to begin again, by another."""
+async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_url: str) -> Told:
+    """Control by one policy, until it ends; told whether it is to begin again, by another."""
     from bongsu.channels.http import Http, sender
     from bongsu.room.control import Control
     from bongsu.room.desk import ControlDesk

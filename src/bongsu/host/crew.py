@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from bongsu.host.looker import Ask, Hello, Said, frame
 from bongsu.host.seat import CrewError, Gone, Seat
 
+TURN = 0.05
+"""Seconds after which whoever waits for a process to load looks whether another one is free."""
 ENDS = "what it looks for has come to its end"
 
 
@@ -29,14 +31,15 @@ class Crew:
     killed: int = 0
     died: int = 0
     _seats: list[Seat] = field(default_factory=list)
-    _idle: queue.LifoQueue[Seat] = field(default_factory=queue.LifoQueue)
+    _idle: queue.PriorityQueue[tuple[bool, int, Seat]] = field(default_factory=queue.PriorityQueue)
+    """Those that nobody has, with what orders them: who is ready comes first."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closed: bool = False
 
     def __post_init__(self) -> None:
-        for _ in range(self.size):
-            self._seats.append(Seat(frame(self.told)))
-            self._idle.put(self._seats[-1])
+        for number in range(self.size):
+            self._seats.append(Seat(frame(self.told), number))
+            self._lay(self._seats[-1])
 
     def ask(self, ask: Ask, patience: float = 0.0) -> Said:
         """What a process says. Raises ``CrewError``.
@@ -45,9 +48,8 @@ class Crew:
         go by until a process is free and ready.
         """
         begun, half = time.monotonic(), ask.seconds / 2
-        seat = self._take(half + patience)
+        seat = self._take_ready(begun + half + patience)
         try:
-            seat.await_ready(begun + half + patience)
             return self._asked(seat, frame(ask), max(begun + ask.seconds, time.monotonic() + half))
         finally:
             self._give(seat)
@@ -97,23 +99,44 @@ class Crew:
             if (process := seat.process) is not None:  # its thread may be about to end it, too
                 process.kill()
         for _ in self._seats:
-            self._idle.get().end()
+            self._idle.get()[-1].end()
 
     def _take(self, seconds: float) -> Seat:
         try:
-            seat = self._idle.get(timeout=seconds)
+            *_, seat = self._idle.get(timeout=seconds)
         except queue.Empty:
             raise CrewError("busy", "all its processes were busy") from None
         if self._closed:
-            self._idle.put(seat)
+            self._lay(seat)
             raise CrewError("unable", ENDS)
         return seat
 
+    def _take_ready(self, until: float) -> Seat:
+        """One that has loaded by then. Nobody keeps to one that loads while another becomes free."""
+        while True:
+            seat, held = self._take(max(0.001, until - time.monotonic())), False
+            try:
+                seat.await_ready(min(until, time.monotonic() + TURN))
+                held = True
+                return seat
+            except CrewError as error:
+                if error.why != "busy" or time.monotonic() >= until:
+                    raise
+            finally:
+                if not held:
+                    self._give(seat)
+
     def _give(self, seat: Seat) -> None:
-        with self._lock:
-            if not self._closed:
-                seat.start()
-        self._idle.put(seat)
+        """Whatever becomes of its next process: a seat that is not given back is lost, and ``close`` waits for it."""
+        try:
+            with self._lock:
+                if not self._closed:
+                    seat.start()
+        finally:
+            self._lay(seat)
+
+    def _lay(self, seat: Seat) -> None:
+        self._idle.put((not seat.ready, seat.number, seat))
 
     def _asked(self, seat: Seat, data: bytes, until: float) -> Said:
         try:

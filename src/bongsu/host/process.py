@@ -54,6 +54,19 @@ class Leaving:
     notice: float = 0.0
 
 
+@dataclass
+class Told:
+    """What a process was told by signals, kept for as long as its loop hears them: also while it tidies up."""
+
+    leave: bool = False
+    renew: bool = False
+
+    @property
+    def again(self) -> bool:
+        """Whether it is to begin anew. Nobody says twice that it is to leave, so that counts whenever it came."""
+        return self.renew and not self.leave
+
+
 class _Exit:
     """A server's way out, taken once."""
 
@@ -82,9 +95,10 @@ class _Exit:
 
 
 async def serve(app: Any, fd: int, parent: int, lifespan: Any, watched: Sequence[asyncio.Task[None]] = (),
-                leaving: Leaving | None = None, lobby: Lobby | None = None) -> bool:
+                leaving: Leaving | None = None, lobby: Lobby | None = None) -> Told:
     """Serve until SIGTERM or SIGINT, until the supervisor is gone, or until a watched job ends (then raise its error);
-    or until SIGHUP: then it is true that this process is to begin again. The socket ``fd`` stays open."""
+    or until SIGHUP. What it was told is final when the loop has ended: ``again`` says whether this process is to begin
+    anew. The socket ``fd`` stays open."""
     leaving = leaving or Leaving()
     sock = socket.socket(fileno=os.dup(fd))
     config = uvicorn.Config(app, lifespan=lifespan, http=(lobby or Lobby()).protocol(), log_level="warning",
@@ -95,16 +109,7 @@ async def serve(app: Any, fd: int, parent: int, lifespan: Any, watched: Sequence
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     loop = asyncio.get_running_loop()
     way_out = _Exit(server, leaving, loop)
-    asked = False
-
-    def again() -> None:
-        nonlocal asked
-        asked = True
-        way_out.take()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, way_out.take)
-    loop.add_signal_handler(signal.SIGHUP, again)
+    told = _heeding(loop, way_out)
     serving = asyncio.create_task(server._serve(sockets=[sock]))  # not serve(): the signals are ours
     while not serving.done():
         if orphaned(parent) or any(job.done() for job in watched):
@@ -115,7 +120,24 @@ async def serve(app: Any, fd: int, parent: int, lifespan: Any, watched: Sequence
     for job in watched:
         if job.done():
             job.result()
-    return asked
+    return told
+
+
+def _heeding(loop: asyncio.AbstractEventLoop, way_out: _Exit) -> Told:
+    told = Told()
+
+    def leave() -> None:
+        told.leave = True
+        way_out.take()
+
+    def renew() -> None:
+        told.renew = True
+        way_out.take()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, leave)
+    loop.add_signal_handler(signal.SIGHUP, renew)
+    return told
 
 
 def no_cores() -> None:

@@ -40,6 +40,7 @@ class Seat:
     """A place for one process at a time. Belongs to the thread that took it."""
 
     hello: bytes
+    number: int = 0
     process: subprocess.Popen[bytes] | None = None
     sock: socket.socket | None = None
     ready: bool = False
@@ -53,23 +54,16 @@ class Seat:
 
     def start(self) -> None:
         """Begin a process, unless the last ones died so soon that the next one has to wait."""
-        pause = min(0.1 * 2.0**self.deaths, LONGEST_PAUSE) if self.deaths > 1 else 0.0
+        pause = min(0.1 * 2.0 ** min(self.deaths, 10), LONGEST_PAUSE) if self.deaths > 1 else 0.0
         if self.process is not None or time.monotonic() < self.started + pause:
             return
-        ours, theirs = socket.socketpair()
         self.started, self.ready = time.monotonic(), False
         try:
-            self.process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-                [sys.executable, "-m", "bongsu.host.looker", str(theirs.fileno())], pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        except OSError as error:
+            self.process, self.sock = _begun()
+        except OSError as error:  # no descriptor, no process, no memory is left: there may be at the next try
             self.deaths += 1
             self.trouble = f"its process cannot be started ({error.strerror})"
-            ours.close()
             return
-        finally:
-            theirs.close()
-        self.sock = ours
         with contextlib.suppress(TimeoutError, Gone):  # it waits in the socket; should it not arrive, nobody answers
             self._send(self.hello, time.monotonic() + 1)
 
@@ -154,6 +148,20 @@ class Seat:
             raise TimeoutError
         self.sock.settimeout(left)
         return self.sock
+
+
+def _begun() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """A new process, and our end of the socket to it. Raises ``OSError``; then neither is there."""
+    ours, theirs = socket.socketpair()
+    try:
+        return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+            [sys.executable, "-m", "bongsu.host.looker", str(theirs.fileno())], pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), ours
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
 
 
 def _status(process: subprocess.Popen[bytes]) -> str:

@@ -7,6 +7,7 @@ many calls may wait for such guards and no more; for the next one they have fail
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -128,6 +129,7 @@ class Crews:
         self._by_guard: dict[str, Crew] = {}
         self._before: frozenset[bytes] = frozenset()
         self._used: set[bytes] = set()
+        self._coming: set[bytes] = set()
         self._pool: ThreadPoolExecutor | None = None
         self._free = threading.Semaphore(MOST)
 
@@ -135,20 +137,36 @@ class Crews:
         """The guard as it is used here: one that looks apart is given its crew, which begins to load."""
         if not guard.apart or not guard.enabled or isinstance(guard.check, Apart):
             return guard
-        told = hello(guard.check, self._warm)
-        key = msgspec.msgpack.encode((told, guard.apart))
-        crew = self._crews.get(key)
-        if crew is None:
-            crew = self._crews[key] = Crew(told, guard.apart)
+        key = self._key(guard)
+        crew = self._crews[key]
         self._used.add(key)
         self._by_guard[guard.name] = crew
         kind = ApartGrounds if isinstance(guard.check, Grounds) else Apart
         patience = PATIENCE if guard.on == ("store",) else 0.0
         return replace(guard, check=kind(guard.check, guard.limit / 1e6, patience, crew, self))
 
+    def _key(self, guard: Guard) -> bytes:
+        """Under which its crew is found; one that is not there is made."""
+        told = hello(guard.check, self._warm)
+        key = msgspec.msgpack.encode((told, guard.apart))
+        if key not in self._crews:
+            self._crews[key] = Crew(told, guard.apart)
+        return key
+
+    async def load(self, guards: Iterable[Guard]) -> None:
+        """Wait until those of guards to come have loaded, or cannot; those in use are not asked, and go on looking."""
+        self._coming = set()
+        for guard in guards:
+            if guard.apart and guard.enabled:
+                with contextlib.suppress(TypeError, NotImplementedError):  # said when the guard is made ready
+                    self._coming.add(self._key(guard))
+        coming = [self._crews[key] for key in self._coming - self._used]
+        await asyncio.gather(*(asyncio.to_thread(crew.ready, START) for crew in coming))
+
     def turn(self) -> None:
-        """A new policy is about to be made ready: what neither the last nor this one uses will be ended at the next."""
-        for key in [k for k in self._crews if k not in self._used and k not in self._before]:
+        """Plans are about to be made: what neither these nor the last use, nor any to come, is ended at the next."""
+        kept = self._used | self._before | self._coming
+        for key in [k for k in self._crews if k not in kept]:
             self._crews.pop(key).close()
         self._before, self._used = frozenset(self._used), set()
         self._by_guard = {}

@@ -34,7 +34,7 @@ from bongsu.web.masking import Masking
 from bongsu.web.memory import Recall
 from bongsu.web.ops import Ops
 from bongsu.web.past import Past
-from bongsu.web.plan import WARM, Plans, Secrets, compile_plans, models
+from bongsu.web.plan import WARM, Plans, Secrets, compile_plans, live_guards, models
 from bongsu.web.serve import log_fault, outcome_of, refuse
 from bongsu.web.serve_stream import Streamed
 from bongsu.web.serving import serving
@@ -127,29 +127,41 @@ class Gateway:
     # ---- live policy ----
 
     async def plans(self) -> Plans:
-        """Those of the snapshot that is current now; a request keeps what it was given."""
+        """Those of the snapshot that is current now; a request keeps what it was given.
+
+        A change by a response (fail-over, block) is in force at once, also while another policy loads. That policy is
+        when its guards' processes have loaded: the call that met it first waits, the others go on by the one before. A
+        guard that a response switches on fails, as its policy says, until its processes have loaded.
+        """
         snapshot = self._live.current()
-        if snapshot is not self._snapshot:
+        policy = None
+        if (self._reload is not None and not self._loading.locked()
+                and snapshot.policy not in ("", self._plans.policy.hash, self._refused)):
             async with self._loading:
-                if snapshot is not self._snapshot:
-                    await self._take(snapshot)
+                policy = await self._load(self._reload, snapshot)
+            snapshot = self._live.current()
+        if policy is not None or snapshot is not self._snapshot:
+            self._take(policy or self._plans.policy, snapshot)
         return self._plans
 
-    async def _take(self, snapshot: Snapshot) -> None:
-        policy = self._plans.policy
-        if snapshot.policy not in ("", policy.hash, self._refused) and self._reload is not None:
-            try:
-                policy = await asyncio.to_thread(self._reload, snapshot.policy)
-                self._refused = ""
-            except Exception:
-                log.exception("policy %s cannot be loaded; %s stays", snapshot.policy[:12], policy.hash[:12])
-                self._refused = snapshot.policy
+    async def _load(self, reload: Callable[[str], Policy], snapshot: Snapshot) -> Policy | None:
+        """The policy of a snapshot with all that it needs, or none."""
+        try:
+            policy = await asyncio.to_thread(reload, snapshot.policy)
+        except Exception:
+            log.exception("policy %s cannot be loaded; %s stays", snapshot.policy[:12], self._plans.policy.hash[:12])
+            self._refused = snapshot.policy
+            return None
+        self._refused = ""
+        await self.crews.load(live_guards(policy, snapshot.changes))
+        return policy
+
+    def _take(self, policy: Policy, snapshot: Snapshot) -> None:
         # control publishes every few seconds to show that it lives; only news is worth compiling. What had a problem is
         # tried again all the same: a key that could not be read may be there now.
         if policy is not self._plans.policy or snapshot.changes != self._snapshot.changes or self._plans.problems:
             self._plans = compile_plans(policy, snapshot.changes, self._secrets, self._plans.noted, self.health,
                                         self._recall, self.crews)
-            await self.crews.ready()
         self._snapshot = snapshot
 
     # ---- everything but calls ----

@@ -119,7 +119,7 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
             targets[name] = _target(upstream, secrets, health)
         except Exception as error:  # noqa: BLE001 (a secret store is outside; one missing key must not stop the others)
             problems.append(f"upstream {name}: its key cannot be read ({type(error).__name__})")
-    guards = [recalling(_live(guard, changes.get(f"guard/{guard.name}")), recall) for guard in policy.guards]
+    guards = [recalling(guard, recall) for guard in live_guards(policy, changes)]
     guards = _apart(guards, crews, problems)
     sources = _sources(guards, secrets, problems)
     unable = {g.name: why for g in guards if g.enabled and (why := _warm(g))}
@@ -265,6 +265,11 @@ class Compiling:
 
     def _chain(self, *names: str) -> tuple[Target, ...]:
         return tuple(self.targets[name] for name in dict.fromkeys(names) if name in self.targets)
+
+
+def live_guards(policy: Policy, changes: Mapping[str, Any]) -> list[Guard]:
+    """Its guards, as responses have changed them."""
+    return [_live(guard, changes.get(f"guard/{guard.name}")) for guard in policy.guards]
 
 
 def _live(guard: Guard, change: Any) -> Guard:
