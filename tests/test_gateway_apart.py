@@ -260,8 +260,10 @@ def test_a_change_by_a_response_waits_for_no_process(tmp_path: Path) -> None:
         crew = next(iter(stand.gateway.crews._crews.values()))
         seat = crew._take(20)
         stand.publisher.publish({"route/support-bot": "light"}, "hash-1", now())
-        assert readiness(stand)[1]["generation"] == 1
-        crew._give(seat)
+        try:
+            assert readiness(stand)[1]["generation"] == 1
+        finally:
+            crew._give(seat)
         stand.ask("hello")
         assert stand.spool.last().upstream == "light"
 
