@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bongsu.access.restriction import Restriction
 from bongsu.host.backup import back_up, restore
 from bongsu.host.epochs import EpochFiles, tokeniser
 from bongsu.quantity import DAY, SECOND
@@ -243,6 +244,10 @@ def test_an_older_token_of_a_person_is_carried_over_or_refused_never_kept_withou
         assert reply.code() == (400, "old_token")
         assert "bongsu epoch join" in reply.text
     assert one.one.store.restrictions() == []
+    one.one.store.restrict(Restriction("r1", f"user/{old}", "slow", 0, "why", "", "playbook", T0), one.one.now)
+    assert api.delete("/v1/restrictions", {"subject": f"user/{old}", "reason": "why"}) == {"lifted": 1}, "it is listed"
+    gone = fetch(f"{one.one.url}/v1/restrictions", TOKEN, {**body, "subject": f"user:{old}"})
+    assert gone.code() == (400, "old_token")
     assert api.post("/v1/restrictions", {**body, "subject": f"user/{new}"})["subject"] == f"user/{new}"
 
 

@@ -49,9 +49,11 @@ class RestrictionDesk:
         return [self._shown(one) for one in self.store.restrictions() if one.holds(now)]
 
     def unrestrict(self, subject: str, reason: str, actor: str) -> int:
-        """Take back all that a subject is under; how many that were."""
-        gone = self.store.unrestrict(self.subject(subject), actor, reason, self.control.clock(),
-                                     self.control.policy.hash)
+        """Take back all that a subject is under; how many that were. Whatever is listed can be: a playbook may have
+        restricted somebody by a token that nothing leads on from."""
+        given = subject.replace(":", "/", 1)
+        whom = given if any(one.subject == given for one in self.store.restrictions()) else self.subject(subject)
+        gone = self.store.unrestrict(whom, actor, reason, self.control.clock(), self.control.policy.hash)
         self.control.revised()
         return gone
 
