@@ -86,6 +86,10 @@ def test_a_local_master_key_unwraps_what_it_wrapped_for_the_same_thing_only() ->
                          ("shop|k1", lambda _: Secret(base64.b64encode(bytes(32)).decode()))):
         with pytest.raises(WrapError, match="expected one wrapped by this master key"):
             local.unwrap(wrapped, about, other)
+    for damaged in (wrapped[:16], wrapped[:-1], f"{wrapped[:20]}é{wrapped[21:]}"):
+        with pytest.raises(WrapError, match="expected one wrapped by this master key") as caught:
+            local.unwrap(damaged, "shop|k1", secret)
+        assert caught.value.lasting
     with pytest.raises(WrapError, match="must name what wrapped it"):
         local.unwrap("vault:v1:abc", "shop|k1", secret)
 

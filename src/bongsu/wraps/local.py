@@ -34,10 +34,11 @@ class Local:
         if not wrapped.startswith(FORM):
             raise WrapError(f"a data key: expected one wrapped by a local master key ({FORM}…), came another; "
                             "settings.vault_key or vault_key_before must name what wrapped it", lasting=True)
-        raw = b64decode(wrapped.removeprefix(FORM))
+        cipher = self._cipher(secret)
         try:
-            return self._cipher(secret).decrypt(raw[:NONCE], raw[NONCE:], about.encode())
-        except InvalidTag:
+            raw = b64decode(wrapped.removeprefix(FORM), validate=True)
+            return cipher.decrypt(raw[:NONCE], raw[NONCE:], about.encode())
+        except (InvalidTag, ValueError):  # not its tag, or not even the form of it
             raise WrapError("a data key: expected one wrapped by this master key for this place, came another; was "
                             "the master key changed, or the vault copied from elsewhere?", lasting=True) from None
 
