@@ -36,6 +36,24 @@ def test_any_order_gives_the_same_cells_and_windows(cells: list[Cell], random: o
     assert two.vector("a", low, high) == naive(cells, "a", low, high)
 
 
+minutes = st.lists(st.sets(st.sampled_from(["n", "sum", "b1", "b2", "b3"])), max_size=12)
+"""Which parts have something in each minute."""
+
+
+@given(minutes, st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["n", "sum", "b1", "b2", "b3"])), max_size=3),
+       st.integers(0, 12))
+def test_a_window_has_every_part_whichever_of_them_time_has_left_behind(
+        came: list[set[str]], late: list[tuple[int, str]], begin: int) -> None:
+    """As time passes some parts go on and some stand still: a window that ends now reads all that go on."""
+    cells = [Cell("a", (), minute * MINUTE, part, 1) for minute, parts in enumerate(came) for part in sorted(parts)]
+    cells += [Cell("a", (), minute * MINUTE, part, 1) for minute, part in late]
+    counted, seen = Cells(MINUTE), []
+    for cell in cells:
+        counted.add([cell])
+        seen.append(cell)
+        assert counted.vector("a", begin * MINUTE, 20 * MINUTE) == naive(seen, "a", begin * MINUTE, 20 * MINUTE)
+
+
 @given(addends, st.integers(0, 60))
 def test_shards_merge_to_the_same_cells(cells: list[Cell], cut: int) -> None:
     left, right = Cells(MINUTE, cells[:cut]), Cells(MINUTE, cells[cut:])

@@ -170,7 +170,7 @@ class _Series:
         track = self.parts.get(part)
         if track is None:
             track = self.parts[part] = _Track()
-        elif start > self.newest:
+        elif start >= self.newest and start > track.starts[-1]:
             self.parts[part] = self.parts.pop(part)
         track.add(start, n)
         self.ordered = self.ordered and start >= self.newest
