@@ -304,7 +304,8 @@ def test_a_vault_of_the_first_version_goes_on(tmp_path: Path) -> None:
         mail, path = one.token("email", MAIL), one.one.folder.vault / "vault.db"
     db = sqlite3.connect(path)
     for statement in ("ALTER TABLE box DROP COLUMN keeper", "ALTER TABLE dek DROP COLUMN keeper", "DROP TABLE epoch",
-                      "DROP TABLE rewrap", "DROP TABLE generation", "PRAGMA user_version = 1"):
+                      "DROP TABLE rewrap", "DROP TABLE generation", "ALTER TABLE disposal DROP COLUMN gone",
+                      "PRAGMA user_version = 1"):
         db.execute(statement)
     db.close()
     with safe(tmp_path) as one:
