@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -19,7 +20,7 @@ from bongsu import registry
 from bongsu.checks.names import Names
 from bongsu.checks.pattern import Pattern
 from bongsu.host.crew import Crew
-from bongsu.host.looker import Ask, Said, frame, hello, made, packed
+from bongsu.host.looker import Ask, Said, UntoldError, frame, hello, made, packed
 from bongsu.host.seat import CrewError, Seat
 from bongsu.ports import Check, Finding
 from moody import Moody, Resting
@@ -336,3 +337,12 @@ def test_a_child_without_its_parent_ends() -> None:
 
 def test_two_checks_that_differ_in_a_setting_are_told_apart() -> None:
     assert hello(Moody(), "").settings != hello(replace(Moody(), kind="x"), "").settings
+
+
+def test_a_check_whose_settings_cannot_be_told_is_said_not_made() -> None:
+    @dataclass(frozen=True)
+    class Foreign:
+        thing: object = field(default_factory=object)
+
+    with pytest.raises(UntoldError, match=r"cannot be made in another process \("):
+        hello(cast("Check", Foreign()), "")

@@ -55,15 +55,22 @@ def packed(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+class UntoldError(Exception):
+    """A check of a package, whose settings cannot be told to another process."""
+
+
 def hello(check: Check, warm: str) -> Hello:
-    """How another process is told which check it is to make.
+    """How another process is told which check it is to make. Raises ``UntoldError``.
 
     >>> from bongsu.checks.names import Names
     >>> hello(Names(threshold=0.5), "").settings
     {'entities': ('person', 'address'), 'threshold': 0.5, 'morphology': False}
     """
     cls = type(check)
-    return Hello(cls.__module__, cls.__qualname__, msgspec.to_builtins(check), warm)
+    try:
+        return Hello(cls.__module__, cls.__qualname__, msgspec.to_builtins(check), warm)
+    except (TypeError, NotImplementedError) as error:
+        raise UntoldError(f"its check cannot be made in another process ({type(error).__name__})") from error
 
 
 def made(told: Hello) -> Check:

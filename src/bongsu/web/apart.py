@@ -19,7 +19,7 @@ import msgspec
 from bongsu.exports.exposition import Family, Lines, Values, shown
 from bongsu.guard import Guard, attacks
 from bongsu.host.crew import Crew
-from bongsu.host.looker import Ask, Said, hello, packed
+from bongsu.host.looker import Ask, Said, UntoldError, hello, packed
 from bongsu.host.seat import START, CrewError
 from bongsu.ports import Check, Finding, Grounds, Support
 
@@ -158,7 +158,7 @@ class Crews:
         self._coming = set()
         for guard in guards:
             if guard.apart and guard.enabled:
-                with contextlib.suppress(TypeError, NotImplementedError):  # said when the guard is made ready
+                with contextlib.suppress(UntoldError):  # which is said where the guard is made ready (``plan``)
                     self._coming.add(self._key(guard))
         coming = [self._crews[key] for key in self._coming - self._used]
         await asyncio.gather(*(asyncio.to_thread(crew.ready, START) for crew in coming))

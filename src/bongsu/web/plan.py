@@ -14,6 +14,7 @@ from bongsu.access.circuit import Circuit, Health, RetryBudget
 from bongsu.access.meter import Meter
 from bongsu.allow import Until, by_guard
 from bongsu.guard import Guard, On
+from bongsu.host.looker import UntoldError
 from bongsu.policy.model import Policy, Route, Upstream
 from bongsu.policy.routing import Borders, Version
 from bongsu.ports import FactChecks, Grounds, Secret
@@ -144,8 +145,8 @@ def _apart(guards: Sequence[Guard], crews: Crews | None, problems: list[str]) ->
     for guard in guards:
         try:
             out.append(crews.apart(guard))
-        except (TypeError, NotImplementedError) as error:  # a check of a package, whose settings cannot be told
-            problems.append(f"guard {guard.name}: its check cannot be made in another process ({type(error).__name__})")
+        except UntoldError as error:
+            problems.append(f"guard {guard.name}: {error}")
     return out
 
 
