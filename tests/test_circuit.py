@@ -99,6 +99,26 @@ def test_a_probe_whose_client_left_makes_room_for_another() -> None:
     assert circuit.standing == "closed"
 
 
+def test_a_try_that_never_comes_back_holds_others_up_no_longer_than_its_lease() -> None:
+    circuit = opened()
+    circuit.lease = 3 * S
+    frozen = leave(circuit, 5 * S)
+    assert circuit.ask(8 * S - 1) is None
+    second = leave(circuit, 8 * S)
+    assert circuit.ask(9 * S) is None, "one at a time, as before"
+    frozen.back(True, 9 * S)
+    assert circuit.standing == "closed", "that it was answered is true, however late it is said"
+    second.back(False, 9 * S)
+    assert (circuit.standing, circuit.counts(9 * S)) == ("closed", (0, 0))
+
+
+def test_a_lease_of_before_the_host_was_started_again_holds_nobody_up() -> None:
+    circuit = opened(10**6 * S)
+    leave(circuit, 10**6 * S + 5 * S)
+    assert circuit.ask(10**6 * S + 5 * S) is None
+    assert circuit.ask(1 * S) is not None, "the timer stands elsewhere now"
+
+
 def test_what_says_nothing_about_health_is_not_counted_and_only_the_first_word_is() -> None:
     circuit = Circuit(RULE)
     calls(circuit, 0, None, None)

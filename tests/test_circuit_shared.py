@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu.access.circuit import RESERVE, SLOTS, Circuit, Health, Pass
+from bongsu.access.circuit import LEASE, RESERVE, SLOTS, Circuit, Health, Pass
 from bongsu.access.seats import CAPACITY, Seats, shared_health
 from bongsu.language.sentences import say
 from bongsu.policy.model import Upstream
@@ -203,6 +203,21 @@ def test_a_probe_whose_worker_is_killed_makes_room_for_another_workers(tmp_path:
     health.close()
 
 
+@pytest.mark.req("D11")
+def test_a_probe_whose_worker_is_frozen_makes_room_for_another_workers(tmp_path: Path) -> None:
+    health = shared_health(tmp_path)
+    circuit, now = health.circuit("main", RULE), T0 + 5 * S
+    frozen = Dying(tmp_path, *[f"{T0}x"] * 4, f"{now}k")
+    frozen.process.send_signal(signal.SIGSTOP)
+    assert circuit.ask(now) is None, "it may only be slow"
+    probe = leave(circuit, now + LEASE)
+    assert circuit.ask(now + LEASE) is None
+    probe.back(True, now + LEASE + S)
+    assert circuit.standing == "closed"
+    frozen.kill()
+    health.close()
+
+
 def test_what_a_killed_worker_opened_stays_open(tmp_path: Path) -> None:
     dying = Dying(tmp_path, *[f"{T0}x"] * 4)
     dying.kill()
@@ -272,7 +287,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.workers = [shared_health(folder) for _ in range(3)]
-        self.passes: list[tuple[int, Pass]] = []
+        self.passes: list[tuple[int, Pass, int]] = []
         self.now = T0
 
     def circuit(self, n: int) -> Circuit:
@@ -281,7 +296,7 @@ class World:
     def dies(self, n: int) -> None:
         """The kernel closes what it had open; nothing is given back."""
         self.workers[n].close()
-        self.passes = [(who, one) for who, one in self.passes if who != n]
+        self.passes = [one for one in self.passes if one[0] != n]
         self.workers[n] = shared_health(self.folder)
 
 
@@ -295,10 +310,10 @@ def test_whatever_workers_do_and_whoever_dies_they_agree_and_one_tries_at_a_time
     world = World(tmp_path_factory.mktemp("circuit"))
     for who, passed, what in story:
         world.now += passed
-        mine = next((i for i, (owner, _) in enumerate(world.passes) if owner == who), None)
+        mine = next((i for i, (owner, _, _) in enumerate(world.passes) if owner == who), None)
         if what == "ask":
             if (found := world.circuit(who).ask(world.now)) is not None:
-                world.passes.append((who, found))
+                world.passes.append((who, found, world.now))
         elif what == "die":
             world.dies(who)
         elif mine is not None:
@@ -308,7 +323,8 @@ def test_whatever_workers_do_and_whoever_dies_they_agree_and_one_tries_at_a_time
         assert len({world.circuit(n).counts(world.now) for n in range(3)}) == 1
         if standings == {"half_open"}:
             state: Any = world.circuit(0)._head[0]
-            assert sum(one._state == state for _, one in world.passes) <= RULE.probes
+            tries = [one for _, one, begun in world.passes if world.now - begun < LEASE]
+            assert sum(one._state == state for one in tries) <= RULE.probes
     world.now += 16 * 5 * S
     for n in range(3):
         world.dies(n)

@@ -5,7 +5,8 @@ the host reads alike (``time.perf_counter_ns``), and nothing is random. A circui
 route's choice among several, so a lone upstream is left alone too.
 
 What a call that ends well costs is a few words that its worker alone writes. A call that fails, and every turn, is
-settled under the lock; a turn is one word, written last, so a process may die anywhere in between.
+settled under the lock; a turn is one word, written last, so a process may die anywhere in between. One that is frozen
+while it tries an upstream has it for itself no longer than its lease.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _CLOSED, _OPEN, _HALF_OPEN = range(3)
 SLOTS = 10
 """Parts of the time that is looked back over; the oldest is forgotten whole."""
 MOST_DOUBLINGS = 4
+LEASE = 120 * 10**9
+"""Nanoseconds that a try has the upstream for itself, where its own time-outs do not say."""
 RESERVE = 10
 """Retries that a route may save up, and begins with."""
 HEAD, TALLY = 3, 2 + 3 * SLOTS
@@ -80,10 +83,10 @@ class Circuit:
     Its state is a turn and a standing. What a worker has counted is about one state; under another it is nothing.
     """
 
-    __slots__ = ("_head", "_kept", "rule")
+    __slots__ = ("_head", "_kept", "lease", "rule")
 
-    def __init__(self, rule: Breaker, kept: Record | None = None) -> None:
-        self.rule, self._kept = rule, kept or Record.alone()
+    def __init__(self, rule: Breaker, kept: Record | None = None, lease: int = LEASE) -> None:
+        self.rule, self._kept, self.lease = rule, kept or Record.alone(), lease
         self._head = self._kept.head
 
     @property
@@ -104,11 +107,17 @@ class Circuit:
         if self._head[_STATE] % 4 == _OPEN and not self.wait(now):
             self._turns(_HALF_OPEN)
         state = self._head[_STATE]
-        if state % 4 == _OPEN or (state % 4 == _HALF_OPEN and self._probes() >= self.rule.probes):
+        if state % 4 == _OPEN or (state % 4 == _HALF_OPEN and self._tried_by_others(now)):
             return None
         if state % 4 == _HALF_OPEN:
             self._mine()[_PROBING] += 1
+            self._head[_UNTIL] = now + self.lease
         return Pass(self, state)
+
+    def _tried_by_others(self, now: int) -> bool:
+        """Whether as many calls as may try it now. Who has not come back when the lease of the newest of them is over
+        (a worker that is frozen) holds nobody up; what it says, should it come back after all, still counts."""
+        return self._probes() >= self.rule.probes and 0 < self._head[_UNTIL] - now <= self.lease
 
     def _probes(self) -> int:
         """How many calls try it now; those of a worker that died do not count."""
@@ -239,10 +248,11 @@ class Health:
         self.circuits: dict[str, Circuit] = {}
         self.budgets: dict[str, RetryBudget] = {}
 
-    def circuit(self, upstream: str, rule: Breaker) -> Circuit:
+    def circuit(self, upstream: str, rule: Breaker, lease: int = LEASE) -> Circuit:
         found = self.circuits.get(upstream)
         if found is None or found.rule != rule:
             found = self.circuits[upstream] = Circuit(rule, self._record(f"circuit/{upstream}/{rule!r}"))
+        found.lease = lease
         return found
 
     def budget(self, route: str, rule: Retries | None) -> RetryBudget | None:

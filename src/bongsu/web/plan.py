@@ -181,7 +181,7 @@ def _target(upstream: Upstream, secrets: Secrets, health: Health) -> Target:
     headers = _headers(upstream, secrets(upstream.key).reveal() if upstream.key else "")
     endpoint = Endpoint(upstream.url.rstrip("/"), limits_of(upstream.timeout, upstream.timeouts), headers)
     return Target(upstream, endpoint, encode(upstream.model), Meter(*upstream.tariff) if upstream.tariff else None,
-                  health.circuit(upstream.name, upstream.breaker))
+                  health.circuit(upstream.name, upstream.breaker, int(endpoint.limits.answered * 10**9)))
 
 
 def _headers(upstream: Upstream, key: str) -> dict[str, str]:

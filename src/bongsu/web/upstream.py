@@ -54,6 +54,12 @@ class Limits:
     total: float
     stream: float = 0.0
 
+    @property
+    def answered(self) -> float:
+        """Within how many seconds it is usually known whether the upstream answers: a whole reply, or a stream's first
+        event. Only a stream that sends something else before it takes longer."""
+        return max(self.total, self.stream or self.first + self.between)
+
 
 def limits_of(timeout: Duration, given: Timeouts) -> Limits:
     """What is not given is the upstream's one ``timeout``; a stream has no total unless one is given."""
