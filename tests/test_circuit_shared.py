@@ -35,13 +35,9 @@ CRASHING = """
 import sys
 from fractions import Fraction
 from pathlib import Path
-from bongsu.access.circuit import Health
 from bongsu.access.seats import shared_health
-from bongsu.language.sentences import say
-from bongsu.policy.model import Upstream
 from bongsu.policy.patience import Breaker, Retries
 from bongsu.quantity import SECOND, Duration
-from bongsu.room.upstreams import Upstreams
 circuit = shared_health(Path(sys.argv[1])).circuit("main", Breaker(Fraction(1, 2), min_calls=4,
     over=Duration(10 * SECOND), rest=Duration(5 * SECOND)))
 for word in sys.argv[2:]:
@@ -232,11 +228,8 @@ import json, sys, time
 from fractions import Fraction
 from pathlib import Path
 from bongsu.access.seats import shared_health
-from bongsu.language.sentences import say
-from bongsu.policy.model import Upstream
 from bongsu.policy.patience import Breaker, Retries
 from bongsu.quantity import SECOND, Duration
-from bongsu.room.upstreams import Upstreams
 root, rounds = Path(sys.argv[1]), int(sys.argv[2])
 health = shared_health(root)
 circuit = health.circuit("main", Breaker(Fraction(1, 2), min_calls=1, over=Duration(10 * SECOND), rest=Duration(1)))
