@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import codecs
 import json
-import os
 import random
 import re
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import evaldata
 from bongsu.app import open_store
 from bongsu.attack import Attack, AttackFault, key_of, remembered
 from bongsu.checks.injection_map import fold
@@ -353,10 +353,7 @@ def test_faults_of_the_api_say_what_to_do_and_repeat_nothing(tmp_path: Path) -> 
 @pytest.mark.real
 @pytest.mark.req("R10")
 def test_at_most_one_harmless_prompt_in_a_thousand_is_like_a_known_attack() -> None:
-    folder = os.environ.get("BONGSU_EVAL_DATA", "")
-    if not folder:
-        pytest.skip("BONGSU_EVAL_DATA names no folder with guard_prompts.jsonl")
-    rows = list(map(json.loads, (Path(folder) / "guard_prompts.jsonl").read_text().rstrip("\n").split("\n")))
+    rows = evaldata.rows("guard_prompts.jsonl")
     attacks = {str(n): traces_of([row["text"]], KEY) for n, row in enumerate(rows) if row["label"]}
     index = Index.of(KEY, {id_: one for id_, one in attacks.items() if len(one.anchors) >= FEWEST})
     check, harmless = KnownAttack().recalling(lambda: index), [row["text"] for row in rows if not row["label"]]

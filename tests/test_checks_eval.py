@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+import evaldata
 from bongsu.checks.grounding import unsupported
 from bongsu.checks.pattern import Pattern
 from bongsu.checks.pii import Pii
 from bongsu.evaluation.measure import auc
 
-DATA = Path(os.environ.get("BONGSU_EVAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 KINDS = {"CREDIT_CARD": "card", "EMAIL_ADDRESS": "email", "IP_ADDRESS": "ip", "PHONE": "phone", "PHONE_NUMBER": "phone",
          "US_SSN": "us_ssn", "KR_RRN": "kr_rrn", "IBAN_CODE": "iban"}
-
-
-def rows(name: str) -> list[dict[str, Any]]:
-    path = DATA / name
-    if not path.is_file():
-        pytest.skip(f"no evaluation data: {name} is not in {DATA.name!r}; set BONGSU_EVAL_DATA")
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
 def agrees(row: dict[str, Any], check: Pii) -> bool:
@@ -42,7 +32,7 @@ def agrees(row: dict[str, Any], check: Pii) -> bool:
 def test_identifier_vectors_are_judged_as_their_authors_expect(kind, floor) -> None:
     """``least`` is low here, since the authors count loopback addresses and bare numbers, which we rate as unsure."""
     check = Pii(least=0.3 if kind in ("ip", "us_ssn") else 0.5)
-    vectors = [r for r in rows("pii_id_vectors.jsonl") if KINDS[r["entity"]] == kind]
+    vectors = [r for r in evaldata.rows("pii_id_vectors.jsonl") if KINDS[r["entity"]] == kind]
     assert len(vectors) >= 8
     assert sum(agrees(r, check) for r in vectors) / len(vectors) >= floor
 
@@ -50,7 +40,7 @@ def test_identifier_vectors_are_judged_as_their_authors_expect(kind, floor) -> N
 def test_synthetic_sentences_give_up_their_entities() -> None:
     check, hit, all_ = Pii(), Counter[str](), Counter[str]()
     wrong = 0
-    for row in rows("pii_spans.jsonl"):
+    for row in evaldata.rows("pii_spans.jsonl"):
         if row["source"] != "presidio_synth_v2":
             continue
         found = check.look(row["text"])
@@ -68,14 +58,14 @@ def test_synthetic_sentences_give_up_their_entities() -> None:
 
 
 def test_korean_news_and_reviews_hold_almost_no_numbers_of_persons() -> None:
-    news = [r for r in rows("pii_spans.jsonl") if r["source"] == "klue_ner_dev"]
+    news = [r for r in evaldata.rows("pii_spans.jsonl") if r["source"] == "klue_ner_dev"]
     assert sum(bool(Pii().look(r["text"])) for r in news) <= 0.002 * len(news)
 
 
 def test_the_built_in_phrases_find_injections_and_almost_never_a_harmless_prompt() -> None:
     check = Pattern()
     hits, seen = Counter[str](), Counter[str]()
-    for row in rows("guard_prompts.jsonl"):
+    for row in evaldata.rows("guard_prompts.jsonl"):
         group = row["source"] if row["label"] else "harmless"
         seen[group] += 1
         hits[group] += bool(check.look(row["text"]))
@@ -88,9 +78,9 @@ def test_the_built_in_phrases_find_injections_and_almost_never_a_harmless_prompt
 
 def test_the_built_in_phrases_leave_other_texts_alone() -> None:
     """Comments, answers and documents without an attack on the model."""
-    clean = [r["text"] for r in rows("toxicity_ko.jsonl")]
-    clean += [r["text"] for r in rows("indirect_injection.jsonl") if r["label"] == 0]
-    clean += [r["answer"] for r in rows("rag_hallucination.jsonl")]
+    clean = [r["text"] for r in evaldata.rows("toxicity_ko.jsonl")]
+    clean += [r["text"] for r in evaldata.rows("indirect_injection.jsonl") if r["label"] == 0]
+    clean += [r["answer"] for r in evaldata.rows("rag_hallucination.jsonl")]
     check = Pattern()
     assert sum(bool(check.look(t)) for t in clean) < 0.01 * len(clean)
 
@@ -98,7 +88,7 @@ def test_the_built_in_phrases_leave_other_texts_alone() -> None:
 def test_grounding_is_better_than_the_overlap_of_words_on_every_source() -> None:
     """No figure is pooled; the check was fitted on BEGIN alone."""
     scored: dict[str, list[tuple[int, float, float]]] = {}
-    for row in rows("rag_hallucination.jsonl"):
+    for row in evaldata.rows("rag_hallucination.jsonl"):
         said, there = (set(re.findall(r"\w+", row[key].lower())) for key in ("answer", "context"))
         ours = unsupported(row["answer"], [row["context"]])
         if ours is not None:

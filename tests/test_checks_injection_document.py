@@ -6,23 +6,20 @@ part in the training: BIPIA's documents with and without its tasks.
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from pathlib import Path
 from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import evaldata
 from bongsu.checks import injection_document
 from bongsu.checks.folded import folded
 from bongsu.checks.injection import Injection, weights
 from bongsu.checks.injection_document import LEAST, NOTHING, SEEN, asked, contrast, features, unfolded
 from bongsu.evaluation.measure import auc
 
-DATA = Path(os.environ.get("BONGSU_EVAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 LETTER = ("Subject: Delivery of your order\nDear Ms Okafor,\nthe two chairs left our warehouse on Tuesday and the "
           "carrier will bring them on Thursday before noon. The invoice over $240.50 is attached.\n"
           "Kind regards,\nHarbor Furniture")
@@ -97,10 +94,7 @@ def test_a_task_amid_a_long_document_is_not_outvoted_by_its_length() -> None:
 
 
 def test_tasks_of_a_collection_that_took_no_part_in_the_training_are_told_from_clean_documents() -> None:
-    path = DATA / "indirect_injection.jsonl"
-    if not path.is_file():
-        pytest.skip(f"no evaluation data: {path.name} is not in {DATA.name!r}; set BONGSU_EVAL_DATA")
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    rows = evaldata.rows("indirect_injection.jsonl")
     score = weights().score
     high, low = ([score(r["text"]) for r in rows if r["label"] == label] for label in (1, 0))
     assert (auc(high, low) or 0) >= 0.93

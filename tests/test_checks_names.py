@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import evaldata
 from bongsu.checks.names import KINDS, Names, WeightsError, model, pack, unpack
 from bongsu.checks.names_map import BITS, features, pieces, tokens
 from bongsu.evaluation.run import report
 from bongsu.privacy.tokens import Tokeniser
 
-DATA = Path(os.environ.get("BONGSU_EVAL_DATA", "../shared/data"))
 NAMES = Names()
 
 
@@ -93,10 +92,9 @@ def test_a_name_becomes_a_token_in_what_is_stored() -> None:
     assert "Karen" not in masked
 
 
-@pytest.mark.skipif(not (DATA / "pii_spans.jsonl").is_file(), reason="no evaluation data")
 def test_the_packaged_weights_belong_to_this_feature_map(tmp_path: Path) -> None:
     """They have seen these rows, so this says nothing of how good they are; a changed feature map ruins it."""
-    rows = (DATA / "pii_spans.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = evaldata.file("pii_spans.jsonl").read_text(encoding="utf-8").splitlines()
     file = tmp_path / "some.jsonl"
     file.write_text("\n".join(rows[::20]) + "\n", encoding="utf-8")
     by_entity = report("pii", file)["by_entity"]

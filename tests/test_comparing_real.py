@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
 import time
 import urllib.request
@@ -14,10 +13,10 @@ from typing import Any
 
 import pytest
 
+import evaldata
 from machine import Machine, machine, until
 
 pytestmark = pytest.mark.real
-DATA = os.environ.get("BONGSU_EVAL_DATA")
 HEAD = """
 bongsu: 1
 service: {name: bank, environment: test}
@@ -71,10 +70,8 @@ def offline(bongsu: Machine, current: Path, *words: str) -> Any:
 
 
 @pytest.mark.req("D1")
-@pytest.mark.skipif(not DATA, reason="BONGSU_EVAL_DATA is not set")
 def test_a_fifth_of_questions_out_of_scope_fires_live_with_the_number_that_two_files_have(tmp_path: Path) -> None:
-    with (Path(str(DATA)) / "text_drift_clinc.jsonl").open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+    rows = evaldata.rows("text_drift_clinc.jsonl")
     texts = {name: [row["text"] for row in rows if row["period"] == period and row["in_scope"] in scopes]
              for name, period, scopes in (("past", "reference", (True, False)), ("alike", "current", (True,)),
                                           ("beyond", "current", (False,)))}

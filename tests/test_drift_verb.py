@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import NormalDist
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+import evaldata
 from bongsu.cli import cli
 from bongsu.drift import distance
 from bongsu.sources.columns import Columns, bins_of, counts_of
@@ -117,14 +117,10 @@ def test_what_cannot_be_compared_is_exit_code_2(tmp_path: Path, args: tuple[str,
     assert words in result.output
 
 
-DATA = os.environ.get("BONGSU_EVAL_DATA")
-
-
 @pytest.mark.req("D1")
-@pytest.mark.skipif(not DATA, reason="BONGSU_EVAL_DATA is not set")
 def test_drift_of_the_car_loans_is_found_at_its_published_change_point_and_not_before() -> None:
     """NannyML's set: chunks 1 to 5 of the analysis are alike to the reference, 6 to 10 are not (car_value)."""
-    table = pq.read_table(Path(str(DATA)) / "tabular_car_loan_delayed.parquet")
+    table = evaldata.table("tabular_car_loan_delayed.parquet")
     reference = table.filter(pc.equal(table["period"], "reference"))["car_value"]
     later = table.filter(pc.equal(table["period"], "analysis"))["car_value"]
     bins = bins_of(reference, "car_value", "number")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import evaldata
 from bongsu.alert import Signal
 from bongsu.cell import Cells
 from bongsu.cli import cli
@@ -38,7 +38,6 @@ from bongsu.stores import arrow
 from bongsu.stores.saved import dump
 from bongsu.stores.saved import load as restore
 
-DATA = os.environ.get("BONGSU_EVAL_DATA")
 TENTH = Fraction(1, 10)
 Rows = dict[str, list[float | None]]
 
@@ -283,11 +282,10 @@ def test_the_command_line_compares_numbers_together(tmp_path):
 
 
 @pytest.mark.req("D1")
-@pytest.mark.skipif(not DATA, reason="BONGSU_EVAL_DATA is not set")
 @pytest.mark.parametrize("quiet", [True, False])
 def test_the_car_loans_are_found_together_from_their_change_point_on_and_never_before(quiet):
     """NannyML's set, ten chunks of the analysis: five before the change point, five after; none in the reference."""
-    table = pq.read_table(Path(str(DATA)) / "tabular_car_loan_delayed.parquet")
+    table = evaldata.table("tabular_car_loan_delayed.parquet")
     names = [c for c in ("car_value", "debt_to_income_ratio", "driver_tenure", "loan_length")
              if kind_of(table.schema.field(c).type) == "number"]
     reference, later = (table.filter(pc.equal(table["period"], p)) for p in ("reference", "analysis"))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 from fractions import Fraction
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import evaldata
 from bongsu.alert import Signal
 from bongsu.cell import Cells
 from bongsu.event import Event
@@ -179,7 +178,6 @@ alerts: {worse: {when: quality < 0.8, over: 1h, by: [model]}}
 
 # ---- real data, with labels that come later ----
 
-DATA = Path(os.environ.get("BONGSU_EVAL_DATA", ""))
 GOLDEN = {
     ("car_loan", "repaid", "reference"): (0.94536, 0.9584098880908636, 0.9296824368114064, 0.9438276174027469,
                                           0.971438009058486),
@@ -194,11 +192,9 @@ GOLDEN = {
 
 
 @pytest.mark.req("D5")
-@pytest.mark.skipif(not os.environ.get("BONGSU_EVAL_DATA"), reason="BONGSU_EVAL_DATA is not set")
 @pytest.mark.parametrize(("name", "target", "period"), GOLDEN)
 def test_after_the_join_real_models_measure_as_scikit_learn_says(name, target, period, tmp_path):
-    file = DATA / f"tabular_{name}_delayed.parquet"
-    table = pq.read_table(file)
+    table = evaldata.table(f"tabular_{name}_delayed.parquet")
     pq.write_table(table.filter(pc.equal(table["period"], period)), tmp_path / "part.parquet")
     columns = {"time": "timestamp", "prediction": "y_pred", "score": "y_pred_proba", "label": target}
     whole = [e for b in open_trace(tmp_path / "part.parquet", columns, {"kind": "prediction"}).batches() for e in b]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+import evaldata
 from bongsu.alert import Signal
 from bongsu.cli import cli
 from bongsu.drift import Distance, distance
@@ -33,7 +33,6 @@ from bongsu.web.cloak import Cloak
 from bongsu.web.clusters import clustered
 from gatewaykit import PII, standing
 
-DATA = os.environ.get("BONGSU_EVAL_DATA")
 BANK = ("where is my card", "block the card please", "카드를 잃어버렸어요", "my balance today", "send money to mum")
 COOK = ("how long to boil an egg", "소금 대신 무엇을 넣나요", "roast a chicken", "knead dough", "what goes with basil")
 
@@ -133,10 +132,8 @@ def test_two_files_are_compared_by_their_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.req("D1")
-@pytest.mark.skipif(not DATA, reason="BONGSU_EVAL_DATA is not set")
 def test_questions_out_of_scope_are_found_on_clinc_and_halves_of_the_reference_are_alike() -> None:
-    with (Path(str(DATA)) / "text_drift_clinc.jsonl").open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+    rows = evaldata.rows("text_drift_clinc.jsonl")
     reference = [row["text"] for row in rows if row["period"] == "reference"]
     other = [row["text"] for row in rows if row["period"] == "current" and not row["in_scope"]]
     alike = [row["text"] for row in rows if row["period"] == "current" and row["in_scope"]]
@@ -150,10 +147,8 @@ def test_questions_out_of_scope_are_found_on_clinc_and_halves_of_the_reference_a
 
 
 @pytest.mark.req("D1")
-@pytest.mark.skipif(not DATA, reason="BONGSU_EVAL_DATA is not set")
 def test_a_fifth_of_questions_out_of_scope_is_found_by_its_new_words_and_alike_halves_are_not(tmp_path: Path) -> None:
-    with (Path(str(DATA)) / "text_drift_clinc.jsonl").open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+    rows = evaldata.rows("text_drift_clinc.jsonl")
     before = [row["text"] for row in rows if row["period"] == "reference"]
     later = [row["text"] for row in rows if row["period"] == "current"]
     alike = [row["text"] for row in rows if row["period"] == "current" and row["in_scope"]]

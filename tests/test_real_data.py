@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 
+import evaldata
 from bongsu.aggregate import Evidence
 from bongsu.slis.drift import Drift
 from bongsu.slo import beyond
 from bongsu.sources.columns import bins_of, counts_of, kind_of, referred
 
-DATA = os.environ.get("BONGSU_EVAL_DATA")
-pytestmark = [pytest.mark.req("D1"), pytest.mark.skipif(not DATA, reason="BONGSU_EVAL_DATA is not set")]
+pytestmark = pytest.mark.req("D1")
 QUARTER = Fraction(1, 4)
 
 
 def table(name: str) -> pa.Table:
-    return pq.read_table(Path(str(DATA)) / f"tabular_{name}.parquet")
+    return evaldata.table(f"tabular_{name}.parquet")
 
 
 def judged(reference: pa.Table, current: pa.Table, columns: Sequence[str]) -> Evidence:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter as Tally
 from fractions import Fraction
-from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
+import evaldata
 from bongsu.alert import Signal
 from bongsu.cell import Cells
 from bongsu.event import Event
@@ -19,12 +17,9 @@ from bongsu.slis.gap import Gap
 from bongsu.slo import beyond
 from bongsu.stores import arrow
 
-DATA = os.environ.get("BONGSU_EVAL_DATA")
-pytestmark = pytest.mark.skipif(not DATA, reason="BONGSU_EVAL_DATA is not set")
-
 
 def adult() -> list[dict[str, object]]:
-    return pq.read_table(Path(str(DATA)) / "tabular_adult.parquet").to_pylist()
+    return evaldata.table("tabular_adult.parquet").to_pylist()
 
 
 def said(row: dict[str, object]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import evaldata
 from bongsu.alert import Signal
 from bongsu.cell import Cells
 from bongsu.event import Event
@@ -111,14 +111,9 @@ def test_a_column_no_json_row_has_is_named(tmp_path):
         list(Trace(path, {"time": "at", "output_tokens": "tokens"}).batches())
 
 
-DATA = Path(os.environ.get("BONGSU_EVAL_DATA", "../shared/data"))
-
-
 def test_the_azure_trace_is_read_and_counted_to_the_last_token(tmp_path):
     """8,819 real requests (Azure LLM inference trace 2023, code): sums through the log equal the file's own."""
-    path = DATA / "traffic_azure_llm_code_2023.parquet"
-    if not path.exists():
-        pytest.skip(f"no evaluation data: {path.name} is not in the folder BONGSU_EVAL_DATA names")
+    path = evaldata.file("traffic_azure_llm_code_2023.parquet")
     trace = Trace(path, {"time": "timestamp", "input_tokens": "input_tokens", "output_tokens": "output_tokens"},
                   {"service": "code", "model": "azure-code"})
     raw = pq.read_table(path)
@@ -133,7 +128,7 @@ def test_the_azure_trace_is_read_and_counted_to_the_last_token(tmp_path):
     counter.close()
     sums = cells.vector("tokens", 0, 2**62)
     sent, got = (sum(raw[name].to_pylist()) for name in ("input_tokens", "output_tokens"))
-    assert sums == {"n": 8819, "sum": got, "per": sent}
+    assert [sums[part] for part in ("n", "sum", "per")] == [8819, got, sent]
     assert signal.sli.value(sums) == Fraction(sums["sum"], sums["per"])
     first = next(trace.batches(1))[0]
     assert datetime.fromtimestamp(first.time // 10**6, UTC).isoformat() == "2023-11-16T18:17:03+00:00"
