@@ -33,7 +33,7 @@ from bongsu.slis.rate import Rate
 from bongsu.slis.ratio import Ratio
 from bongsu.slis.sum import Sum
 from bongsu.slo import Objective, Slices, beyond, budget
-from bongsu.tails import binomial_tail, poisson_interval, poisson_tail, ranks, student
+from bongsu.tails import binomial_tail, clopper_pearson, paulson, poisson_interval, poisson_tail, ranks, student
 
 LATENCY = Quantile(read("latency_ms", "number"), Fraction(95, 100))
 COST = read("cost", "number")
@@ -65,6 +65,47 @@ def test_an_end_of_garwoods_interval_is_where_so_many_are_just_as_unlikely_as_as
     assert low <= k < high
     assert k == 0 or poisson_tail(k, low) == pytest.approx(tail, rel=0.01)
     assert 1 - poisson_tail(k + 1, high) == pytest.approx(tail, rel=0.01)
+
+
+@pytest.mark.parametrize(("k", "n", "ends"), [
+    (81, 263, (0.2527, 0.3676)), (15, 148, (0.0578, 0.1617)), (0, 20, (0.0, 0.1684)), (1, 29, (0.0009, 0.1776))])
+def test_the_exact_interval_of_a_share_is_that_of_newcombes_table(k: int, n: int, ends: tuple[float, float]) -> None:
+    """Statistics in Medicine 17 (1998) 857, table I, method 5."""
+    assert tuple(round(x, 4) for x in clopper_pearson(k, n, Z)) == ends
+
+
+@given(st.integers(1, 3000), st.data(), st.floats(0.5, 6))
+def test_a_share_as_far_as_an_end_of_its_interval_gives_so_many_just_as_seldom_as_asked(n: int, data: st.DataObject,
+                                                                                        z: float) -> None:
+    k, tail = data.draw(st.integers(0, n)), NormalDist().cdf(-z)
+    low, high = clopper_pearson(k, n, z)
+    assert 0 <= low <= k / n <= high <= 1
+    assert low == 0 if k == 0 else binomial_tail(k, n, low) == pytest.approx(tail, rel=1e-3)
+    assert high == 1 if k == n else binomial_tail(n - k, n, 1 - high) == pytest.approx(tail, rel=1e-3)
+    assert low <= clopper_pearson(min(k + 1, n), n, z)[0], "more bad ones never lower it"
+
+
+@given(st.integers(1, 3000), st.data(), st.floats(1.6, 5))
+def test_the_closed_form_of_it_that_prometheus_is_given_hardly_ever_says_more_than_the_exact_one(
+    n: int, data: st.DataObject, z: float,
+) -> None:
+    k = data.draw(st.integers(1, n))
+    low = paulson(k, n, z)
+    assert 0 <= low < 1
+    assert low == 0 or binomial_tail(k, n, low) <= 1.05 * NormalDist().cdf(-z)
+    if min(k, n - k) > 200:
+        assert low == pytest.approx(clopper_pearson(k, n, z)[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("looks", [1, 24, 240])
+@pytest.mark.parametrize("share", [0.005, 0.01, 0.05, 0.2])
+@pytest.mark.parametrize("n", [50, 100, 300, 1000])
+def test_a_share_that_is_what_it_may_be_alarms_no_more_often_than_its_alpha_says(n: int, share: float,
+                                                                                 looks: int) -> None:
+    """Exact, from the binomial law. By Wilson's interval 100 events at 0.5 % would alarm 68 times as often."""
+    sli, limit = Ratio(read("blocked")), Fraction(share)
+    fires = next(k for k in range(n + 1) if beyond(sli.evidence({"bad": k, "total": n}, looks), ">", limit))
+    assert binomial_tail(fires, n, share) <= float(sli.alpha) / 2 / looks
 
 
 @pytest.mark.parametrize(("df", "t"), [(1, 12.7062), (4, 2.7764), (29, 2.0452), (120, 1.9799), (5000, 1.9604)])

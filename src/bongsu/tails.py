@@ -1,5 +1,8 @@
 """How likely an extreme is: tails of the Poisson, the binomial and Student's distribution, and where they end.
 
+A normal approximation (Wilson's, say) is not for this: at 1 % over the 24 windows of a day its bound from a hundred
+events is passed up to 68 times as often as it says.
+
 All from the two incomplete functions: of gamma by its series and its continued fraction (Abramowitz & Stegun 6.5.29,
 6.5.31), of beta by its continued fraction (26.5.8), each to 1e-14 by Lentz's method.
 """
@@ -17,6 +20,7 @@ MOST_TERMS = 100_000
 MANY = 1000
 """From so many events on a normal law is as good: its bounds are then less than one event off."""
 HALVINGS = 60
+NEAR = 1e-9
 
 
 def _lentz(begin: float, terms: Iterator[tuple[float, float]]) -> float:
@@ -91,6 +95,60 @@ def _root(low: float, high: float, rises: Callable[[float], bool]) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if rises(middle) else (middle, high)
     return (low + high) / 2
+
+
+@lru_cache(maxsize=4096)
+def clopper_pearson(k: int, n: int, z: float) -> tuple[float, float]:
+    """The interval of a rate of ``k`` in ``n``: exact, its ends are never nearer than z says; [0, 1] without events.
+
+    C. Clopper, E. Pearson, Biometrika 26 (1934) 404. Above ``MANY`` by the cube-root law of ``paulson``.
+
+    >>> tuple(round(x, 4) for x in clopper_pearson(81, 263, 1.959964)), clopper_pearson(0, 0, 1.96)
+    ((0.2527, 0.3676), (0.0, 1.0))
+    """
+    if n <= 0:
+        return 0.0, 1.0
+    k = min(max(0, k), n)
+    return _least_rate(k, n, z), 1 - _least_rate(n - k, n, z)
+
+
+def paulson(k: int, n: int, z: float) -> float:
+    """The lower end of that interval in closed form: rarely nearer, by 5 % of the tail at most, and mostly farther.
+
+    E. Paulson, Annals of Mathematical Statistics 13 (1942) 233: the cube roots of two chi-squares are nearly normal.
+    """
+    a, b = 1 / (9 * k), 1 / (9 * (n - k + 1))
+    below = (1 - a) ** 2 - z * z * a
+    if below <= 0:
+        return 0.0
+    both, above = (1 - a) * (1 - b), (1 - b) ** 2 - z * z * b
+    odds = k * (below / (both + sqrt(both * both - below * above))) ** 3
+    return float(odds / (n - k + 1 + odds))
+
+
+def _least_rate(k: int, n: int, z: float) -> float:
+    """By which ``k`` or more of ``n`` are just as unlikely as z says.
+
+    By Newton's method on the logarithm of the tail, which is concave in that of the rate: from below it never passes.
+    """
+    if not k:
+        return 0.0
+    start = paulson(k, n, z)
+    if min(k, n - k) > MANY:
+        return start
+    tail, a, b = log(NormalDist().cdf(-z)), k, n - k + 1
+    scale = lgamma(a) + lgamma(b) - lgamma(a + b)
+    # I_x(a, b) <= x^a / (a B(a, b)), so here the tail is at most as asked.
+    at = max(log(start or TINY), (tail + log(a) + scale) / a)
+    for _ in range(HALVINGS):
+        x = exp(at)
+        if x >= 1:
+            return 1.0
+        off = log(beta(x, a, b)) - tail
+        if abs(off) < NEAR:
+            break
+        at -= off / exp(a * at + (b - 1) * log1p(-x) - scale - tail - off)
+    return exp(at)
 
 
 @lru_cache(maxsize=4096)

@@ -159,20 +159,25 @@ def _near_end(service: str, when: Threshold, labels: tuple[str, ...]) -> str:
     z, side = quantile(float(sli.alpha), looks(when.over)), -1 if when.op[0] == ">" else 1
     parts = {part: over(service, signal.name, part, when.over, "increase", labels) for part in sli.parts()}
     if isinstance(sli, Ratio):
-        return _wilson(parts["bad"], parts["total"], side * z)
+        return _share_end(parts["bad"], parts["total"], side * z)
     if isinstance(sli, Rate) and sli.per is None:
-        return f"{sli.calls} * {_wilson(parts['n'], parts['total'], side * z)}"
+        return f"{sli.calls} * {_share_end(parts['n'], parts['total'], side * z)}"
     times = f"{decimal(Fraction(sli.per, when.over))} * " if isinstance(sli, Rate) and sli.per is not None else ""
     n = f"({parts['n']} + 1)" if side > 0 else parts["n"]
     # Wilson and Hilferty's cube-root law of a Poisson count: within a thousandth of Garwood's from 10 events on.
     return f"{times}{n} * (1 - 1 / (9 * {n}) {'+' if side > 0 else '-'} {z:.9f} / (3 * sqrt({n}))) ^ 3"
 
 
-def _wilson(bad: str, total: str, z: float) -> str:
-    """An end of Wilson's interval, from counts: (b + z^2/2 + z sqrt(b (n - b) / n + z^2/4)) / (n + z^2)."""
-    n = f"({total} > 0)"
-    spread = f"sqrt({bad} * ({total} - {bad}) / {n} + {z * z / 4:.9f})"
-    return f"({bad} + {z * z / 2:.9f} {'-' if z < 0 else '+'} {abs(z):.9f} * {spread})\n/\n({n} + {z * z:.9f})"
+def _share_end(bad: str, total: str, z: float) -> str:
+    """An end of the interval of a share, as ``tails.paulson`` has it; NaN, which is beyond nothing, where it is 0."""
+    if z > 0:
+        return f"1 - {_share_end(f'({total} - {bad})', total, -z)}"
+    rest, square = f"(({total} > 0) - {bad} + 1)", f"{z * z:.9f}"
+    a, b = f"(1 / (9 * {bad}))", f"(1 / (9 * {rest}))"
+    spread = f"{-z:.9f} * sqrt({b} * (1 - {a}) ^ 2 + {a} * (1 - {b}) ^ 2 - {square} * {a} * {b})"
+    root = f"((1 - {a}) ^ 2 - {square} * {a})\n/\n((1 - {a}) * (1 - {b}) + {spread})"
+    # From odds to a share: o / (r + o) is 1 / (1 + r / o).
+    return f"1 / (1 + {rest} / {bad} / (\n{root}\n) ^ 3)"
 
 
 def _sum(service: str, signal: Signal, window: int, labels: tuple[str, ...]) -> str:

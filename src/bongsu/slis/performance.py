@@ -11,8 +11,9 @@ from typing import ClassVar, Literal
 from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression, read
-from bongsu.interval import check_alpha, exact, quantile, wilson
+from bongsu.interval import check_alpha, exact, quantile
 from bongsu.slis.quantile import middle
+from bongsu.tails import clopper_pearson
 
 Measure = Literal["accuracy", "precision", "recall", "f1", "auc", "mae", "rmse"]
 STEPS = 1000
@@ -33,10 +34,10 @@ class Performance:
     mae and rmse are of ``of`` (the ``score``, else the prediction as a number) against the label as a number; an error,
     or its square, is rounded once, to 1/``scale``, and then added as a whole number.
 
-    Intervals, at ``alpha`` divided by the number of looks: Wilson's for accuracy, precision and recall; for f1 Wilson's
-    of F* = tp / (tp + fp + fn), of which f1 is 2 F* / (1 + F*) (D. Hand et al., Machine Learning 110 (2021) 451; K. Lam
-    et al., arXiv 2309.14621, "Wilson indirect"); for auc that of Hanley & McNeil (Radiology 143 (1982) 29); for mae the
-    normal one of a mean; for rmse that of the mean of the squares by the delta method on its logarithm, with the spread
+    Intervals, at ``alpha`` divided by the number of looks: Clopper and Pearson's for accuracy, precision and recall; for f1 that
+    of F* = tp / (tp + fp + fn), of which f1 is 2 F* / (1 + F*) (D. Hand et al., Machine Learning 110 (2021) 451; so do
+    K. Lam et al., arXiv 2309.14621, with Wilson's); for auc that of Hanley & McNeil (Radiology 143 (1982) 29); for mae
+    the normal one of a mean; for rmse that of the mean of the squares by the delta method on its logarithm, with the spread
     of the squares from a histogram of the errors. Fewer than ``min_labels`` labels are too few to judge.
 
     >>> Performance("f1").value({"tp": 4, "said": 6, "true": 5, "n": 20})
@@ -118,7 +119,7 @@ class Performance:
 
     def _interval(self, vector: Vector, value: float, z: float) -> tuple[float, float]:
         if self.measure in ("accuracy", "precision", "recall"):
-            return wilson(*self._rate(vector), z)
+            return clopper_pearson(*self._rate(vector), z)
         if self.measure == "auc":
             reach = z * _hanley(value, *(sum(n for _, n in _buckets(vector, side)) for side in ("pos", "neg")))
             return max(0.0, value - reach), min(1.0, value + reach)
@@ -128,7 +129,7 @@ class Performance:
             return max(0.0, value - z * sqrt(spread / n)), value + z * sqrt(spread / n)
         if self.measure == "f1":
             tp, either = vector.get("tp", 0), vector.get("said", 0) + vector.get("true", 0) - vector.get("tp", 0)
-            low, high = wilson(tp, either, z)
+            low, high = clopper_pearson(tp, either, z)
             return 2 * low / (1 + low), 2 * high / (1 + high)
         reach = exp(z * _unsure([(n, middle(size, OCTAVE)) for size, n in _buckets(vector, "e")]) / 2)
         return value / reach, value * reach

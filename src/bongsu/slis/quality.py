@@ -12,8 +12,9 @@ from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.event import FEATURE_KINDS, FEATURES, feature_of
 from bongsu.expression import Expression, either, feature
-from bongsu.interval import check_alpha, exact, quantile, wilson
+from bongsu.interval import check_alpha, exact, quantile
 from bongsu.quantity import DAY, Duration, show_duration
+from bongsu.tails import clopper_pearson
 
 Measure = Literal["null", "range", "type", "category", "duplicate", "freshness", "schema"]
 Limit = NewType("Limit", float)
@@ -32,7 +33,7 @@ class Quality:
     (``stores/repeats.py``); without ``within``, a truth that says so. ``freshness``: a time (seconds since 1970) more
     than ``within`` before the event. ``schema``: missing or of another type.
 
-    An alarm needs the bound of Wilson's interval at ``alpha``, corrected for looks, beyond its threshold.
+    An alarm needs the bound of Clopper and Pearson's interval at ``alpha``, corrected for looks, beyond its threshold.
 
     >>> from bongsu.expression import read
     >>> Quality("null", (read("score", "any"),)).value({"bad": 1, "total": 20})
@@ -135,7 +136,7 @@ class Quality:
         bad, total = vector.get("bad", 0), vector.get("total", 0)
         if total <= 0:
             return aggregate.Evidence(None)
-        low, high = wilson(bad, total, quantile(float(self.alpha), looks))
+        low, high = clopper_pearson(bad, total, quantile(float(self.alpha), looks))
         return aggregate.Evidence(Fraction(bad, total), total, exact(low), exact(high))
 
 

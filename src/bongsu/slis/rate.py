@@ -10,10 +10,10 @@ from typing import ClassVar
 from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression
-from bongsu.interval import check_alpha, exact, quantile, wilson
+from bongsu.interval import check_alpha, exact, quantile
 from bongsu.ports import JUDGES
 from bongsu.quantity import Duration
-from bongsu.tails import poisson_interval
+from bongsu.tails import clopper_pearson, poisson_interval
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Rate:
     Time is what was counted of the window: a service that began ten minutes ago has lived through ten minutes of an
     hour, and what has not been read yet is not quiet. The interval, at ``alpha`` divided by the number of looks, is
     Garwood's of a Poisson count (Biometrika 28 (1936) 437) over that time; for each so many calls, which are what
-    ``out_of`` says, Wilson's of a share (JASA 22 (1927) 209). A ``count`` is compared as it is; a rate says how often
-    it happens, so an alarm needs its interval beyond the threshold.
+    ``out_of`` says, Clopper and Pearson's of a share (26 (1934) 404). A ``count`` is compared as it is; a rate says
+    how often it happens, so an alarm needs its interval beyond the threshold.
 
     Ten events in half an hour, for each hour:
 
@@ -73,7 +73,7 @@ class Rate:
             total = vector.get("total", 0)
             if total <= 0:
                 return aggregate.Evidence(None)
-            low, high = wilson(n, total, z)
+            low, high = clopper_pearson(n, total, z)
             return aggregate.Evidence(Fraction(n * self.calls, total), total, exact(low * self.calls),
                                       exact(high * self.calls))
         if self.span <= 0:

@@ -10,8 +10,9 @@ from typing import ClassVar
 from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression
-from bongsu.interval import check_alpha, exact, quantile, wilson
+from bongsu.interval import check_alpha, exact, quantile
 from bongsu.ports import JUDGES
+from bongsu.tails import clopper_pearson
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,14 @@ class Ratio:
     """``bad`` events out of those where ``total`` is true.
 
     An event is bad only if it also counts in the total, so the ratio never exceeds one; undefined without events. Its
-    interval is Wilson's (JASA 22 (1927) 209) at ``alpha`` divided by the number of looks.
+    interval is Clopper and Pearson's (Biometrika 26 (1934) 404) at ``alpha`` divided by the number of looks.
 
     >>> from bongsu.expression import read
     >>> Ratio(read("grounding_score < 0.5"), read("grounding_score IS NOT NULL")).value({"bad": 1, "total": 8})
     Fraction(1, 8)
     >>> found = Ratio(read("blocked"), alpha=Fraction(5, 100)).evidence({"bad": 56, "total": 70})
     >>> round(float(found.low), 4), round(float(found.high), 4)
-    (0.6918, 0.877)
+    (0.6873, 0.8861)
     """
 
     kind: ClassVar[str] = "ratio"
@@ -52,5 +53,5 @@ class Ratio:
         bad, total = vector.get("bad", 0), vector.get("total", 0)
         if total <= 0:
             return aggregate.Evidence(None)
-        low, high = wilson(bad, total, quantile(float(self.alpha), looks))
+        low, high = clopper_pearson(bad, total, quantile(float(self.alpha), looks))
         return aggregate.Evidence(Fraction(bad, total), total, exact(low), exact(high))
