@@ -34,11 +34,12 @@ class Performance:
     mae and rmse are of ``of`` (the ``score``, else the prediction as a number) against the label as a number; an error,
     or its square, is rounded once, to 1/``scale``, and then added as a whole number.
 
-    Intervals, at ``alpha`` divided by the number of looks: Clopper and Pearson's for accuracy, precision and recall; for f1 that
-    of F* = tp / (tp + fp + fn), of which f1 is 2 F* / (1 + F*) (D. Hand et al., Machine Learning 110 (2021) 451; so do
-    K. Lam et al., arXiv 2309.14621, with Wilson's); for auc that of Hanley & McNeil (Radiology 143 (1982) 29); for mae
-    the normal one of a mean; for rmse that of the mean of the squares by the delta method on its logarithm, with the spread
-    of the squares from a histogram of the errors. Fewer than ``min_labels`` labels are too few to judge.
+    Intervals, at ``alpha`` divided by the number of looks: Clopper and Pearson's for accuracy, precision and recall;
+    for f1 that of F* = tp / (tp + fp + fn), of which f1 is 2 F* / (1 + F*) (D. Hand et al., Machine Learning 110 (2021)
+    451; so do K. Lam et al., arXiv 2309.14621, with Wilson's); for auc that of Hanley & McNeil (Radiology 143 (1982)
+    29); for mae the normal one of a mean; for rmse that of the mean of the squares by the delta method on its
+    logarithm, with the spread of the squares from a histogram of the errors. Fewer than ``min_labels`` labels are too
+    few to judge.
 
     >>> Performance("f1").value({"tp": 4, "said": 6, "true": 5, "n": 20})
     Fraction(8, 11)
