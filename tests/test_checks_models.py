@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from bongsu.checks import onnx
 from bongsu.checks.classifier import Classifier
 from bongsu.checks.names import Names
-from bongsu.checks.onnx import MODEL, TOKENIZER, ModelError, Piece, open_sentence, sigmoid, softmax
+from bongsu.checks.onnx import MODEL, TOKENIZER, ModelError, Piece, sigmoid, softmax
+from bongsu.checks.onnx_check import open_sentence
 from bongsu.checks.tagger import Tagger, label_of, tagged
 from bongsu.guard import Guard, attacks
 from bongsu.host.crew import Crew

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from bongsu.checks.onnx import KIND, check_files, check_labels, model, open_sentence, sigmoid, softmax, span_of
+from bongsu.checks.onnx import sigmoid, softmax, span_of
+from bongsu.checks.onnx_check import KIND, OnnxCheck
 from bongsu.ports import Finding
 
 if TYPE_CHECKING:
@@ -17,46 +18,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Classifier:
+class Classifier(OnnxCheck):
     """Finds windows of a text that the model in ``folder`` gives the ``bad`` labels a share of ``threshold`` or more.
 
-    ``folder`` (an absolute path) holds model.onnx and tokenizer.json, whose hashes are ``sha256``; ``labels`` are the
-    model's, in its order. A finding's kind is ``kind``, or the bad label it is surest of. ``several`` says that labels
-    do not exclude each other; ``attack`` that what is found counts as an attempt on the model. A window is ``tokens``.
+    A finding's kind is ``kind``, or the bad label it is surest of. ``several`` says that labels do not exclude each
+    other; ``attack`` that what is found counts as an attempt on the model. A finding is a window of ``tokens``.
     """
 
     name: ClassVar[str] = "classifier"
-    version: ClassVar[str] = "1"
-    costly: ClassVar[Literal[True]] = True
-    usual: ClassVar[int] = 2000
 
-    folder: str
-    sha256: Mapping[str, str]
-    labels: tuple[str, ...]
     bad: tuple[str, ...]
-    threshold: float = 0.5
-    tokens: int = 512
     kind: str = ""
     several: bool = False
     attack: bool = True
 
     def __post_init__(self) -> None:
-        check_files(self.folder, self.sha256, self.tokens)
-        check_labels(self.labels)
+        super().__post_init__()
         for i, label in enumerate(self.bad):
             if label not in self.labels:
                 raise ValueError(f"bad[{i}]: expected one of {', '.join(self.labels)}, came {label!r}")
         if not self.bad or (len(self.bad) == len(self.labels) > 1 and not self.several):
             raise ValueError("bad: expected some of the labels and not all, came "
                              f"{', '.join(self.bad) or 'none'}")
-        if not 0 < self.threshold < 1:
-            raise ValueError(f"threshold: expected a number between 0 and 1, came {self.threshold}")
         if self.kind and not KIND.fullmatch(self.kind):
             raise ValueError(f"kind: expected small letters, digits and _, came {self.kind!r}")
 
     def look(self, text: str) -> Sequence[Finding]:
         """Raises ``ModelError``."""
-        loaded = model(self.folder, self.sha256, self.tokens)
+        loaded = self.loaded()
         bad = [self.labels.index(label) for label in self.bad]
         found = []
         for window in loaded.windows(text):
@@ -65,10 +54,6 @@ class Classifier:
             if score >= self.threshold:
                 found.append(Finding(self._kind(max(bad, key=odds.__getitem__)), *span_of(window), score))
         return tuple(found)
-
-    def hold(self, text: str) -> int:
-        """The sentence that has not ended: of a stream it judges sentences, with a little of what was before."""
-        return open_sentence(text)
 
     @property
     def _independent(self) -> bool:

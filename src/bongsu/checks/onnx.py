@@ -10,8 +10,7 @@ Needs the extra ``bongsu[onnx]`` (ONNX Runtime, Hugging Face tokenizers): no tor
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MODEL, TOKENIZER = "model.onnx", "tokenizer.json"
-FEWEST, MOST = 8, 8192
-"""Tokens of a window."""
-KIND = re.compile(r"[a-z][a-z0-9_]*")
-HELD = 400
-"""Characters of a stream held back at most: the sentence that has not ended."""
-_HASH = re.compile(r"[0-9a-f]{64}")
 _FED = ("input_ids", "attention_mask", "token_type_ids")
 
 
@@ -41,37 +34,6 @@ class Piece(NamedTuple):
     end: int
     word: int | None
     odds: NDArray[Any]
-
-
-def check_files(folder: str, sha256: Mapping[str, str], tokens: int) -> None:
-    """What every check of a model asks of its settings. Raises ``ValueError``."""
-    if not Path(folder).is_absolute():
-        raise ValueError("folder: expected an absolute path, since every process reads it; came a relative one")
-    if set(sha256) != {MODEL, TOKENIZER}:
-        raise ValueError(f"sha256: expected the hashes of {MODEL} and {TOKENIZER}, came those of "
-                         f"{', '.join(sorted(sha256)) or 'nothing'}; sha256sum prints them")
-    for name, value in sorted(sha256.items()):
-        if not _HASH.fullmatch(value):
-            raise ValueError(f"sha256: expected 64 hexadecimal digits in lower case for {name}, came {value!r}")
-    if not FEWEST <= tokens <= MOST:
-        raise ValueError(f"tokens: expected {FEWEST} to {MOST}, came {tokens}")
-
-
-def check_labels(labels: Sequence[str]) -> None:
-    """Raises ``ValueError`` where they cannot be told apart."""
-    if len(set(labels)) < len(labels) or not labels:
-        raise ValueError("labels: expected the names of the model's outputs in order, each once (id2label in its "
-                         f"config.json), came {', '.join(labels) or 'none'}")
-
-
-def open_sentence(text: str) -> int:
-    """How many trailing characters of a stream belong to a sentence that has not ended.
-
-    >>> open_sentence("It is done. And now"), open_sentence("Done.\\n")
-    (8, 0)
-    """
-    last = max(text.rfind(mark) for mark in (". ", "! ", "? ", "\n"))
-    return min(len(text) - last - 1, HELD) if text else 0
 
 
 @dataclass(frozen=True)

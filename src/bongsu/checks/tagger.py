@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
-from bongsu.checks.onnx import KIND, Piece, check_files, check_labels, model, open_sentence
+from bongsu.checks.onnx import Piece
+from bongsu.checks.onnx_check import KIND, OnnxCheck
 from bongsu.ports import Finding
 
 BEGINS = ("B", "S", "U")
@@ -70,30 +71,20 @@ def _finding(kind: str, run: Sequence[tuple[int, int, float]]) -> Finding:
 
 
 @dataclass(frozen=True)
-class Tagger:
+class Tagger(OnnxCheck):
     """Finds what the model in ``folder`` labels as one of ``entities`` (its name of a kind: ours, such as person).
 
-    ``folder`` (an absolute path) holds model.onnx and tokenizer.json, whose hashes are ``sha256``; ``labels`` are the
-    model's, in its order. With ``words`` a word's label is that of its first token; without, as for Korean models that
-    tell names from their particles, every token has its own. A window is ``tokens``.
+    With ``words`` a word's label is that of its first token; without, as for Korean models that tell names from their
+    particles, every token has its own.
     """
 
     name: ClassVar[str] = "tagger"
-    version: ClassVar[str] = "1"
-    costly: ClassVar[Literal[True]] = True
-    usual: ClassVar[int] = 2000
 
-    folder: str
-    sha256: Mapping[str, str]
-    labels: tuple[str, ...]
     entities: Mapping[str, str]
-    threshold: float = 0.5
-    tokens: int = 512
     words: bool = True
 
     def __post_init__(self) -> None:
-        check_files(self.folder, self.sha256, self.tokens)
-        check_labels(self.labels)
+        super().__post_init__()
         there = dict.fromkeys(label_of(label).kind for label in self.labels)
         for kind, ours in self.entities.items():
             if kind not in there:
@@ -104,19 +95,13 @@ class Tagger:
         if not self.entities:
             raise ValueError("entities: expected which of the model's kinds are looked for, such as {PER: person}; "
                              "came none")
-        if not 0 < self.threshold < 1:
-            raise ValueError(f"threshold: expected a number between 0 and 1, came {self.threshold}")
 
     def look(self, text: str) -> Sequence[Finding]:
         """Raises ``ModelError``."""
-        pieces = [*model(self.folder, self.sha256, self.tokens).pieces(text, len(self.labels))]
+        pieces = [*self.loaded().pieces(text, len(self.labels))]
         labels = [label_of(label) for label in self.labels]
         found = (_bare(text, f) for f in tagged(pieces, labels, self.entities, self.threshold, self.words))
         return tuple(f for f in found if f.start < f.end)
-
-    def hold(self, text: str) -> int:
-        """The sentence that has not ended: whether a word is a name depends on the words after it."""
-        return open_sentence(text)
 
 
 def _bare(text: str, found: Finding) -> Finding:
