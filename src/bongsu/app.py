@@ -11,7 +11,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from errno import EDQUOT, EFBIG, ENOSPC
@@ -28,6 +28,7 @@ from bongsu.quantity import SECOND
 from bongsu.secret import resolve, reveal
 
 if TYPE_CHECKING:
+    from bongsu.evaluation.run import Evaluated
     from bongsu.room.control import Control
     from bongsu.room.worker import Worker
     from bongsu.stores.state import State
@@ -60,19 +61,22 @@ def open_store(folder: Folder) -> State:
     return State(url, keys.audit_key(folder.keys), checkpoint_every=CHECKPOINT_EVERY)
 
 
-def renew_token(data: Path, name: str, actor: str, reason: str) -> str:
-    """A new token (the admin's, or the privacy officer's) for whoever may write the data folder; a running control
-    heeds it at the next request."""
-    from bongsu.stores.state import State
+def evaluate(kind: str, file: Path, policy_path: Path, names: Sequence[str] = (),
+             threshold: float | None = None) -> Evaluated:
+    """How guards of a policy do on labelled rows; those that ask others ask them now.
 
-    folder = Folder(data)
-    if not folder.state.is_file():
-        raise ValueError(f"expected a data folder with a state.db, came {data}")
-    store = State(f"sqlite:///{folder.state}", opening="same")
-    try:
-        return keys.new_token(store, name, actor, reason, clock())
-    finally:
-        store.dispose()
+    Raises ``RowsError``, ``GuardError``, ``PolicyError``, ``JudgeError``, ``SecretError``.
+    """
+    from bongsu.evaluation.run import evaluated
+    from bongsu.offline.chosen import chosen
+    from bongsu.web.asking import Asking
+    from bongsu.web.grounded import judges
+
+    policy = load(policy_path, os.environ)
+    guards = chosen(policy, names)
+    asking = next((guard for guard in guards if judges(guard)), None)
+    with Asking(policy, asking, resolve) if asking else contextlib.nullcontext() as asked:
+        return evaluated(kind, file, threshold, guards=guards, asked=asked)
 
 
 # ---- processes ----

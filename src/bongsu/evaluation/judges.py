@@ -9,11 +9,13 @@ from bongsu.evaluation.rows import Row
 
 
 class Judged(NamedTuple):
-    """A row as its check sees it: ``score`` 0..1 (None: nothing to judge by), ``size`` in UTF-8 bytes."""
+    """A row as its check sees it: ``score`` 0..1 (None: nothing to judge by), ``size`` in UTF-8 bytes. ``failed``
+    is why who was asked for a verdict gave none."""
 
     score: float | None
     flagged: bool
     size: int
+    failed: str = ""
 
 
 Judge = Callable[[Row], Judged]

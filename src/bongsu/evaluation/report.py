@@ -18,6 +18,8 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name:{wide}}" + "".join(f"{_cell(part.get(key)):>11}" for key in _HEAD) + _between(part)
         if part.get("not_judged"):
             yield f"{'':{wide}}  {part['not_judged']} rows give the check nothing to judge by"
+        for why, n in part.get("failures", {}).items():
+            yield f"{'':{wide}}  without a verdict: {n} ({why})"
         if part.get("other_findings"):
             yield f"{'':{wide}}  {part['other_findings']} findings of kinds that this source does not label"
     macro = report["macro"]
@@ -26,8 +28,8 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"recall where 1 % of all harmless rows are flagged: {_cell(macro['recall_at_1pct'])}"
     for name, part in report.get("by_entity", {}).items():
         yield f"{name:{wide}}" + "".join(f"{_cell(part.get(key)):>11}" for key in _HEAD) + _between(part)
-    time = report["time"]
-    yield f"processor time a row: p50 {time['p50_ms']} ms, p99 {time['p99_ms']} ms; {_cell(time['mb_per_s'])} MB/s"
+    time, clock = report["time"], "time" if report.get("asked") else "processor time"
+    yield f"{clock} a row: p50 {time['p50_ms']} ms, p99 {time['p99_ms']} ms; {_cell(time['mb_per_s'])} MB/s"
 
 
 def _cell(value: float | int | None) -> str:

@@ -8,6 +8,7 @@ rows of the file.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -25,11 +26,13 @@ MEANT = ("auc", "precision", "recall", "f1", "f2", "flagged", "false_alarms")
 
 def timed(judge: Callable[[Row], T], rows: Sequence[Row],
           timer: Timer = time.thread_time_ns) -> tuple[list[T], list[int]]:
-    """What the judge makes of each row, and the nanoseconds of processor time each took.
+    """What the judge makes of each row, and the nanoseconds each took.
 
-    The first row is judged once beforehand, so that loading is not counted.
+    Where processor time is counted the first row is judged once beforehand, so that loading is not counted; who is
+    asked over the network is asked once a row.
     """
-    judge(rows[0])
+    if timer is time.thread_time_ns:
+        judge(rows[0])
     out, took = [], []
     for row in rows:
         begun = timer()
@@ -39,7 +42,7 @@ def timed(judge: Callable[[Row], T], rows: Sequence[Row],
 
 
 def speed(took: Sequence[int], sizes: Sequence[int]) -> dict[str, float | None]:
-    """Milliseconds of processor time a row, and 10^6 bytes of UTF-8 a second."""
+    """Milliseconds a row, and 10^6 bytes of UTF-8 a second."""
     half, most = quantile(took, 0.5) or 0, quantile(took, 0.99) or 0
     spent = sum(took)
     return {"p50_ms": round(half / 1e6, 4), "p99_ms": round(most / 1e6, 4),
@@ -47,8 +50,8 @@ def speed(took: Sequence[int], sizes: Sequence[int]) -> dict[str, float | None]:
 
 
 def evaluate(kind: str, file: str, rows: Sequence[Row], judge: Judge,
-             timer: Timer = time.thread_time_ns) -> dict[str, Any]:
-    """The report as JSON: ``{kind, file, n, by_source, macro, time}``."""
+             timer: Timer = time.thread_time_ns) -> tuple[dict[str, Any], list[Judged]]:
+    """The report as JSON, ``{kind, file, n, by_source, macro, time}``, and what it rests on."""
     judged, took = timed(judge, rows, timer)
     labels = [int(row["label"]) for row in rows]
     harmless = [j.score for j, y in zip(judged, labels, strict=True) if not y and j.score is not None]
@@ -58,7 +61,7 @@ def evaluate(kind: str, file: str, rows: Sequence[Row], judge: Judge,
     if kind in POOLED:
         attacks = [j.score for j, y in zip(judged, labels, strict=True) if y and j.score is not None]
         out["macro"]["recall_at_1pct"] = _round(recall_at(attacks, harmless, FALSE_ALARMS))
-    return {**out, "time": speed(took, [j.size for j in judged])}
+    return {**out, "time": speed(took, [j.size for j in judged])}, judged
 
 
 def macro(parts: dict[str, dict[str, Any]]) -> dict[str, float | None]:
@@ -86,8 +89,10 @@ def _part(kind: str, judged: Sequence[Judged], labels: Sequence[int], harmless: 
         "interval": {"auc": _pair(auc_interval(area, len(high), len(against)) if area is not None else None),
                      "recall": _pair(wilson(hit, positives)), "flagged": _pair(wilson(flagged, n)),
                      "false_alarms": _pair(wilson(flagged - hit, n - positives))}}
-    if unjudged := sum(j.score is None for j in judged):
+    if unjudged := sum(j.score is None and not j.failed for j in judged):
         out["not_judged"] = unjudged
+    if failed := Counter(j.failed for j in judged if j.failed):
+        out |= {"failed": failed.total(), "failures": dict(failed.most_common())}
     return out
 
 

@@ -19,6 +19,8 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bongsu.host.folder import Folder
+
 AUDIT, TOKENS = "audit.key", "token.key"
 ADMIN, INGEST, OFFICER = "admin.token", "ingest.token", "officer.token"
 """The officer is the privacy officer: who may read what tokens stand for, which the admin may not."""
@@ -101,6 +103,21 @@ def whole(token: str) -> bool:
     """
     found = _FORM.fullmatch(token)
     return found is not None and found[2] == f"{crc32(found[1].encode()):08x}"
+
+
+def renew_token(data: Path, name: str, actor: str, reason: str, now: int) -> str:
+    """A new token (the admin's, or the privacy officer's) for whoever may write the data folder; a running control
+    heeds it at the next request."""
+    from bongsu.stores.state import State
+
+    folder = Folder(data)
+    if not folder.state.is_file():
+        raise ValueError(f"expected a data folder with a state.db, came {data}")
+    store = State(f"sqlite:///{folder.state}", opening="same")
+    try:
+        return new_token(store, name, actor, reason, now)
+    finally:
+        store.dispose()
 
 
 def digest(token: str) -> str:

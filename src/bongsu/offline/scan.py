@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields
 from typing import Any, NamedTuple
 
 from bongsu import registry
+from bongsu.guard import Guard
+from bongsu.offline.chosen import GuardError, compares, ready
 from bongsu.ports import Check, Finding
 
 
@@ -27,7 +30,8 @@ class Text(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """One finding. ``column`` counts characters from 1; in a field of JSONL, within the field's text."""
+    """One finding of a check, or of the guard of that name. ``column`` counts characters from 1; in a field of JSONL,
+    within the field's text."""
 
     file: str
     line: int
@@ -42,15 +46,33 @@ class Hit(NamedTuple):
         return {**self._asdict(), "score": round(self.score, 4)}
 
 
-def checks_of(kinds: Sequence[str]) -> list[Check]:
-    """A check of each kind, with its own defaults. Raises ``ScanError`` for a kind that cannot look at a text alone."""
-    known = [k for k in registry.kinds("checks") if hasattr(registry.part("checks", k), "look")]
-    out: list[Check] = []
+def checks_of(kinds: Sequence[str]) -> dict[str, Check]:
+    """A check of each kind, with its own defaults. Raises ``ScanError`` for a kind that cannot look at a text alone or
+    has no defaults."""
+    out: dict[str, Check] = {}
     for kind in kinds:
-        if kind not in known:
-            raise ScanError(f"--check: expected one of {', '.join(known)}, came {kind!r}")
-        out.append(registry.part("checks", kind)())
+        if kind not in (known := _known()):
+            raise ScanError(f"--check: expected one of {', '.join(known)}, came {kind!r}; a guard that is set up in a "
+                            "policy is scanned with by --policy and --guard")
+        out[kind] = registry.part("checks", kind)()
     return out
+
+
+def _known() -> list[str]:
+    """Kinds that look at a text as they are."""
+    parts = {kind: registry.part("checks", kind) for kind in registry.kinds("checks")}
+    return [kind for kind, part in parts.items()
+            if not any(f.default is MISSING and f.default_factory is MISSING for f in fields(part))
+            and not any(hasattr(part, name) for name in ("support", "question", "rated", "recalling"))]
+
+
+def checks_in(guards: Sequence[Guard]) -> dict[str, Check]:
+    """The checks of guards, by the names of these. Raises ``GuardError``."""
+    for guard in guards:
+        if compares(guard):
+            raise GuardError(f"guard {guard.name}: expected one that looks at one text, came {guard.check.name}, which "
+                             "holds a reply against something; 'bongsu eval grounding' tries it")
+    return {guard.name: ready(guard).check for guard in guards}
 
 
 def texts(name: str, body: str, jsonl: bool, fields: Sequence[str] = ()) -> Iterator[Text]:
@@ -83,14 +105,17 @@ def _strings(value: Any, field: str, line: int) -> Iterator[Text]:
             yield from _strings(inner, f"{field}[{i}]", line)
 
 
-def hits(name: str, text: Text, checks: Sequence[Check]) -> Iterator[Hit]:
-    """What each check finds in one text."""
+def hits(name: str, text: Text, checks: Mapping[str, Check]) -> Iterator[Hit]:
+    """What each check finds in one text. Raises ``ScanError`` where one fails, without a word of the text."""
     starts: list[int] = []
-    for check in checks:
-        for f in check.look(text.body):
-            if not starts:
-                starts = _line_starts(text.body)
-            yield _placed(name, text, check.name, f, starts)
+    for called, check in checks.items():
+        try:
+            found = check.look(text.body)
+        except Exception as error:  # noqa: BLE001 (any fault of a part; its message could hold the text)
+            raise ScanError(f"{name}:{text.line}: {called} failed on this text ({type(error).__name__})") from None
+        for f in found:
+            starts = starts or _line_starts(text.body)
+            yield _placed(name, text, called, f, starts)
 
 
 def _placed(name: str, text: Text, check: str, f: Finding, starts: Sequence[int]) -> Hit:

@@ -3,37 +3,48 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bongsu.verbs.console import AS_JSON, NO, WRONG, fail
 
+if TYPE_CHECKING:
+    from bongsu.evaluation.run import Evaluated
+    from bongsu.ports import Check
+
 KINDS = ("pii", "injection", "grounding", "toxicity", "code")
 DEFAULT = ("pii", "pattern", "injection")
+POLICY = click.option("--policy", type=click.Path(path_type=Path, dir_okay=False), help="Look with guards of this one.")
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--check", "kinds", multiple=True, metavar="KIND",
               help=f"What to look for; again for more. Default: {', '.join(DEFAULT)}.")
+@POLICY
+@click.option("--guard", "guards", multiple=True, metavar="NAME",
+              help="With --policy: one of its guards, a model of your own say; again for more. Default: all that look "
+                   "at one text.")
 @click.option("--jsonl", is_flag=True, help="Read as JSONL whatever the file's name (*.jsonl and *.ndjson are).")
 @click.option("--field", "fields", multiple=True, metavar="NAME", help="In JSONL, look only under this field.")
 @click.option("--lang", type=click.Choice(["en", "ko"]), default="en", show_default=True)
 @AS_JSON
-def scan(files: tuple[Path, ...], kinds: tuple[str, ...], jsonl: bool, fields: tuple[str, ...], lang: str,
-         as_json: bool) -> None:
+def scan(files: tuple[Path, ...], kinds: tuple[str, ...], policy: Path | None, guards: tuple[str, ...], jsonl: bool,
+         fields: tuple[str, ...], lang: str, as_json: bool) -> None:
     """Look for personal data, secrets and injections in FILES or standard input. Exit 1 if something is found.
 
     Places and kinds are told, never the text that was found.
     """
-    from bongsu.offline.scan import Hit, ScanError, checks_of, hits, texts
+    from bongsu.offline.scan import Hit, ScanError, hits, texts
 
     found: list[Hit] = []
     seen = 0
     try:
-        checks = checks_of(kinds or DEFAULT)
+        checks = _checks(kinds, policy, guards)
         for path in files or (Path("-"),):
             name = "standard input" if str(path) == "-" else str(path)
             rows = jsonl or bool(fields) or path.suffix in (".jsonl", ".ndjson")
@@ -54,6 +65,26 @@ def scan(files: tuple[Path, ...], kinds: tuple[str, ...], jsonl: bool, fields: t
                 f"{_many(len(found), 'finding', lang)} in {_many(seen, 'text', lang)}")
         click.echo(told, err=True)
     sys.exit(NO if found else 0)
+
+
+def _checks(kinds: tuple[str, ...], policy: Path | None, guards: tuple[str, ...]) -> dict[str, Check]:
+    """What is looked with: the checks asked for, the guards of a policy, or both."""
+    from bongsu.offline.chosen import GuardError, chosen
+    from bongsu.offline.scan import checks_in, checks_of
+    from bongsu.policy import PolicyError, load
+
+    _with_policy(policy, guards)
+    if policy is None:
+        return checks_of(kinds or DEFAULT)
+    try:
+        return {**checks_of(kinds), **checks_in(chosen(load(policy, os.environ), guards))}
+    except (PolicyError, GuardError) as error:
+        fail(WRONG, str(error))
+
+
+def _with_policy(policy: Path | None, guards: tuple[str, ...]) -> None:
+    if guards and policy is None:
+        fail(WRONG, "--guard: expected the policy that it is in (--policy FILE), came none")
 
 
 def _many(n: int, noun: str, lang: str) -> str:
@@ -77,22 +108,24 @@ def _body(path: Path) -> str:
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Flag from this score on, not from the check's own.")
+@POLICY
+@click.option("--guard", "guards", multiple=True, metavar="NAME",
+              help="With --policy: the guard to evaluate in place of our check; for personal data, again for more.")
 @click.option("--forms", is_flag=True, help="Personal data: only what has a form, not names and addresses.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it: a .svg or .html file.")
 @AS_JSON
-def evaluate(kind: str, file: Path, threshold: float | None, forms: bool, plot: Path | None, as_json: bool) -> None:
-    """How well a check does on your labelled rows (JSONL): by source, with intervals, and how fast."""
+def evaluate(kind: str, file: Path, threshold: float | None, policy: Path | None, guards: tuple[str, ...], forms: bool,
+             plot: Path | None, as_json: bool) -> None:
+    """How well a check, or a guard of a policy, does on your labelled rows (JSONL): by source, with intervals, and how
+    fast.
+
+    A guard that asks others (check: judge, factcheck) asks once a row: that takes its time, and what it costs.
+    """
     from bongsu.evaluation.report import lines
-    from bongsu.evaluation.rows import RowsError
-    from bongsu.evaluation.run import PERSONAL, drawn, report
 
     if plot is not None and plot.suffix not in (".svg", ".html"):
         fail(WRONG, f"--plot: expected a file that ends in .svg or .html, came '{plot}'")
-    try:
-        found = report(kind, file, threshold, ("pii",) if forms else PERSONAL)
-        curves = drawn(kind, file) if plot is not None else {}
-    except RowsError as error:
-        fail(WRONG, str(error))
+    found, curves = _evaluated(kind, file, threshold, policy, guards, forms)
     words = list(lines(found))
     if plot is not None:
         from bongsu.evaluation.picture import html, svg
@@ -103,3 +136,23 @@ def evaluate(kind: str, file: Path, threshold: float | None, forms: bool, plot: 
         except OSError as error:
             fail(WRONG, f"{plot}: expected a file to write, came '{error.strerror}'")
     click.echo(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(words))
+
+
+def _evaluated(kind: str, file: Path, threshold: float | None, policy: Path | None, guards: tuple[str, ...],
+               forms: bool) -> Evaluated:
+    from bongsu.app import evaluate
+    from bongsu.evaluation.rows import RowsError
+    from bongsu.evaluation.run import PERSONAL, evaluated
+    from bongsu.offline.chosen import GuardError
+    from bongsu.policy import PolicyError
+    from bongsu.ports import JudgeError, SecretError
+
+    _with_policy(policy, guards)
+    if policy is not None and forms:
+        fail(WRONG, "--forms: expected our own checks, came a policy; --guard says with what is looked")
+    try:
+        if policy is None:
+            return evaluated(kind, file, threshold, ("pii",) if forms else PERSONAL)
+        return evaluate(kind, file, policy, guards, threshold)
+    except (RowsError, GuardError, PolicyError, JudgeError, SecretError) as error:
+        fail(WRONG, str(error))

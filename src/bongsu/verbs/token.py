@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
 from pathlib import Path
 
 import click
@@ -35,11 +36,10 @@ def token_renew(reason: str, data: Path) -> None:
 
     It needs no token, for it may be lost: whoever may write the data folder may renew it. Sessions end.
     """
-    from bongsu.app import renew_token
-    from bongsu.host.keys import ADMIN
+    from bongsu.host.keys import ADMIN, renew_token
 
     try:
-        made = renew_token(data, ADMIN, f"{_user()} (command line)", reason)
+        made = renew_token(data, ADMIN, f"{_user()} (command line)", reason, time.time_ns() // 1000)
     except ValueError as error:
         fail(WRONG, str(error))
     click.echo(made)
@@ -55,11 +55,10 @@ def token_officer(reason: str, data: Path) -> None:
 
     It opens the vault and nothing else. No admin can make it: it takes whoever may write the data folder.
     """
-    from bongsu.app import renew_token
-    from bongsu.host.keys import OFFICER
+    from bongsu.host.keys import OFFICER, renew_token
 
     try:
-        click.echo(renew_token(data, OFFICER, f"{_user()} (command line)", reason))
+        click.echo(renew_token(data, OFFICER, f"{_user()} (command line)", reason, time.time_ns() // 1000))
     except ValueError as error:
         fail(WRONG, str(error))
 

@@ -21,6 +21,7 @@ from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
 from bongsu.ports import Check, FactChecks, JudgeError, Support
 from bongsu.privacy.tokens import Aliases
+from bongsu.quantity import show_duration
 from bongsu.web.asked import decode_object, encode
 from bongsu.web.factcheck import looked_up
 from bongsu.web.grounded import Grounded, context_of
@@ -59,10 +60,7 @@ class Judging:
         track, begun = Track(guard, "output", self._allowing), time.monotonic_ns()
         support = Support(None)
         try:
-            async with asyncio.timeout(guard.limit / 1e6):
-                support = await self._asked(guard, text, fields)
-        except TimeoutError:
-            track.fail("no verdict in time")
+            support = await self.verdict(guard, text, fields)
         except JudgeError as error:
             track.fail(f"no verdict: {error}")
         except Exception as error:  # noqa: BLE001 (any fault of a part is the guard's; its text could hold the caller's)
@@ -70,6 +68,14 @@ class Judging:
         track.found, track.passed = map(list, track.sift(text, support.findings))
         track.took_ns = time.monotonic_ns() - begun
         return track, support.score
+
+    async def verdict(self, guard: Guard, text: str, fields: Mapping[str, Any]) -> Support:
+        """What one of them says. Raises ``JudgeError``, also where it does not within the guard's time-out."""
+        try:
+            async with asyncio.timeout(guard.limit / 1e6):
+                return await self._asked(guard, text, fields)
+        except TimeoutError:
+            raise JudgeError(f"it did not answer within {show_duration(guard.limit)}") from None
 
     async def _asked(self, guard: Guard, text: str, fields: Mapping[str, Any]) -> Support:
         if isinstance(guard.check, FactChecks):

@@ -117,12 +117,12 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
     targets = {}
     for name, upstream in policy.upstreams.items():
         try:
-            targets[name] = _target(upstream, secrets, health)
+            targets[name] = target_of(upstream, secrets, health)
         except Exception as error:  # noqa: BLE001 (a secret store is outside; one missing key must not stop the others)
             problems.append(f"upstream {name}: its key cannot be read ({type(error).__name__})")
     guards = [recalling(guard, recall) for guard in live_guards(policy, changes)]
     guards = _apart(guards, crews, problems)
-    sources = _sources(guards, secrets, problems)
+    sources = sources_of(guards, secrets, problems)
     unable = {g.name: why for g in guards if g.enabled and (why := _warm(g))}
     problems += [f"guard {g.name} cannot look" for g in guards if g.name in unable and g.fails == "closed"]
     routes, allowed = {}, by_guard(changes, guards)
@@ -150,7 +150,7 @@ def _apart(guards: Sequence[Guard], crews: Crews | None, problems: list[str]) ->
     return out
 
 
-def _sources(guards: Sequence[Guard], secrets: Secrets, problems: list[str]) -> Mapping[str, FactSource]:
+def sources_of(guards: Sequence[Guard], secrets: Secrets, problems: list[str]) -> Mapping[str, FactSource]:
     """Where guards look claims up, by guard; one without its key is in no plan, and fails when it is to look."""
     out = {}
     for guard in guards:
@@ -177,7 +177,7 @@ def _noted(policy: Policy, problems: Sequence[str], known: frozenset[str]) -> fr
     return frozenset(lines)
 
 
-def _target(upstream: Upstream, secrets: Secrets, health: Health) -> Target:
+def target_of(upstream: Upstream, secrets: Secrets, health: Health) -> Target:
     headers = _headers(upstream, secrets(upstream.key).reveal() if upstream.key else "")
     endpoint = Endpoint(upstream.url.rstrip("/"), limits_of(upstream.timeout, upstream.timeouts), headers)
     return Target(upstream, endpoint, encode(upstream.model), Meter(*upstream.tariff) if upstream.tariff else None,
