@@ -67,9 +67,9 @@ def test_a_clock_set_back_gives_nothing_and_a_torn_row_no_more_than_a_full_bucke
     rates, one = Rates(tmp_path), key(2)
     assert [rates.take(one, 0, T0).after > 0 for _ in range(3)] == [False, False, True]
     assert rates.take(one, 0, T0 - 10 * MINUTE).after > 0
-    table = Shared(tmp_path / "rates.map", 3)
+    table = Shared(tmp_path / "buckets.map", 5)
     ((_, at),) = table.names().items()
-    table.put(at, 2**63 - 1, -(2**63), T0)
+    table.put(at, 2**63 - 1, -(2**63), T0, -1, 2**63 - 1)
     assert [rates.take(one, 0, T0).after > 0 for _ in range(3)] == [False, False, True]
     table.close()
     rates.close()
@@ -198,7 +198,7 @@ def test_where_nobody_more_can_be_counted_nobody_new_is_let_in_and_is_told_so(tm
     def small(folder: Folder, _: int) -> Door:
         rates = Rates(folder.live)
         rates._table.close()
-        rates._table = Shared(folder.live / "small.map", 3, capacity=2)
+        rates._table = Shared(folder.live / "small.map", 5, capacity=2)
         return Door(Live(folder.live, "people"), rates, Purse(folder.live, "gateway-0"))
 
     with place(tmp_path, LIMITED, door=small) as one:

@@ -208,10 +208,10 @@ def test_a_bucket_that_is_full_again_makes_room_and_one_that_owes_does_not(tmp_p
 
     small = Rates(tmp_path)
     small.close()
-    (tmp_path / "rates.map").unlink()
+    (tmp_path / "buckets.map").unlink()
     rates = Rates(tmp_path)
     rates._table.close()
-    rates._table = Shared(tmp_path / "rates.map", 3, ROOM)
+    rates._table = Shared(tmp_path / "buckets.map", 5, ROOM)
     rates.take(key(0), 100, T0)
     for n in range(1, ROOM):
         rates.take(key(n), 1, T0)

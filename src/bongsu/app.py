@@ -326,6 +326,7 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     from bongsu.web.epochs import epoch_ways
     from bongsu.web.keypage import key_pages
     from bongsu.web.keys import key_ways
+    from bongsu.web.limits import limit_ways
     from bongsu.web.postmortems import postmortem_ways
     from bongsu.web.privacypage import privacy_pages
     from bongsu.web.restrictions import restriction_ways
@@ -340,8 +341,8 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     desk = KeyDesk(control)
     ladder, reviews, signals = RestrictionDesk(control, desk), ReviewDesk(control), SignalDesk(control)
     vault, epochs = VaultDesk(control), EpochDesk(control)
-    return (*key_ways(desk), *spending_ways(desk), *restriction_ways(ladder), *key_pages(desk, ladder),
-            *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)),
+    return (*key_ways(desk), *spending_ways(desk), *limit_ways(desk), *restriction_ways(ladder),
+            *key_pages(desk, ladder), *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)),
             *vault_ways(vault), *epoch_ways(epochs, vault), *privacy_pages(epochs, vault),
             *attack_ways(MemoryDesk(control)), *review_ways(reviews),
             *review_pages(reviews), *signal_ways(signals), *signal_pages(signals))

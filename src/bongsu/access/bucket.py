@@ -6,9 +6,38 @@ taking one costs 60 million.
 
 from __future__ import annotations
 
-from bongsu.quantity import MINUTE
+from typing import NamedTuple
 
+from bongsu.quantity import DAY, MINUTE
+
+FILE = "buckets.map"
+"""The table that the workers of a host share, in the folder of what is live."""
 LOWEST = -(1 << 62)
+
+
+class Bucket(NamedTuple):
+    """A row of the table: levels of requests and tokens, since when they stand so; calls that this limit refused, since
+    the first of them: at most a day, then they are counted anew."""
+
+    asked: int = 0
+    spoken: int = 0
+    at: int = 0
+    refused: int = 0
+    since: int = 0
+
+    def refusals(self, now: int) -> tuple[int, int]:
+        """How many were refused, and since when; nothing where that is a day ago, or the row is torn."""
+        fresh = self.since > 0 and abs(now - self.since) < DAY and self.refused > 0
+        return (self.refused, self.since) if fresh else (0, 0)
+
+    def refuse(self, now: int) -> Bucket:
+        """With one more that was refused.
+
+        >>> Bucket().refuse(7).refuse(9).refusals(9)
+        (2, 7)
+        """
+        n, since = self.refusals(now)
+        return self._replace(refused=n + 1, since=since or now)
 
 
 def level(kept: int, at: int, now: int, limit: int) -> int:

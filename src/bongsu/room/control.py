@@ -86,7 +86,7 @@ class Control:
         self.log = EventLog(folder.events)
         self.lake = Lake(folder.lake)
         self.reader = SpoolReader(folder.spool)
-        self.publisher, self.people = Publisher(folder.live), People(folder.live, store)
+        self.publisher, self.people = Publisher(folder.live), People(folder.live, store, policy.rate_limits)
         self.words = Publisher(folder.live, wording.LIVE)
         self.spending = Spending(folder.live, policy.budgets, store, clock())
         self.upstreams = Upstreams(folder.live, policy.upstreams)

@@ -16,6 +16,7 @@ from bongsu.privacy import epochs
 from bongsu.privacy.personal import veiled
 from bongsu.quantity import DAY
 from bongsu.room.control import Control
+from bongsu.room.pressure import counted, pressures
 
 USER = re.compile(epochs.USER)
 LONGEST = 3650 * DAY
@@ -76,6 +77,16 @@ class KeyDesk:
                  "left": a.left, "soft": a.budget.is_soft(a.spent), "proposes": lighter,
                  "soft_at": ceil(a.budget.soft * a.budget.limit), "then": a.budget.then,
                  "currency": control.policy.currency, "ends": a.budget.end(control.now)} for a in found]
+
+    def limits(self) -> list[dict[str, Any]]:
+        """How each subject stands with its rate limits, the most strained first; nobody who is at rest."""
+        control, policy = self.control, self.control.policy
+        keys = [key for key in self.store.api_keys() if not key.revoked]
+        known = counted(policy.service.name, policy.rate_limits, keys, control.people.callers)
+        return [{"limit": one.limit, "subject": one.subject, "requests": one.requests,
+                 "requests_left": one.requests_left, "tokens": one.tokens, "tokens_left": one.tokens_left,
+                 "used": round(float(one.used), 4), "wait_us": one.wait, "refused": one.refused, "since": one.since}
+                for one in pressures(control.folder.live, known, control.clock())]
 
     def user_token(self, user: str) -> str:
         """What stands for a person everywhere, in the epoch of now; a token of another is carried over, or refused."""

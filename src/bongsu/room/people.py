@@ -6,17 +6,19 @@ The attack memory goes out with them, as a snapshot of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bongsu.access.apikey import PREFIX as KEY
+from bongsu.access.pace import RateLimit
 from bongsu.access.restriction import PREFIX as RESTRICTION
 from bongsu.event import Event
 from bongsu.live import Publisher
 from bongsu.room.memory import Memory
+from bongsu.room.pressure import Callers
 from bongsu.stores.state import State
 
 NAME = "people"
@@ -25,9 +27,9 @@ NAME = "people"
 class People:
     """The publisher of the snapshot ``people``; ``publish`` is cheap where there is nothing new."""
 
-    def __init__(self, folder: Path, store: State) -> None:
+    def __init__(self, folder: Path, store: State, limits: Sequence[RateLimit] = ()) -> None:
         self.store, self.publisher = store, Publisher(folder, NAME)
-        self.memory = Memory(folder, store)
+        self.memory, self.callers = Memory(folder, store), Callers(limits)
         self._keys: dict[str, Any] = {}
         self._read = -1
         self.used: dict[str, int] = {}
@@ -49,9 +51,9 @@ class People:
         self.publisher.publish(wanted, policy, now)
         return True
 
-
-    def saw(self, events: Iterable[Event]) -> None:
-        """Note when each key was last used."""
+    def saw(self, events: Sequence[Event]) -> None:
+        """Note when each key was last used, and who called."""
+        self.callers.saw(events)
         for event in events:
             if event.key and event.time > self.used.get(event.key, 0):
                 self.used[event.key] = event.time

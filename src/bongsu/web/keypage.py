@@ -1,4 +1,4 @@
-"""The page of keys and users: keys, who is restricted, and what is spent of the budgets; each can be acted on there.
+"""The page of keys and users: keys, who is restricted or limited, and what is spent of the budgets.
 
 A secret is in the page that answers the form, and in no other: that page does not refresh itself and is not kept.
 """
@@ -16,6 +16,7 @@ from bongsu.web.access import Visit, Way, Wrong
 from bongsu.web.api import reason_of
 from bongsu.web.cockpit import show_page
 from bongsu.web.keys import Keys, whole_fields
+from bongsu.web.limits import Limits
 from bongsu.web.restrictions import Restrictions, text_of
 from bongsu.web.spending import Accounts
 
@@ -30,8 +31,8 @@ CHOICES = {"scopes": (" ".join(SCOPES), *SCOPES), "origin": ("live", "redteam", 
            "block": ("reply", "error"), "rung": RUNGS}
 
 
-class KeyHouse(Keys, Accounts, Protocol):
-    """Keys, and what is spent on their account."""
+class KeyHouse(Keys, Accounts, Limits, Protocol):
+    """Keys, what is spent on their account, and how near their limits are."""
 
 
 def key_pages(desk: KeyHouse, ladder: Restrictions) -> tuple[Way, ...]:
@@ -41,12 +42,12 @@ def key_pages(desk: KeyHouse, ladder: Restrictions) -> tuple[Way, ...]:
 
 def _listing(desk: KeyHouse, ladder: Restrictions) -> tuple[Way, ...]:
     async def shown(visit: Visit) -> Response:
-        """Keys that live, newest first, then those that do not; restrictions; budgets, the most strained first."""
+        """Keys that live, newest first, then others; restrictions; limits and budgets, the most strained first."""
         keys = sorted(desk.keys(), key=lambda key: (key["state"] != "live", -key["created"], key["id"]))
-        restricted, budgets = ladder.restrictions(), desk.accounts()
-        lists: dict[str, Sequence[Mapping[str, Any]]] = {"keys": keys, "restrictions": restricted, "budgets": budgets}
-        return show_page(visit, "keys.html", names={key["id"]: key["name"] for key in keys}, keys=keys[:MOST],
-                         restrictions=restricted[:MOST], budgets=budgets[:MOST],
+        lists: dict[str, Sequence[Mapping[str, Any]]] = {
+            "keys": keys, "restrictions": ladder.restrictions(), "limits": desk.limits(), "budgets": desk.accounts()}
+        return show_page(visit, "keys.html", names={key["id"]: key["name"] for key in keys},
+                         lists={name: rows[:MOST] for name, rows in lists.items()},
                          more={name: max(0, len(rows) - MOST) for name, rows in lists.items()})
 
     return (Way("GET", PAGE, shown, "admin", page=True),)

@@ -9,15 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bongsu.access.bucket import LOWEST, level, shown, wait
+from bongsu.access.bucket import FILE, LOWEST, Bucket, level, shown, wait
 from bongsu.access.pace import Pull
 from bongsu.access.shared import Shared
 from bongsu.quantity import MINUTE
 from bongsu.web.errors import Header
-
-FILE = "rates.map"
-_WIDTH = 3
-"""The level of requests, that of tokens, and when they were so."""
 
 
 class Left(NamedTuple):
@@ -39,20 +35,11 @@ class Taken(NamedTuple):
     left: tuple[Left, ...]
 
 
-class _Level(NamedTuple):
-    """One bucket, now: its place, the levels of requests and tokens, and since when they count."""
-
-    place: int
-    asked: int
-    spoken: int
-    at: int
-
-
 class Rates:
     """One worker's hand in the table."""
 
     def __init__(self, folder: Path) -> None:
-        self._table = Shared(folder / FILE, _WIDTH)
+        self._table = Shared(folder / FILE, len(Bucket._fields))
 
     def close(self) -> None:
         self._table.close()
@@ -61,20 +48,22 @@ class Rates:
         """One request and about ``tokens`` of every count, or of none. A call larger than a whole minute's tokens needs
         a full bucket and leaves a debt. Raises ``Full``."""
         with self._table.locked():
-            levels = self._levels(wanted, now)
-            waits = [(w, pull.whose, of) for pull, one in zip(wanted, levels, strict=True)
+            places, levels = self._levels(wanted, now)
+            waits = [(w, n, of) for n, (pull, one) in enumerate(zip(wanted, levels, strict=True))
                      for w, of in ((wait(one.asked, MINUTE, pull.requests) if pull.requests else 0, "requests"),
                                    (wait(one.spoken, min(tokens, pull.tokens) * MINUTE, pull.tokens)
                                     if pull.tokens else 0, "tokens"))]
-            after, whose, of = max(waits, key=lambda one: one[0])
-            if not after:
+            after, scarce, of = max(waits, key=lambda one: one[0])
+            if after:
+                levels[scarce] = levels[scarce].refuse(now)
+            else:
                 levels = [one._replace(asked=one.asked - MINUTE * bool(pull.requests),
                                        spoken=max(LOWEST, one.spoken - tokens * MINUTE) if pull.tokens else 0)
                           for pull, one in zip(wanted, levels, strict=True)]
-            self._put(levels)
+            self._put(places, levels)
         left = (_scarcest("requests", [(p.requests, one.asked) for p, one in zip(wanted, levels, strict=True)]),
                 _scarcest("tokens", [(p.tokens, one.spoken) for p, one in zip(wanted, levels, strict=True)]))
-        return Taken(after, whose, of, tuple(filter(None, left)))
+        return Taken(after, wanted[scarce].whose, of, tuple(filter(None, left)))
 
     def settle(self, wanted: Sequence[Pull], reckoned: int, used: int, now: int) -> None:
         """A call took ``used`` tokens where it was reckoned with others."""
@@ -82,27 +71,31 @@ class Rates:
         if not limited or reckoned == used:
             return
         with self._table.locked():
-            self._put([one._replace(spoken=max(LOWEST, min(pull.tokens * MINUTE,
-                                                           one.spoken + (reckoned - used) * MINUTE)))
-                       for pull, one in zip(limited, self._levels(limited, now), strict=True)])
+            places, levels = self._levels(limited, now)
+            self._put(places, [one._replace(spoken=max(LOWEST, min(pull.tokens * MINUTE,
+                                                                   one.spoken + (reckoned - used) * MINUTE)))
+                               for pull, one in zip(limited, levels, strict=True)])
 
-    def _levels(self, wanted: Sequence[Pull], now: int) -> list[_Level]:
-        found: list[_Level] = []
+    def _levels(self, wanted: Sequence[Pull], now: int) -> tuple[list[int], list[Bucket]]:
+        """Where the buckets are, and how full they are now."""
+        places: list[int] = []
+        levels: list[Bucket] = []
         for pull in wanted:
-            place = self._place(pull.name, {one.place for one in found}, now)
-            asked, spoken, at = self._table.row(place)
-            found.append(_Level(place, level(asked, at, now, pull.requests), level(spoken, at, now, pull.tokens),
-                                max(at, now)))
-        return found
+            place = self._place(pull.name, places, now)
+            asked, spoken, at, refused, since = self._table.row(place)
+            places.append(place)
+            levels.append(Bucket(level(asked, at, now, pull.requests), level(spoken, at, now, pull.tokens),
+                                 max(at, now), refused, since))
+        return places, levels
 
-    def _put(self, levels: Sequence[_Level]) -> None:
-        for one in levels:
-            self._table.put(*one)
+    def _put(self, places: Sequence[int], levels: Sequence[Bucket]) -> None:
+        for place, one in zip(places, levels, strict=True):
+            self._table.put(place, *one)
 
-    def _place(self, name: bytes, kept: set[int], now: int) -> int:
+    def _place(self, name: bytes, kept: Sequence[int], now: int) -> int:
         """A bucket that owes nothing is full a minute later, whatever its limit is: its row says no more than none."""
         def full(place: int) -> bool:
-            asked, spoken, at = self._table.row(place)
+            asked, spoken, at, *_ = self._table.row(place)
             return place not in kept and asked >= 0 and spoken >= 0 and at + MINUTE <= now
 
         return self._table.place(name, full)

@@ -16,6 +16,7 @@ PHASES = ("firing", "clearing", "pending", "ok")
 FIRES = {"severe": 5, "major": 4, "minor": 3, "info": 2}
 STALE = 2 * MINUTE
 LOW, NOTICE = 0.25, 0.5
+NEAR = 0.8  # of a rate limit
 LINE = 60.0  # where a burn bar's alerting factor stands, of 100
 LIMIT = 90.0  # where a spent bar's limit stands, of 100
 OUTWARD = ("notify",)
@@ -112,6 +113,16 @@ def spent_bar(row: Mapping[str, Any]) -> Bar:
     part = row["spent"] / row["limit"]
     mood = "bad" if part >= 1 else "low" if row["soft"] else "good"
     return Bar(round(min(100.0, part * LIMIT), 2), mood, share(part))
+
+
+def pace_bar(row: Mapping[str, Any]) -> Bar:
+    """How much of a minute's calls is used; who is beyond it has it full.
+
+    >>> pace_bar({"used": 0.85, "wait_us": 0}), pace_bar({"used": 1.4, "wait_us": 7})
+    (Bar(width=85.0, mood='low', text='85.0%'), Bar(width=100, mood='bad', text='140.0%'))
+    """
+    mood = "bad" if row["wait_us"] else "low" if row["used"] >= NEAR else "good"
+    return Bar(round(min(1, row["used"]) * 100, 2), mood, share(row["used"]))
 
 
 def soft_mark(row: Mapping[str, Any]) -> float:
