@@ -94,7 +94,8 @@ def enter(browser: Browser, limited: Place) -> Iterator[Callable[..., Page]]:
     ("ko-KR", "호출 한도", "호출 한도에 가까운 대상이 없습니다.",
      ("team/red", "gang", "요청 3건 중 0건 남음", "토큰 1,000개 중", "지금은 거부됨", "거부 2건"))])
 def test_the_cockpit_shows_who_is_limited_how_near_and_how_many_were_refused(
-        limited: Place, enter: Callable[..., Page], locale: str, title: str, nobody: str, said: tuple[str, ...]) -> None:
+        limited: Place, enter: Callable[..., Page], locale: str, title: str, nobody: str,
+        said: tuple[str, ...]) -> None:
     page = enter(locale=locale, width=390)
     section = page.get_by_role("region", name=title)
     expect(section.get_by_text(nobody)).to_be_visible()
