@@ -13,17 +13,17 @@ from bongsu.checks import folded as folding
 from bongsu.checks import injection_map as quick
 from bongsu.checks.flat import spelled
 from bongsu.checks.folded import folded
+from bongsu.checks.hashed import MASK, SIZE, hashed, raised, total
 from bongsu.checks.injection_ideas import IDEAS
 
-MASK = quick.SIZE - 1
-OTHER = re.compile(r"[^\x00-\x7f가-힣]")
+OTHER = re.compile(r"[^\x00-\x7f가-힣ㄱ-ㅣ]")
 STEMS = {crc32(folded(stem).words[0][:6]): idea for stem, idea in IDEAS.items()}
 SOME = st.sampled_from(["ignore", "previous", "instructions", "you", "이전", "지시", "무시", "시스템", "프롬프트를",
                         "der", "und", "ist", "the", "of", "회의실에서", "extraordinarily", "1gn0r3", "пароль", "忘れて",
                         "a", "é"])
 TEXTS = st.text(max_size=200) | st.lists(SOME, max_size=150).map(" ".join) | st.lists(SOME, max_size=60).map(".-".join)
 
-TABLE = [n * n % 255 - 127 for n in range(quick.SIZE)]
+TABLE = [n * n % 255 - 127 for n in range(SIZE)]
 
 
 def plain_features(tokens: list[bytes]) -> list[set[int]]:
@@ -47,10 +47,10 @@ def plain_features(tokens: list[bytes]) -> list[set[int]]:
 @settings(deadline=None)
 @given(TEXTS)
 def test_features_are_those_of_words_pairs_and_ideas_one_by_one(text: str) -> None:
-    for tokens in quick.views(text):
-        windows = list(quick.windows(tokens))
-        assert windows == plain_features(tokens)
-        assert all(quick.total(ids, TABLE) == sum(TABLE[one] for one in ids) for ids in windows)
+    for seen in quick.views(text):
+        windows = list(quick.windows(seen))
+        assert windows == plain_features(seen.words)
+        assert all(total(ids, raised(TABLE)) == sum(TABLE[one] for one in ids) for ids in windows)
 
 
 @settings(deadline=None)
@@ -58,7 +58,9 @@ def test_features_are_those_of_words_pairs_and_ideas_one_by_one(text: str) -> No
 def test_words_are_runs_of_letters_and_digits(text: str) -> None:
     found = folded(text)
     if not OTHER.search(found.text):
-        assert found.words == re.findall(rb"[a-z0-9\x80-\xff]+", found.text.encode())
+        runs = [run.decode() for run in re.findall(rb"[a-z0-9\x80-\xff]+", found.text.encode())]
+        assert found.words == [folding._short(run) for run in runs]
+    assert found.words == [word for words, _ in found.sentences for word in words]
     assert b" " not in b"".join(found.words)
     assert all(found.words)
 
@@ -85,14 +87,26 @@ def test_what_is_plain_is_its_own_spelling_in_small_letters(text: str) -> None:
     assert spelled(text).plain == (not OTHER.search(text))
     if spelled(text).plain:
         assert folded(text).text == text.lower()
+        assert folded(text).data == text.lower().encode()
     assert folded(text).plain == (not OTHER.search(folded(text).text))
 
 
 @settings(deadline=None)
 @given(st.lists(SOME | st.text(min_size=1, max_size=4), max_size=20).map(" ".join))
 def test_a_tongue_is_told_by_how_words_begin_and_by_short_words(text: str) -> None:
-    tokens = quick.words(quick.fold(text))
+    tokens = folded(text).words
     hangul = sum(b"\xea\xb0\x80" <= w < b"\xed\x9e\xa4" for w in tokens)
     foreign = len(quick.FOREIGN & set(tokens)) > len(quick._COMMON & set(tokens))
     far = 2 * sum(w.startswith(b"\xff") for w in tokens) > len(tokens)
-    assert quick.tongue(tokens) == (1 if tokens and 2 * hangul >= len(tokens) else 2 if foreign or far else 0)
+    assert quick.tongue(folded(text)) == (1 if tokens and 2 * hangul >= len(tokens) else 2 if foreign or far else 0)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=14) | st.binary(min_size=254, max_size=258), max_size=40))
+def test_words_are_hashed_together_as_they_would_be_one_by_one(words: list[bytes]) -> None:
+    found, long = hashed(words), [w for w in words if len(w) > 8]
+    assert found.stems == [crc32(w[:6]) for w in words]
+    assert found.singles == tuple(s & MASK for s in found.stems)
+    assert found.pairs[1:] == tuple((a ^ b >> 7) & MASK for a, b in pairwise(found.stems))
+    assert found.rests == tuple(crc32(w[6:12], 1) & MASK for w in long)
+    assert [w for w, is_long in zip(words, found.long, strict=True) if is_long] == long
+    assert list(found.sizes) == [min(len(w), 255) for w in words]

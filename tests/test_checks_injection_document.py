@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import evaldata
 from bongsu.checks import injection_document
 from bongsu.checks.folded import folded
+from bongsu.checks.hashed import hashed
 from bongsu.checks.injection import Injection, weights
 from bongsu.checks.injection_document import LEAST, NOTHING, SEEN, asked, contrast, features, unfolded
 from bongsu.evaluation.measure import auc
@@ -42,10 +43,11 @@ def odds(text: str) -> float:
 @given(st.lists(st.tuples(WORDS, st.booleans()), min_size=1, max_size=6))
 def test_sentences_are_judged_in_one_pass_as_they_would_be_one_by_one(said: list[tuple[list[str], bool]]) -> None:
     parts = [([crc32(w.encode()[:6]) for w in words], question) for words, question in said]
-    stems, ends = [s for one, _ in parts for s in one], []
+    ends: list[int] = []
     for one, _ in parts:
         ends.append(len(one) + (ends[-1] if ends else 0))
-    found = asked(stems, ends, [question for _, question in parts], unfolded(TABLE))
+    found = asked(hashed([w.encode() for words, _ in said for w in words]), ends, [question for _, question in parts],
+                  unfolded(TABLE))
     for (one, question), score in zip(parts, found, strict=True):
         ids = features(one, question)
         alone = sum(TABLE[n] for n in ids) / math.sqrt(len(ids)) if len(one) >= LEAST else NOTHING

@@ -98,13 +98,13 @@ class Table:
         model = LogisticRegression(C=STRENGTH, solver="liblinear", tol=0.01, max_iter=50)
         model.fit(self.x[use], self.y[use], sample_weight=weight[use])
         scale = round(float(np.abs(model.coef_[0]).max() / 127), 9)
-        table = unfolded(np.rint(model.coef_[0] / scale).astype(int).tolist())
-        return table, scale, round(float(model.intercept_[0]), 6)
+        return np.rint(model.coef_[0] / scale).astype(int).tolist(), scale, round(float(model.intercept_[0]), 6)
 
     def fit(self, prompts: Iterable[str], held: Collection[str] = ()) -> Hidden:
         """``prompts`` are harmless; nothing that ``held`` sources are a part of is looked at."""
         use = ~np.isin(self.source, sorted(held))
-        parted = [self.asking(use & (self.part != part)) for part in range(PARTS)]
+        parted = [(unfolded(table), scale, bias) for table, scale, bias in
+                  (self.asking(use & (self.part != part)) for part in range(PARTS))]
         shown = [(d.text, d.kind == TASK) for d in self.documents if d.sources.isdisjoint(held)]
         shown += [(text, False) for text in prompts]
         seen, label = [], []

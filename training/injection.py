@@ -26,7 +26,7 @@ import packages
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
-from bongsu.checks import injection_document, injection_map
+from bongsu.checks import hashed, injection_map
 from bongsu.checks.folded import folded
 from bongsu.checks.injection import pack
 
@@ -117,7 +117,7 @@ class Table:
         at = np.cumsum([0] + [len(s) for _, s in sets])
         values = np.concatenate([np.full(len(s), 1 / math.sqrt(len(s) or 1)) for _, s in sets])
         self.x = sp.csr_matrix((values, np.concatenate([np.array(s, np.int32) for _, s in sets]), at),
-                               shape=(len(sets), injection_map.SIZE))
+                               shape=(len(sets), hashed.SIZE))
         self.y = np.array([rows[i].label for i in self.own])
         windows, groups = np.bincount(self.own), Counter(row.group for row in rows)
         self.weight = np.array([math.sqrt(min(1.0, TYPICAL / groups[rows[i].group]) / windows[i]) for i in self.own])
@@ -286,7 +286,7 @@ def main() -> None:
             "hidden": {"bias": found.bias, "scale": found.scale, "start": found.start, "trees": found.trees,
                        "lines": lines.hidden},
             "lines": lines.both, "rows": len(told), "data": hashlib.sha256("\n".join(told).encode()).hexdigest()}
-    data = pack(head, np.rint(coef / scale).astype(int).tolist(), found.table[:injection_document.SIZE])
+    data = pack(head, np.rint(coef / scale).astype(int).tolist(), found.table)
     if "--check" in sys.argv:
         raise SystemExit(0 if TARGET.read_bytes() == data else "injection.weights: training gives other bytes")
     if "--dry" not in sys.argv:

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 _ODD = re.compile(r"[^\x00-\x7f가-힣ㄱ-ㅣ一-鿿぀-ヿ“”‘’…·、。]+")
 """Runs that may need rewriting; all else is its own normal form."""
-_OTHER = re.compile(r"[^\x00-\x7f가-힣]")
+_OTHER = re.compile(r"[^\x00-\x7f가-힣ㄱ-ㅣ]")
 _DASH = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 """One character for one, and by far the commonest: no place moves."""
 _CLUSTER = re.compile(r"[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|[\s\S]")
@@ -23,9 +23,9 @@ _UNSEEN = frozenset("\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200
 
 
 def plain(text: str) -> bool:
-    """Whether there is nothing but ASCII and Hangul in a text.
+    """Whether there is nothing but ASCII and Hangul, syllables and single letters, in a text.
 
-    >>> plain("say it, 말해!"), plain("señor")
+    >>> plain("say it, 말해! ㅋㅋ"), plain("señor")
     (True, False)
     """
     return text.isascii() or not _OTHER.search(text)

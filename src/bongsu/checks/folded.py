@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from zlib import crc32
 
 from bongsu.checks.flat import SHORT, plain, spelled
+from bongsu.checks.hashed import Hashed, hashed
 
 FAR = 0xcd
 """First byte from which on a letter takes two bytes and is not Latin."""
@@ -31,30 +32,28 @@ _PLAIN_END = re.compile(rb"([.!?\n>])(?:\s+|(?<=[\n>]))")
 _SIGNS = re.compile("[\u00a1\u00a7\u00ab\u00b7\u00bb\u00bf\u00d7\u00f7\u2010-\u2027\u2030-\u203e\u2190-\u23ff"
                     "\u2500-\u2775\u2794-\u27ff\u3000-\u3004\u3008-\u3020]+")
 """Typographic quotation marks, dots, dashes, arrows, boxes: what parts words as a blank does."""
-_BEYOND = re.compile(r"[^\x00-\x7f가-힣ㄱ-ㅣ]")
-_LETTER = "ㅋ".encode()[0]
+_LETTER = "ㅋ".encode()[:1]
 """What single letters of Hangul begin with."""
 _BETWEEN = bytes(b if b > 127 or chr(b) in "abcdefghijklmnopqrstuvwxyz0123456789" else 32 for b in range(256))
 
 
 class Folded:
-    """``text`` in one spelling and one case, ``data`` is its UTF-8; ``plain`` where there is only ASCII and Hangul."""
+    """A text in one spelling and one case; ``data`` is its UTF-8. ``plain`` where there is only ASCII and Hangul."""
 
-    def __init__(self, text: str, *, simple: bool) -> None:
-        self.text, self.plain = text, simple
-        self.data = text.encode("utf-8", "replace")
+    def __init__(self, data: bytes, *, simple: bool, text: str | None = None) -> None:
+        self.data, self.plain, self._text = data, simple, text
 
     @cached_property
-    def words(self) -> list[bytes]:
-        """Runs of letters and digits, cut short where a letter takes many bytes."""
+    def text(self) -> str:
+        return self.data.decode() if self._text is None else self._text
+
+    @cached_property
+    def runs(self) -> bytes | None:
+        """``data`` where words are runs of bytes, signs that part them in ASCII; None where there are others."""
         if self.plain:
-            return self.data.translate(_BETWEEN).split()
-        if not _BEYOND.search(text := _SIGNS.sub(" ", self.text)):
-            found = text.encode().translate(_BETWEEN).split()
-            return [_short(w.decode()) if w[0] == _LETTER else w for w in found]
-        if _FAR.search(self.text):
-            return [_short(w) for w in _RUN.findall(_SOLID.sub(_pairs, self.text))]
-        return " ".join(_WORD.findall(self.text)).encode("utf-8", "replace").split()
+            return self.data
+        text = _SIGNS.sub('"', self.text.replace("。", "\n"))
+        return text.encode() if plain(text) else None
 
     @cached_property
     def sentences(self) -> list[tuple[list[bytes], bool]]:
@@ -63,16 +62,29 @@ class Folded:
         >>> as_folded("it rained. who are you?\\n\\nyes").sentences
         [([b'it', b'rained'], False), ([b'who', b'are', b'you'], True), ([b'yes'], False)]
         """
-        if self.plain:
-            raw = _PLAIN_END.split(self.data)
-            parts = [part.translate(_BETWEEN).split() for part in raw[::2]]
-            asked = [mark == b"?" for mark in raw[1::2]]
-        else:
+        if self.runs is None:
             cut = _END.split(self.text)
-            parts = [as_folded(part).words for part in cut[::2]]
-            asked = [mark in "?？" for mark in cut[1::2]]
-        asked.append(self.text.endswith(("?", "？")))
+            read = _far if _FAR.search(self.text) else _near
+            parts, ends = [read(part) for part in cut[::2]], cut[1::2]
+            asked = [mark in "?？" for mark in (*ends, self.text[-1:] or " ")]
+        else:
+            raw = _PLAIN_END.split(self.runs)
+            parts = [part.translate(_BETWEEN).split() for part in raw[::2]]
+            asked = [mark == b"?" for mark in (*raw[1::2], self.runs[-1:])]
+            if _LETTER in self.runs:
+                parts = [[_short(w.decode()) if w[:1] == _LETTER else w for w in part] for part in parts]
         return [(part, question) for part, question in zip(parts, asked, strict=True) if part]
+
+    @cached_property
+    def words(self) -> list[bytes]:
+        """Runs of letters and digits, cut short where a letter takes many bytes."""
+        return list(chain.from_iterable([part for part, _ in self.sentences]))
+
+    @cached_property
+    def hashed(self) -> Hashed:
+        """The words as numbers."""
+        return hashed(self.words)
+
 
 
 def folded(text: str) -> Folded:
@@ -88,7 +100,7 @@ def _kept(text: str) -> Folded:
 def _folded(text: str) -> Folded:
     flat = spelled(text)
     if flat.plain:  # no letter of these has a case that is not one of these, or looks like another
-        return Folded(flat.text.casefold(), simple=True)
+        return Folded(flat.data.lower(), simple=True)
     out = flat.text.casefold()
     if _ALIEN.search(out):
         out = _MARKS.sub("", out)
@@ -98,7 +110,16 @@ def _folded(text: str) -> Folded:
 
 def as_folded(text: str) -> Folded:
     """A text that is in one spelling and one case already."""
-    return Folded(text, simple=plain(text))
+    return Folded(text.encode("utf-8", "replace"), simple=plain(text), text=text)
+
+
+def _near(text: str) -> list[bytes]:
+    """The words where no letter takes many bytes."""
+    return " ".join(_WORD.findall(text)).encode("utf-8", "replace").split()
+
+
+def _far(text: str) -> list[bytes]:
+    return [_short(w) for w in _RUN.findall(_SOLID.sub(_pairs, text))]
 
 
 def _pairs(run: re.Match[str]) -> str:

@@ -21,9 +21,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar
 
-from bongsu.checks import injection_document, injection_map
-from bongsu.checks.folded import folded
-from bongsu.checks.injection_document import Hidden, unfolded
+from bongsu.checks import hashed, injection_document, injection_map
+from bongsu.checks.folded import Folded
+from bongsu.checks.hashed import raised, total
+from bongsu.checks.injection_document import Hidden
 from bongsu.ports import Finding
 
 MAGIC = b"bongsu injection weights\n"
@@ -42,27 +43,26 @@ Line = tuple[float, float]
 class Weights:
     """A linear model over windows of hashed features, and one of tasks hidden in a document; ``head`` calibrates them.
 
-    ``table`` has one signed byte a feature.
+    ``table`` has one byte a feature, as ``hashed.raised`` makes them.
     """
 
     head: Mapping[str, Any]
-    table: array[int]
+    table: bytes
     hidden: Hidden
 
-    def raw(self, tokens: list[bytes]) -> float:
+    def raw(self, seen: Folded) -> float:
         """One score of all windows; features count once, and a long window no more than a short one."""
         scale, bias = float(self.head["windows"]["scale"]), float(self.head["windows"]["bias"])
-        scores = [injection_map.total(ids, self.table) / math.sqrt(len(ids) or 1) * scale
-                  for ids in injection_map.windows(tokens)]
+        scores = [total(ids, self.table) / math.sqrt(len(ids) or 1) * scale for ids in injection_map.windows(seen)]
         return (scores[0] if len(scores) == 1 else _heard(scores)) + bias
 
     def score(self, text: str) -> float:
         """0..1, over the text and what it hides; English, Korean and the other languages each have a calibration."""
         best = 0.0
-        for n, tokens in enumerate(injection_map.views(text)):
-            at = injection_map.tongue(tokens)
-            odds = _along(self.raw(tokens), self.head["windows"]["lines"][at])
-            if n == 0 and (task := self.hidden.odds(folded(text))) is not None:
+        for n, seen in enumerate(injection_map.views(text)):
+            at = injection_map.tongue(seen)
+            odds = _along(self.raw(seen), self.head["windows"]["lines"][at])
+            if n == 0 and (task := self.hidden.odds(seen)) is not None:
                 odds = _either(odds, _along(task, self.head["hidden"]["lines"][at]))
             best = max(best, 1 / (1 + math.exp(-max(-50.0, min(50.0, _along(odds, self.head["lines"][at]))))))
         return best
@@ -85,7 +85,7 @@ def _either(one: float, two: float) -> float:
 
 
 def _form() -> dict[str, Any]:
-    return {"format": FORMAT, "bits": [injection_map.BITS, injection_document.BITS], "block": injection_map.BLOCK,
+    return {"format": FORMAT, "bits": [hashed.BITS, injection_document.BITS], "block": injection_map.BLOCK,
             "seen": list(injection_document.SEEN)}
 
 
@@ -102,7 +102,7 @@ def unpack(data: bytes) -> Weights:
     >>> flat = [[0.0, 1.0]] * 3
     >>> head = {"windows": {"scale": 1.0, "bias": 0.0, "lines": flat}, "lines": flat,
     ...         "hidden": {"scale": 1.0, "bias": 0.0, "start": 0.0, "trees": [], "lines": flat}}
-    >>> unpack(pack(head, bytes(injection_map.SIZE), bytes(injection_document.SIZE))).score("hello")
+    >>> unpack(pack(head, bytes(hashed.SIZE), bytes(injection_document.SIZE))).score("hello")
     0.5
     """
     line, _, body = data[len(MAGIC):].partition(b"\n")
@@ -114,14 +114,13 @@ def unpack(data: bytes) -> Weights:
         raise WeightsError("injection.weights: expected a header of this kind, came something else; reinstall bongsu")
     want = {**_form(), "table": hashlib.sha256(body).hexdigest()}
     came = {key: head.get(key) for key in want}
-    size = injection_map.SIZE + injection_document.SIZE
+    size = hashed.SIZE + injection_document.SIZE
     if came != want or len(body) != size:
         raise WeightsError(f"injection.weights: expected {want} and {size} bytes, came {came} and {len(body)}; "
                            "reinstall bongsu, or train again with training/injection.py")
     task = head["hidden"]
-    return Weights(head, array("b", body[:injection_map.SIZE]),
-                   Hidden(unfolded(array("b", body[injection_map.SIZE:])), task["scale"], task["bias"], task["start"],
-                          task["trees"]))
+    return Weights(head, raised(array("b", body[:hashed.SIZE])),
+                   Hidden(array("b", body[hashed.SIZE:]), task["scale"], task["bias"], task["start"], task["trees"]))
 
 
 @cache

@@ -10,16 +10,15 @@ of them. A text without a rest, as most prompts are, has no such number.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
-from operator import itemgetter
 from zlib import crc32
 
-from bongsu.checks import injection_map
+from bongsu.checks import hashed
 from bongsu.checks.folded import Folded
-from bongsu.checks.injection_map import words_and_pairs
+from bongsu.checks.hashed import ZERO, Hashed, raised, weighed
 from bongsu.checks.trees import Forest, Tree
 
 BITS = 15
@@ -65,13 +64,12 @@ def _manner(first: int, second: int, question: bool) -> tuple[int, int, int]:
     return first * 31 + 7 & _MASK, (first * 31 ^ second * 17) & _MASK, 1 if question else 2
 
 
-def asked(stems: list[int], ends: list[int], questions: list[bool], table: Sequence[int]) -> list[float]:
+def asked(words: Hashed, ends: list[int], questions: list[bool], table: bytes) -> list[float]:
     """The sum of the ``features`` of each sentence, by the root of their number; ``NOTHING`` for a short one.
 
     ``table`` is as ``unfolded`` makes it.
     """
-    singles, couples = words_and_pairs(stems)
-    words, pairs = itemgetter(*singles, 0)(table), itemgetter(*couples, 0)(table)
+    stems, singles, couples = words.stems, weighed(words.singles, table), weighed(words.pairs, table)
     out, begin = [], 0
     for end, question in zip(ends, questions, strict=True):
         size = end - begin
@@ -79,52 +77,55 @@ def asked(stems: list[int], ends: list[int], questions: list[bool], table: Seque
             out.append(NOTHING)
         else:
             how, then, mark = _manner(stems[begin], stems[begin + 1], question)
-            manner = table[how] + table[then] + table[mark]
-            out.append((sum(words[begin:end]) + sum(pairs[begin + 1:end]) + manner) / math.sqrt(2 * size + 2))
+            all_ = sum(singles[begin:end]) + sum(couples[begin + 1:end]) + table[how] + table[then] + table[mark]
+            out.append((all_ - (2 * size + 2) * ZERO) / math.sqrt(2 * size + 2))
         begin = end
     return out
 
 
-def unfolded(table: Sequence[int]) -> tuple[int, ...]:
-    """A table of ``SIZE`` as often as features of a window (``injection_map``) are more than those of a sentence."""
-    return tuple(table) * (injection_map.SIZE // SIZE)
+def unfolded(table: Iterable[int]) -> bytes:
+    """A table of ``SIZE`` signed bytes as often as features of words (``hashed``) are more than those of a sentence."""
+    return raised(table) * (hashed.SIZE // SIZE)
 
 
-def contrast(text: Folded, table: Sequence[int], scale: float, bias: float) -> list[float] | None:
+def contrast(text: Folded, table: bytes, scale: float, bias: float) -> list[float] | None:
     """The numbers of ``SEEN`` for a text; None where no sentence stands before a rest."""
     parts = text.sentences
-    sizes = [len(tokens) for tokens, _ in parts]
-    total = sum(sizes)
-    if len(parts) < 2 or total < REST + LEAST:
+    if len(parts) < 2:
         return None
-    stems, ends = [crc32(w[:6]) for tokens, _ in parts for w in tokens], list(accumulate(sizes))
-    scores = asked(stems, ends, [question for _, question in parts], table)
-    best = max(range(len(parts)), key=scores.__getitem__)
-    begin, end = ends[best] - sizes[best], ends[best]
-    if scores[best] == NOTHING or total - sizes[best] < REST:
+    sizes = [len(tokens) for tokens, _ in parts]
+    ends = list(accumulate(sizes))
+    total = ends[-1]
+    if total < REST + LEAST:
+        return None
+    scores = asked(text.hashed, ends, [question for _, question in parts], table)
+    best = scores.index(max(scores))
+    begin, end, mine = ends[best] - sizes[best], ends[best], sizes[best]
+    if scores[best] == NOTHING or total - mine < REST:
         return None
     scores = [score * scale + bias for score in scores]
-    mine = stems[begin:end]
-    rest = [(score, size) for n, (score, size) in enumerate(zip(scores, sizes, strict=True)) if n != best]
-    return [*_heights(scores[best], rest), *_wording(mine, [*stems[:begin], *stems[end:]]),
-            float(best == 0), float(best == len(parts) - 1), math.log(total - len(mine)), math.log(len(mine)),
-            float(parts[best][1]), float(not _REPLY.isdisjoint(mine)) + float(not _YOUR.isdisjoint(mine)),
-            sum([score > 0 for score, _ in rest]) / (total - len(mine)), _letters(text.data), math.log(len(parts))]
+    top, stems = scores.pop(best), text.hashed.stems
+    del sizes[best]
+    said = stems[begin:end]
+    return [*_heights(top, scores, sizes), *_wording(said, stems[:begin], stems[end:]),
+            float(best == 0), float(best == len(parts) - 1), math.log(total - mine), math.log(mine),
+            float(parts[best][1]), float(not _REPLY.isdisjoint(said)) + float(not _YOUR.isdisjoint(said)),
+            sum([score > 0 for score in scores]) / (total - mine), _letters(text.data), math.log(len(parts))]
 
 
-def _heights(top: float, others: list[tuple[float, int]]) -> tuple[float, float, float]:
+def _heights(top: float, others: list[float], sizes: list[int]) -> tuple[float, float, float]:
     """How much the sentence asks, the others in the mean of their words, and the next of them."""
-    asking = [(score, size) for score, size in others if score > NOTHING]
+    asking = [(score, size) for score, size in zip(others, sizes, strict=True) if score > NOTHING]
     if not asking:
         return top, top, ALONE
     return (top, sum([score * size for score, size in asking]) / sum([size for _, size in asking]),
-            max([score for score, _ in asking]))
+            max(others))
 
 
-def _wording(mine: list[int], rest: list[int]) -> tuple[float, float]:
+def _wording(mine: list[int], before: list[int], after: list[int]) -> tuple[float, float]:
     """The share of the sentence's words that the rest has too, and whether it speaks of a text at hand."""
-    content = {s for s in mine if s not in _COMMON}
-    shared = len(content.intersection(rest)) / max(1, len(content))
+    content = set(mine) - _COMMON
+    shared = (len(content) - len(content.difference(before, after))) / max(1, len(content))
     return shared, float(not _ABOUT.isdisjoint(mine))
 
 
@@ -145,8 +146,12 @@ class Hidden:
 
     def odds(self, text: Folded) -> float | None:
         """The logarithm of the odds that a task is hidden in the text; None where it is no document."""
-        seen = contrast(text, self.table, self.scale, self.bias)
+        seen = contrast(text, self._table, self.scale, self.bias)
         return None if seen is None else self.start + self._forest.sum(seen)
+
+    @cached_property
+    def _table(self) -> bytes:
+        return unfolded(self.table)
 
     @cached_property
     def _forest(self) -> Forest:

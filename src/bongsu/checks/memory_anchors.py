@@ -17,10 +17,12 @@ import codecs
 import re
 import struct
 import threading
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import accumulate, compress
+from sys import byteorder
 from zlib import crc32
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
@@ -68,7 +70,7 @@ def letters(text: str) -> bytes:
     seen = folded(text)
     if seen.data.isascii():
         return seen.data.translate(_ALIKE, _DROPPED)
-    data = seen.data if seen.plain else _NO_LETTERS.sub("", seen.text).encode("utf-8", "replace")
+    data = _NO_LETTERS.sub("", seen.text).encode("utf-8", "replace") if seen.runs is None else seen.runs
     return data.translate(_ALIKE, _DROPPED + b"@$")
 
 
@@ -89,8 +91,8 @@ def hidden(text: str) -> Iterator[bytes]:
     if long or odd:
         plain = views(text)
         next(plain, None)
-        for words in plain:
-            yield b"".join(words).translate(_ALIKE, _DROPPED)
+        for one in plain:
+            yield b"".join(one.words).translate(_ALIKE, _DROPPED)
 
 
 def places(data: bytes) -> list[int]:
@@ -124,10 +126,13 @@ def hashes(data: bytes, at: Sequence[int], key: bytes) -> tuple[int, ...]:
     if not at:
         return ()
     code = _coder.of(key)
-    first = code.update(b"".join([data[a:a + _BLOCK] for a in at]))
-    rest = _FILL.join([data[a + _BLOCK:a + SPAN] for a in at])
-    chained = int.from_bytes(first, "little") ^ int.from_bytes(rest, "little")
-    return struct.unpack(f"<{2 * len(at)}Q", code.update(chained.to_bytes(len(first), "little")))[::2]
+    blocks = _FILL.join([data[a:a + SPAN] for a in at]) + _FILL  # two an anchor
+    first, size = int.from_bytes(code.update(blocks), "little"), len(blocks)
+    chained = first ^ int.from_bytes(blocks[_BLOCK:], "little")  # what stands in the place of the second is not read
+    found = array("Q", code.update(chained.to_bytes(size, "little")))[::4]
+    if byteorder == "big":
+        found.byteswap()
+    return tuple(found)
 
 
 def anchors(data: bytes, key: bytes) -> list[tuple[int, int]]:
