@@ -26,7 +26,11 @@ SHAPES = (("AKIA", 16, string.ascii_uppercase + "234567"), ("ghp_", 36, ""), ("g
           ("glpat-", 20, ""),
           ("sk-ant-api03-", 95, ""), ("sk-proj-", 64, ""), ("hf_", 34, string.ascii_letters), ("gsk_", 52, ""),
           ("AIza", 35, ""), ("xoxb-1234567890-1234567890-", 24, ""), ("sk_live_", 24, ""), ("npm_", 36, ""),
-          ("SG.", 22, ""), ("dapi", 32, "0123456789abcdef"), ("shpat_", 32, "0123456789abcdef"))
+          ("SG.", 22, ""), ("dapi", 32, "0123456789abcdef"), ("shpat_", 32, "0123456789abcdef"),
+          ("sk-svcacct-", 64, ""), ("sk-or-v1-", 64, "0123456789abcdef"), ("sk-ant-oat01-", 95, ""), ("xai-", 80, ""),
+          ("r8_", 37, ""), ("pplx-", 48, ""), ("nvapi-", 64, ""), ("tgp_v1_", 43, ""), ("fw_", 24, ""),
+          ("csk-", 48, ""), ("pcsk_", 70, ""), ("tvly-dev-", 32, ""), ("up_", 29, ""), ("AQ.", 50, ""),
+          ("ncp_iam_", 20, ""), ("sk_", 48, "0123456789abcdef"), ("hvs.", 90, ""), ("dckr_pat_", 27, ""))
 """What a key of a provider begins with, and how many letters of which alphabet follow (letters and digits, if none)."""
 Made = Callable[[random.Random], str]
 

@@ -15,6 +15,9 @@ from bongsu.ports import Finding
 
 HUGE = 400_000
 PII = Pii()
+MIX = "q7Zk2Vn9Xw4Rb8Tc6Ld3Mf5Ph1Js0Gy2"
+"""What keys are made of, and nobody's."""
+HEX = "9f3c1b7e52a84d06"
 B64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
 
 # (entity, words before, the value, words after): all made up or from public documentation
@@ -78,6 +81,28 @@ KNOWN = [
     ("key", "", "hf" + "_abcdefghijklmnopqrstuvwxyz12345678", ""),
     ("key", "", "AIza" + "SyA1234567890abcdefghijklmnopqrstuv", ""),
     ("key", "", "xoxb" + "-123456789012-abcdefghijkl", ""),
+    ("key", "", "AQ." + "Ab8RN6" + MIX + "aZ_u-L-pK2", ""),
+    ("key", "", "ABSK" + MIX * 3 + "==", ""),
+    ("key", "", "tgp" + f"_v1_{MIX}-{MIX}", ""),
+    ("key", "", "fw" + f"_{MIX[:24]}", ""),
+    ("key", "", "csk" + f"-{MIX}{MIX[:16]}", ""),
+    ("key", "", "pa" + f"-{MIX}_{MIX[:10]}", ""),
+    ("key", "", "pcsk" + f"_{MIX[:6]}_{MIX}{MIX}", ""),
+    ("key", "", "tvly" + f"-dev-{MIX}", ""),
+    ("key", "", "sk" + f"_{HEX * 3}", ""),
+    ("key", "", "up" + f"_{MIX[:29]}", ""),
+    ("key", "", "nv" + f"-{HEX * 3}", ""),
+    ("key", "", "ncp" + "_iam_BPAMKR8fQ2Lw7Zc1Vd", ""),
+    ("key", "", f"{MIX}{MIX[:20]}JQQJ99BA{MIX[:24]}", ""),
+    ("key", "", "sk-" + f"ant-oat01-{MIX}-{MIX}AA", ""),
+    ("key", "", "SK" + HEX * 2, ""),
+    ("key", "", "glpat" + f"-{MIX}.01.1a2b3c4d5", ""),
+    ("key", "MISTRAL_API_KEY=", MIX, ""),
+    ("key", '{"apiKey": "', MIX, '"}'),
+    ("key", "aws_secret_access_key = ", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYq9LsTzKpWv", ""),
+    ("key", "AZURE_OPENAI_API_KEY: ", HEX * 2, ""),
+    ("key", "Authorization: Bearer ", MIX, ""),
+    ("key", "Authorization: Basic ", "bWluc3U6aHVudGVyMl9pc19vbGQ=", ""),
     ("private_key", "", f"-----BEGIN RSA PRIVATE KEY-----\n{B64}\n-----END RSA PRIVATE KEY-----", ""),
     ("private_key", "", "-----BEGIN OPENSSH PRIVATE KEY-----", ""),
     ("url_password", "postgres://", "admin:hunter2", "@db.internal/x"),
@@ -92,6 +117,19 @@ KNOWN = [
     ("wallet", "", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", ""),
     ("wallet", "", "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh", ""),
     ("wallet", "", "DH5yaieqoZN36fDVciNyRueRGvGLR3mr7L", ""),
+    ("wallet", "", "addr1qx2fxv2umyhttkxyxp8x0dlpdt3k6cwng5pxj3jhsydzer3n0d3vllmyqwsx5wktcd8cc3sq835lu7drv2xwl2wywfgse"
+     "35a3x", ""),
+    ("wallet", "", "44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQBEP3A",
+     ""),
+    ("wallet", "my Solana wallet is ", "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV", ""),
+    ("us_driver_license", "driver's license number ", "D1234567", ""),
+    ("us_driver_license", "driving licence: ", "S530-4609-8012", ""),
+    ("kr_insurance", "NHIS number: ", "1-1234567890", ""),
+    ("email", "", "minsu.kim@한국우편.한국", ""),
+    ("email", "", "a@xn--3e0b707e.kr", ""),
+    ("mac", "", "001b.4411.3ab7", ""),
+    ("address", " ", "152, Teheran-ro, Gangnam-gu, Seoul 06236", ""),
+    ("address", " ", "12-3 Jong-ro 5-gil", ""),
     ("kr_address", "", "서울특별시 강남구 테헤란로 152", ""),
     ("kr_address", "", "경기도 성남시 분당구 판교역로 166번길 20-1, 101동 1203호 (백현동)", ""),
     ("kr_address", "", "부산 해운대구 우동1로 20", ""),
@@ -158,6 +196,10 @@ def test_every_entity_has_a_known_answer() -> None:
     "12 Park Place", "the 2 Day Drive south", "see section 4 Road map",
     "2025년 3월 5일 생산된 제품", "20250105생성", "passport valid until 20301005", "a passport for 3 people",
     "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6u", "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTg",
+    "API_KEY=your-api-key-goes-here-0123", "api_key: str = os.environ['OPENAI_API_KEY']", "token: " + "a1" * 20,
+    "access_token = get_the_access_token_of_2026()", "the secret key is kept in the vault", "Bearer of 3 gifts",
+    "apiKey: https://docs/a/b/c/d/e/f1234", "1234.5678.9012", "up_to_the_last_one_of_the_30", "pa-rticularly",
+    "wallet " + "A" * 44, "44" + "A" * 93, "the driver licensed 12345 songs", "나라@한국", "5 minutes to Jong-ro",
     "L898902C46UTO7408122F1204159ZE184226B<<<<<10",
     "",
 ])

@@ -21,7 +21,7 @@ import re2
 
 from bongsu.checks.escapes import held, readings
 from bongsu.checks.flat import Flat
-from bongsu.checks.pii_forms import BORN_OPEN, ENTITIES, FORMS, PEM_BODY, PEM_HEAD, Form, compiled
+from bongsu.checks.pii_forms import BORN_OPEN, ENTITIES, FORMS, MAIL_OPEN, PEM_BODY, PEM_HEAD, Form, compiled
 from bongsu.checks.pii_places import EN_OPEN, KR_OPEN
 from bongsu.checks.pii_rules import Candidate
 from bongsu.overlap import outstanding
@@ -47,7 +47,7 @@ _OPEN_NUMBER = compiled("(?:" + "|".join((
 )) + r")\z")
 _NUMERIC = re.compile(rb"[0-9(+*]")
 """What every open number has in it; most ends of texts have not."""
-_OPEN_PLACE = compiled(rf"(?:{KR_OPEN}|{EN_OPEN}|{BORN_OPEN})\z")
+_OPEN_PLACE = compiled(rf"(?:{KR_OPEN}|{EN_OPEN}|{BORN_OPEN}|{MAIL_OPEN})\z")
 _OPEN_KEY = compiled(rf"(?:-----BEGIN [A-Z0-9 ]{{0,60}}-{{0,5}}|{PEM_HEAD}{PEM_BODY}(?:-[A-Z0-9 -]{{0,70}})?)\z")
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import re2
 
+from bongsu.checks import pii_keys as keys
 from bongsu.checks import pii_places as place
 from bongsu.checks import pii_rules as rule
 
@@ -40,35 +41,18 @@ _AREA = r"0(?:2|[3-6][1-5]|70|50\d|80)"
 _BORN = r"생년월일|생일|출생|\bborn\b|\bbirth|\bdob\b|d\.o\.b"
 _MONTH = (r"Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
           r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?")
+_HANGUL_TOP = "한국|닷컴|닷넷|삼성"
+"""Top-level domains in Hangul: .kr, .com, .net and one brand (IANA, 2026)."""
+MAIL_OPEN = r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9가-힣.-]*"
 _PASSPORT = r"\bpassport|여권"
 BORN_OPEN = rf"(?i:{_BORN})[A-Za-z0-9 ,:.()은는이가년월일/-]*"
-_HEALTH = r"건강보험|보험증|health insurance"
+_HEALTH = r"건강보험|보험증|(?:health|medical) insurance|\bnhis\b"
+_DRIVES = r"\bdriv(?:er'?s?|ing) licen[cs]e\b|\bDL ?(?:#|no\b|num)"
+_SOLANA = r"\bsolana|\bphantom\b|\bwallet|\bsol\b|솔라나|지갑"
 _HEX6 = r"(?:[0-9A-Fa-f]{0,4}:){2,7}"
 
 PEM_HEAD = r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
 PEM_BODY = r"(?:[\s\\n]*[A-Za-z-]{1,30}: [^\n\r]{0,200})*[A-Za-z0-9+/=\s\\]*"
-
-_KEYS = (
-    r"(?:AKIA|ASIA|AROA|AIDA)[A-Z2-7]{16}",                      # AWS access key ids
-    r"AIza[\w-]{35}", r"ya29\.[\w-]{20,}", r"GOCSPX-[\w-]{20,}",  # Google
-    r"gh[pousr]_[A-Za-z0-9]{36,}", r"github_pat_\w{22,}",        # GitHub
-    r"gl(?:pat|rt|dt|ptt|cbt|soat)-[\w-]{20,}",                  # GitLab
-    r"xox[abeoprs]-[A-Za-z0-9-]{10,}", r"xapp-\d-[A-Za-z0-9-]{20,}",              # Slack
-    r"hooks\.slack\.com/services/[A-Za-z0-9/]{20,}",
-    r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}", r"whsec_[A-Za-z0-9]{24,}",           # Stripe
-    r"sk-(?:proj-|svcacct-|admin-|ant-(?:api|admin)\d\d-|or-v1-|lf-)?[\w-]{20,}",   # OpenAI, Anthropic, OpenRouter
-    r"pk-lf-[\w-]{20,}", r"lsv2_(?:pt|sk)_[A-Za-z0-9_]{32,}",    # Langfuse, LangSmith
-    r"hf_[A-Za-z0-9]{30,}", r"gsk_[A-Za-z0-9]{40,}", r"xai-[A-Za-z0-9]{60,}", r"r8_[A-Za-z0-9]{30,}",
-    r"pplx-[A-Za-z0-9]{32,}", r"nvapi-[\w-]{40,}",  # Hugging Face, Groq, xAI, Replicate, Perplexity, ...
-    r"SG\.[\w-]{16,}\.[\w-]{16,}", r"npm_[A-Za-z0-9]{36}", r"pypi-AgE[\w-]{50,}",
-    r"AccountKey=[A-Za-z0-9+/]{40,}={0,2}", r"[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}",  # Azure
-    r"\d{8,10}:AA[\w-]{33}", r"do[por]_v1_[a-f0-9]{64}", r"dapi[a-f0-9]{32}", r"hv[sb]\.[\w-]{24,}",
-    r"AGE-SECRET-KEY-1[A-Z0-9]{58}", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}", r"ATATT3[\w=-]{50,}",
-    r"glsa_\w{32,}", r"sntrys_[\w=+/-]{40,}", r"NRAK-[A-Z0-9]{27}",
-)
-_KEY_HINTS = (r"AKIA|ASIA|AROA|AIDA|AIza|ya29\.|GOCSPX-|gh[pousr]_|github_pat_|gl[a-z]{2,4}-|xox[a-z]-|xapp-|"
-              r"hooks\.slack|[sr]k_(?:live|test)_|whsec_|[sp]k-|lsv2_|hf_|gsk_|xai-|r8_|pplx-|nvapi-|SG\.|npm_|pypi-|AccountKey=|\dQ~|"
-              r":AA|do[por]_v1_|dapi|hv[sb]\.|AGE-SECRET|shp[a-z]{2}_|ATATT3|glsa_|sntrys_|NRAK-")
 
 FORMS: tuple[Form, ...] = (
     Form(("kr_rrn", "kr_frn", "kr_corporate"), r"\d{6}(?: ?- ?| )?\d{7}", "digit", rule.six_seven,
@@ -94,21 +78,29 @@ FORMS: tuple[Form, ...] = (
     Form(("card",), r"\d{13,19}|\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|\d{4}[ -]\d{6}[ -]\d{4,5}", "digit", rule.card),
     Form(("email",), r"[A-Za-z0-9._%+'-]+@(?:[A-Za-z0-9-]+\.)+(?:xn--[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*|[A-Za-z]{2,24})",
          "", rule.email, hint=r"[A-Za-z0-9._%+'-]@[A-Za-z0-9-]+\.[A-Za-z]"),
+    Form(("email",), rf"[A-Za-z0-9._%+'-]+@(?:[A-Za-z0-9가-힣-]+\.)+(?:{_HANGUL_TOP}|[A-Za-z]{{2,24}})", "", rule.email,
+         hint=r"[A-Za-z0-9._%+'-]@[A-Za-z0-9.-]*[가-힣]"),
     Form(("iban",), r"[A-Za-z]{2}\d{2}(?:[A-Za-z0-9]{11,30}|(?: [A-Za-z0-9]{4}){2,7}(?: [A-Za-z0-9]{1,4})?)", "word",
          rule.iban_longest, hint=r"\b[A-Za-z]{2}\d{2} ?[A-Za-z0-9]{4}"),
     Form(("us_ssn",), r"\d{3}[-. ]?\d{2}[-. ]?\d{4}", "number", rule.us_ssn,
          r"\bssn\b|social security|\bitin\b|taxpayer"),
+    Form(("us_driver_license",), r"[A-Za-z]{0,2}\d{5,13}[A-Za-z]?|[A-Za-z]\d{2,4}(?:[ -]\d{2,6}){1,4}", "word",
+         rule.near("us_driver_license", 0.75), _DRIVES, 30, hint=_DRIVES),
     Form(("ip",), r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}", "word", rule.ip4),
     Form(("ip",), _HEX6 + r"[0-9A-Fa-f.]*", "hex", rule.ip6),
     Form(("wallet",), r"[13][1-9A-HJ-NP-Za-km-z]{25,34}|bc1[02-9ac-hj-np-z]{11,71}|BC1[02-9AC-HJ-NP-Z]{11,71}", "word",
          rule.wallet),
     Form(("wallet",), r"[LMDTr][1-9A-HJ-NP-Za-km-z]{24,34}|ltc1[02-9ac-hj-np-z]{11,71}|LTC1[02-9AC-HJ-NP-Z]{11,71}",
          "word", rule.wallet),
-    Form(("wallet",), r"0x[0-9A-Fa-f]{40}", "word", rule.wallet),
+    Form(("wallet",), r"0x[0-9A-Fa-f]{40}|addr1[02-9ac-hj-np-z]{53,98}|[48][1-9A-HJ-NP-Za-km-z]{94}", "word",
+         rule.wallet),
+    Form(("wallet",), r"[1-9A-HJ-NP-Za-km-z]{43,44}", "word", rule.solana, _SOLANA, 40, hint=_SOLANA),
     Form(("mac",), r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}", "hex",
          rule.always("mac", 0.9)),
+    Form(("mac",), r"[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}", "word", rule.dotted_mac, r"\bmac\b|ethernet"),
     Form(("jwt",), r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*", "word", rule.always("jwt", 0.99), hint=r"eyJ[\w-]*\.eyJ"),
-    Form(("key",), "|".join(f"(?:{k})" for k in _KEYS), "word", rule.key, hint=_KEY_HINTS),
+    Form(("key",), "|".join(f"(?:{k})" for k in keys.SHAPES), "word", rule.key, hint=keys.HINTS),
+    Form(("key",), keys.NAMED, "", keys.named, hint=keys.NAMED_HINT, group=1),
     Form(("private_key",), f"{PEM_HEAD}(?:{PEM_BODY}(?:-----END [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----)?)?", "",
          rule.always("private_key", 1.0), hint=r"PRIVATE KEY"),
     Form(("url_password",), r"[A-Za-z][A-Za-z0-9+.-]*://([\w.~%!$&'()*+,;=-]*:[\w.~%!$&'()*+,;=:#?{}<>^-]+)@", "",
@@ -128,6 +120,7 @@ FORMS: tuple[Form, ...] = (
     Form(("kr_address",), place.KR_BARE, "", place.kr_bare, place.KR_TOLD, hint=place.KR_BARE_HINT),
     Form(("kr_address",), place.KR_FLAT, "", rule.always("kr_address", 0.75)),
     Form(("address",), place.EN_STREET, "number", place.en_street, place.EN_TOLD, 40, hint=place.EN_HINT),
+    Form(("address",), place.KR_ROMAN, "number", rule.always("address", 0.85), hint=place.KR_ROMAN_HINT),
     Form(("address",), place.EN_BOX, "word", rule.always("address", 0.85), hint=r"[Bb]ox\s[0-9]"),
 )
 

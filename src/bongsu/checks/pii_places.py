@@ -110,12 +110,16 @@ _CODE = (r"(?:,?\s{1,2}(?:[A-Z]{2}|[A-Z][a-z]{3,12}(?:\s[A-Z][a-z]{3,10})?),?\s{
 EN_STREET = (rf"[0-9]{{1,6}}(?:-[0-9]{{1,4}})?[A-Za-z]?,?\s{{1,2}}{_HEADS}{_WORD}(?:\s{_WORD}){{0,3}}\s"
              rf"(?:{_STRONG}|{_WEAK})\b\.?"
              rf"(?:\s(?:[NSEW]|North|South|East|West|NE|NW|SE|SW)\b)?{_UNIT}{{0,2}}(?:{_CITY}{_CODE})?")
+KR_ROMAN = (r"[0-9]{1,5}(?:-[0-9]{1,4})?,?\s{1,2}[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*-(?:daero|ro|gil)\b"
+            r"(?:\s[0-9]{1,4}(?:beon)?[a-z]*-gil\b)?(?:,\s{1,2}[A-Z][A-Za-z]+(?:-[a-z]+)?){0,4}(?:,?\s{1,2}[0-9]{5}\b)?")
+"""A Korean road name address in the Roman alphabet: ``152, Teheran-ro, Gangnam-gu, Seoul 06236``."""
+KR_ROMAN_HINT = r"[A-Za-z0-9]-(?:daero|ro|gil)\b"
 EN_BOX = rf"P\.?\s?O\.?\s?[Bb]ox\s[0-9]{{1,7}}(?:{_CITY}{_CODE})?"
 EN_HINT = r"[0-9][A-Za-z]?,?\s{1,2}[A-Z0-9]"
 EN_TOLD = (r"\baddress|\bliv(?:e|es|ing)\b|\breside|\blocated|\bship|\bdeliver|\bhome\b|\bmail|\bsend|"
            r"\bmov(?:ed|ing)\b|\bhouse\b|\bvisit|\bstay|\bfrom\b|\boffice|\bat\s?$|주소|배송지|거주")
 EN_OPEN = (r"\b[0-9]{1,6}(?:-[0-9]{1,4})?[A-Za-z]?"
-           rf"(?:[\s,.]+(?:{_WORD}|#?[A-Z0-9-]+))*[\s,.#]*|"
+           rf"(?:[\s,.]+(?:{_WORD}|#?[A-Z0-9-]+|[0-9]{{1,4}}[a-z-]+))*[\s,.#]*|"
            rf"\bP\.?\s?O?\.?\s?B?o?x?\s?[0-9]*(?:[\s,.]+[A-Z0-9][A-Za-z0-9'’.-]*)*[\s,.]*")
 
 _STRONGLY = re.compile(rf"\s(?:{_STRONG})\b")

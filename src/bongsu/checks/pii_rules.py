@@ -16,7 +16,7 @@ from typing import Any
 from stdnum import ean, luhn
 
 from bongsu.checks import korean_ids as kr
-from bongsu.checks.pii_wallets import bitcoin_address, ethereum_checked, other_address
+from bongsu.checks.pii_wallets import base58, bech32, bitcoin_address, ethereum_checked, monero_address, other_address
 
 Answer = tuple[str, float] | None
 _MILLISECONDS = range(1_577_836_800_000, 2_000_000_000_000)
@@ -311,12 +311,27 @@ def wallet(c: Candidate) -> Answer:
 
     Without it the whole is still surer than a number that may be read inside it, which would leave the rest in clear.
     """
+    if c.text.startswith("addr1"):
+        return ("wallet", 0.98) if bech32("addr", c.text[5:]) else None
+    if len(c.text) == 95:
+        return ("wallet", 0.98) if monero_address(c.text) else None
     if not c.text.startswith("0x"):
         return ("wallet", 0.98) if bitcoin_address(c.text) or other_address(c.text) else None
     if len(set(c.text[2:].lower())) < 6:
         return None
     checked = ethereum_checked(c.text)
     return "wallet", 0.97 if checked is None else 0.98 if checked else 0.5
+
+
+def solana(c: Candidate) -> Answer:
+    """Thirty-two bytes in base 58 without a check of their own: a word must announce them."""
+    mixed = any(ch.isdigit() for ch in c.text) and any(ch.islower() for ch in c.text)
+    return ("wallet", 0.8) if c.known and mixed and base58(c.text) >> 248 else None
+
+
+def dotted_mac(c: Candidate) -> Answer:
+    """``001b.4411.3ab7``, as switches print it; of digits alone it may be a number, so that needs a word."""
+    return ("mac", 0.8) if c.known or len(c.digits) < 12 else None
 
 
 # ---- secrets ----

@@ -37,6 +37,36 @@ _FIRST = {"L": 0x30, "M": 0x32, "D": 0x1E, "T": 0x41, "r": 0x00}
 """First letter of an address -> the byte before its hash: Litecoin (two), Dogecoin, Tron, XRP Ledger."""
 
 
+def base58(text: str, alphabet: str = _BASE58) -> int:
+    """A number in base 58; -1 where a letter is none of the alphabet's.
+
+    >>> base58("21"), base58("0")
+    (58, -1)
+    """
+    number = 0
+    for letter in text:
+        at = alphabet.find(letter)
+        if at < 0:
+            return -1
+        number = number * 58 + at
+    return number
+
+
+def monero_address(text: str) -> bool:
+    """Whether 95 letters are an address of Monero: eight bytes for each eleven letters, the last four bytes of a
+    Keccak-256 of those before.
+
+    >>> known = "44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQBEP3"
+    >>> monero_address(known + "A"), monero_address(known + "B")
+    (True, False)
+    """
+    blocks = [(base58(text[i : i + 11]), 8 if i < 88 else 5) for i in range(0, 95, 11)]
+    if len(text) != 95 or any(not 0 <= number < 1 << 8 * size for number, size in blocks):
+        return False
+    raw = b"".join(number.to_bytes(size, "big") for number, size in blocks)
+    return keccak_256(raw[:-4])[:4] == raw[-4:]
+
+
 def other_address(text: str) -> bool:
     """Whether a text is an address of Litecoin, Dogecoin, Tron or the XRP Ledger.
 
@@ -48,13 +78,8 @@ def other_address(text: str) -> bool:
     if text.lower().startswith("ltc1"):
         return text in (text.lower(), text.upper()) and bech32("ltc", text.lower()[4:])
     alphabet = _RIPPLE if text[0] == "r" else _BASE58
-    number = 0
-    for letter in text:
-        at = alphabet.find(letter)
-        if at < 0:
-            return False
-        number = number * 58 + at
-    if number >= 1 << 200:
+    number = base58(text, alphabet)
+    if not 0 <= number < 1 << 200:
         return False
     raw = number.to_bytes(25, "big")
     return raw[0] == _FIRST.get(text[0]) and sha256(sha256(raw[:21]).digest()).digest()[:4] == raw[21:]
