@@ -13,6 +13,7 @@ from bongsu import registry
 from bongsu.alert import Burn, Rule, Threshold
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
+from bongsu.language.sentences import say
 from bongsu.policy import Fault, Policy, PolicyError, load, parse
 from bongsu.ports import Notice, Receipt
 from bongsu.quantity import DAY, SECOND, Duration
@@ -190,6 +191,22 @@ def test_a_factor_that_can_never_be_reached_is_pointed_out_with_what_is_used_ins
         "small.yaml:22:21: note: available: at a target of 90% the budget burns at most 10x, so 14.4x over 1h could "
         "never fire; 9x is used instead"]
     assert small().notices == ()
+
+
+def test_a_budget_that_one_call_is_too_dear_for_is_pointed_out_in_both_languages() -> None:
+    """What a call may come to is reserved before it: with too little, a newcomer's first call would be refused."""
+    def noted(limit: str, most: int = 1000) -> list[str]:
+        policy = small(("output: 10 USD/1M}}", f"output: 10 USD/1M}}, max_output: {most}}}"),
+                       ("guards:", f"budgets:\n  people: {{limit: {limit}, window: 1d, per: user}}\nguards:"))
+        return [note.text for note in policy.notices]
+
+    (said,) = noted("0.0099 USD")
+    assert said == ("budget people: a call to main that does not say max_tokens may cost 0.01 USD for its reply alone "
+                    "(1000 tokens), so it is always refused; raise the limit, or lower max_output of upstream main")
+    assert say(said, "ko") == ("예산 people: max_tokens를 적지 않은 main 호출은 답변만으로 0.01 USD까지 들 수 있어"
+                               "(1000토큰) 항상 거부됩니다. 한도를 올리거나 업스트림 main의 max_output을 낮추세요.")
+    assert noted("0.01 USD") == [said], "its prompt costs something, too"
+    assert noted("0.0101 USD") == noted("0.01 USD", most=900) == []
 
 
 def test_burn_windows_shorter_than_a_base_window_are_rounded_up_to_whole_ones() -> None:

@@ -27,6 +27,7 @@ from bongsu.verbs.gate import gate
 from bongsu.verbs.guards import evaluate, scan
 from bongsu.verbs.incident import incident
 from bongsu.verbs.key import key
+from bongsu.verbs.model import model
 from bongsu.verbs.notice import ack, silence
 from bongsu.verbs.pack import pack
 from bongsu.verbs.restrict import restrict, restrictions, unrestrict
@@ -55,6 +56,7 @@ cli.add_command(silence)
 cli.add_command(gate)
 cli.add_command(incident)
 cli.add_command(key)
+cli.add_command(model)
 cli.add_command(restrict)
 cli.add_command(unrestrict)
 cli.add_command(restrictions)

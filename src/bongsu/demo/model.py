@@ -55,19 +55,19 @@ class DemoModel:
                 await send({"type": f"{message['type']}.complete"})
                 if message["type"] == "lifespan.shutdown":
                     return
-        body = await _body(receive)
+        body = await body_of(receive)
         match (scope["method"], scope["path"]):
             case ("POST", "/v1/chat/completions"):
                 await self._chat(msgspec.json.decode(body), receive, send)
             case ("POST", "/demo/knobs"):
                 await self._turn(msgspec.json.decode(body), send)
             case ("GET", "/demo/knobs"):
-                await _answer(send, 200, self.knobs)
+                await answer(send, 200, self.knobs)
             case ("GET", "/v1/models"):
-                await _answer(send, 200, {"object": "list", "data": [
+                await answer(send, 200, {"object": "list", "data": [
                     {"id": name, "object": "model", "created": CREATED, "owned_by": "bongsu"} for name in DEFAULTS]})
             case _:
-                await _answer(send, 404, _error("not_found", "the demo model has /v1/chat/completions and /demo/knobs"))
+                await answer(send, 404, _error("not_found", "the demo model has /v1/chat/completions and /demo/knobs"))
 
     async def _turn(self, wanted: dict[str, Any], send: Send) -> None:
         """Set knobs; null sets one back to its default."""
@@ -75,14 +75,14 @@ class DemoModel:
             kind = _KNOBS.get(name)
             if kind is None or not (value is None or type(value) is kind):
                 expected = ", ".join(f"{k}: {v.__name__}" for k, v in _KNOBS.items())
-                await _answer(send, 400, _error("invalid_value", f"expected knobs {expected}; came {name!r}"))
+                await answer(send, 400, _error("invalid_value", f"expected knobs {expected}; came {name!r}"))
                 return
         for name, value in wanted.items():
             if value is None:
                 self.knobs.pop(name, None)
             else:
                 self.knobs[name] = value
-        await _answer(send, 200, self.knobs)
+        await answer(send, 200, self.knobs)
 
     async def _chat(self, request: dict[str, Any], receive: Receive, send: Send) -> None:
         self.seen = [*self.seen[-99:], request]
@@ -93,14 +93,14 @@ class DemoModel:
             self.cancelled += 1
             return
         if knobs.get("fail"):
-            await _answer(send, 500, _error("server_error", "the demo model was told to fail"))
+            await answer(send, 500, _error("server_error", "the demo model was told to fail"))
             return
         reply = self.reply(request)
         if request.get("stream"):
             await self._stream(request, reply, receive, send)
             return
         await asyncio.sleep(self._pause)
-        await _answer(send, 200, {
+        await answer(send, 200, {
             **_head(request, "chat.completion"), "usage": usage(request, reply), "choices": [
                 {"index": 0, "message": {"role": "assistant", "content": "".join(reply), "refusal": None},
                  "logprobs": None, "finish_reason": "stop"}]})
@@ -165,7 +165,8 @@ def _error(code: str, message: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": "server_error", "param": None, "code": code}}
 
 
-async def _body(receive: Receive) -> bytes:
+async def body_of(receive: Receive) -> bytes:
+    """The whole body of a request."""
     pieces = []
     while True:
         message = await receive()
@@ -174,7 +175,8 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(pieces)
 
 
-async def _answer(send: Send, status: int, found: dict[str, Any]) -> None:
+async def answer(send: Send, status: int, found: dict[str, Any]) -> None:
+    """A JSON object as the whole answer."""
     await send({"type": "http.response.start", "status": status, "headers": _JSON})
     await send({"type": "http.response.body", "body": msgspec.json.encode(found)})
 

@@ -113,6 +113,8 @@ _SAID: tuple[tuple[str, str], ...] = (
      "{a}: {b} 단위 구간은 {over} 동안의 소진 알림에 너무 길어 절대 발생할 수 없으므로 뺐습니다."),
     (r"gate: nobody may approve an override; name who may under (?P<a>\S+)",
      "gate: 예외를 승인할 사람이 없습니다. {a}에 적으세요."),
+    (r"budget (?P<a>\S+): a call to (?P<b>\S+) that does not say max_tokens may cost (?P<c>.+) for its reply alone \((?P<d>\d+) tokens\), so it is always refused; raise the limit, or lower max_output of upstream \S+",
+     "예산 {a}: max_tokens를 적지 않은 {b} 호출은 답변만으로 {c}까지 들 수 있어({d}토큰) 항상 거부됩니다. 한도를 올리거나 업스트림 {b}의 max_output을 낮추세요."),
     (r"borders: data of regions that are not named may go anywhere; say where under (?P<a>\S+)",
      "borders: 적지 않은 지역의 데이터는 어디로든 갈 수 있습니다. {a}에 적으세요."),
     (r"pack (?P<a>\S+): '(?P<b>\S+)' is left out; give it (?P<c>.+) under extends",

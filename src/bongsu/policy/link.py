@@ -32,7 +32,7 @@ from bongsu.policy.read import Reader, Reference, Trail
 from bongsu.policy.reviewed import reviewed
 from bongsu.policy.rules import rules
 from bongsu.policy.setting import settings
-from bongsu.policy.spend import budgets
+from bongsu.policy.spend import budgets, check_affordable
 from bongsu.policy.worded import worded
 from bongsu.ports import Action, Seasonal, Sli
 from bongsu.quantity import Duration, show_duration
@@ -279,6 +279,7 @@ class Linker:
         self.judges()
         self.features()
         fences, money, terms = borders(self), tuple(budgets(self)), reviewed(self)
+        check_affordable(self, money, upstreams)
         canaries(self)
         signals = {name: self.signal(name, decl) for name, decl in doc.signals.items()}
         worded(self, signals)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from bongsu.access.budget import Budget, Per
+from bongsu.access.meter import Meter
 from bongsu.period import Calendar
 from bongsu.policy.fault import Misfit, quoted
 from bongsu.policy.scalar import Window
-from bongsu.quantity import SECOND, Money, show_share
+from bongsu.quantity import NANO, SECOND, Money, show_share
 
 if TYPE_CHECKING:
     from bongsu.policy.link import Linker
+    from bongsu.policy.model import Upstream
 
 
 def check_only(only: tuple[str, ...], per: Per, of: str) -> None:
@@ -67,3 +69,20 @@ def budgets(linker: Linker) -> Iterator[Budget]:
         calendar = Calendar(unit, str(decl.time_zone or "UTC")) if unit else None
         yield Budget(name, int(decl.limit.nano), decl.window.length, calendar, decl.per, decl.only, decl.soft,
                      decl.then)
+
+
+def check_affordable(linker: Linker, money: Iterable[Budget], upstreams: Mapping[str, Upstream]) -> None:
+    """Point out budgets that one call can be too dear for: what its reply may come to is reserved before it is made."""
+    doc = linker.document
+    meters = {route.primary: Meter(*one.tariff) for route in doc.routes.values()
+              if (one := upstreams.get(route.primary)) and one.tariff}
+    for budget in money:
+        over = {name: meter.most(0, upstreams[name].max_output) for name, meter in meters.items()
+                if meter.most(1, upstreams[name].max_output) > budget.limit}  # a call has a token of input at least
+        if budget.then == "refuse" and over:
+            name = max(over, key=lambda one: (over[one], one))
+            cost = Money(Fraction(over[name], NANO), doc.settings.currency)
+            linker.note(("budgets", budget.name, "limit"),
+                        f"budget {budget.name}: a call to {name} that does not say max_tokens may cost {cost} for its "
+                        f"reply alone ({upstreams[name].max_output} tokens), so it is always refused; raise the limit, "
+                        f"or lower max_output of upstream {name}")
