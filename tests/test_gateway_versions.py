@@ -165,6 +165,7 @@ def test_a_costly_guard_looks_at_a_sample_and_says_where_it_did_not(tmp_path: Pa
         for _ in range(40):
             got = stand.ask("hail zeus")
             verdicts = stand.spool.last().verdicts
+            assert stand.spool.last().sampled == f"costly={0.0 if verdicts[0].act == 'skipped' else 0.5}"
             if verdicts[0].act == "skipped":
                 skipped += 1
                 assert [(v.guard, v.on, v.act, v.took_us) for v in verdicts] == [

@@ -14,6 +14,7 @@ The story, in order. Each module may import only the modules above it; a test re
     aggregate   what is counted of events, and what the sums show
     interval    how sure a count is: Wilson, Newcombe, chi-square
     tails       how likely an extreme is: Poisson, binomial, Student
+    sampling    what a look at some calls says of all of them: weights, and an estimate of a total with its interval
     moments     how far numbers spread: sums of squares that stay exact, the interval of a mean and of a total
     joint       numbers together: directions through a reference, so that a relation that breaks is seen
     drift       cells compared: this window against a reference

@@ -19,6 +19,8 @@ Units: times are microseconds since 1970 (UTC), durations are milliseconds, mone
 ``new_words`` is the share of its words that a reference of texts does not have (``novelty.py``), ``vocabulary`` the
 version of that reference's words. ``repeats`` says, for each signal that asks whether events are distinct, whether this
 one was (``NAME=0``) or says again what another said (``NAME=1``).
+``sampled`` says, for each guard that looks at a sample of the calls, of which share (``NAME=0.1``), and of one that did
+not look at this call so (``NAME=0.0``).
 
 ``key`` is the id of a virtual key, never the key; ``lease`` names the worker's lease that a budget was drawn by, and
 ``budget`` the budget that was nearly or wholly spent (``soft NAME``, ``hard NAME``); ``proposed`` is the cheaper model
@@ -159,6 +161,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     new_words: float | None = None
     vocabulary: str = ""
     repeats: str = ""
+    sampled: str = ""
     prompt: str | None = None
     reply: str | None = None
 

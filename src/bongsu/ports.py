@@ -35,7 +35,9 @@ class Sli(Protocol):
 
     kind: ClassVar[str]
     unit: ClassVar[str]
-    proof: ClassVar[Proof]
+
+    @property
+    def proof(self) -> Proof: ...
 
     def parts(self) -> Mapping[str, Aggregate]:
         """Part name -> what it counts. Histograms add their own bucket parts."""
@@ -137,10 +139,8 @@ class Support:
 
 @runtime_checkable
 class Grounds(Protocol):
-    """A check that holds a reply against what the model was given; beside ``look``, which then finds nothing.
-
-    A guard's time-out is for each ``usual`` characters of both; ``roles`` are those whose messages are the context.
-    """
+    """A check that holds a reply against what the model was given; beside ``look``, which then finds nothing. A guard's
+    time-out is for each ``usual`` characters of both; ``roles`` are those whose messages are the context."""
 
     @property
     def usual(self) -> int: ...

@@ -27,6 +27,7 @@ from bongsu.exports import counting, promql
 from bongsu.exports.names import SERVICE, ExportError, decimal, distinct
 from bongsu.policy.model import Policy
 from bongsu.quantity import DAY, HOUR, MINUTE, SECOND, Duration, show_share
+from bongsu.sampling import Sampled
 from bongsu.slis.mean import Mean
 from bongsu.slis.sum import Sum
 from bongsu.slo import MIN_BAD, OPPOSITE, Objective, Pair, pairs, reachable_factor
@@ -118,6 +119,8 @@ def _uncountable(signal: Signal) -> str:
     sli = signal.sli
     if not promql.countable(sli):
         return f"a signal of kind {sli.kind} is no counter of Prometheus"
+    if isinstance(sli, Sampled) and sli.sampling and "w" in sli.parts():
+        return f"guard {sli.sampling.guard} looks at a sample; of what each event stands for there is no counter"
     added = sli.sum if isinstance(sli, Mean) else sli.of if isinstance(sli, Sum) else None
     if added is not None and next(added.tree().find_all(exp.Sub, exp.Neg), None) is not None:
         return f"'{added}' can be negative, and a sum that falls is no counter"

@@ -7,17 +7,22 @@ from dataclasses import fields
 
 from bongsu.alert import Signal
 from bongsu.expression import Expression
+from bongsu.ports import Sli
 
 
 def asks(signal: Signal, *columns: str) -> bool:
     """Whether it names any of these columns."""
-    return any(one in columns for one in _named(signal))
+    return not {*signal.labels, *_named(signal.sli)}.isdisjoint(columns)
 
 
-def _named(signal: Signal) -> Iterator[str]:
-    yield from signal.labels
-    for field in fields(signal.sli):  # type: ignore[arg-type]  # every SLI is a dataclass
-        value = getattr(signal.sli, field.name)
+def asked(sli: Sli) -> frozenset[str]:
+    """The columns that a kind's own settings name."""
+    return frozenset(_named(sli))
+
+
+def _named(sli: Sli) -> Iterator[str]:
+    for field in fields(sli):  # type: ignore[arg-type]  # every SLI is a dataclass
+        value = getattr(sli, field.name)
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, Expression):
                 yield from one.columns

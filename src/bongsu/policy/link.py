@@ -31,6 +31,7 @@ from bongsu.policy.pricing import priced
 from bongsu.policy.read import Reader, Reference, Trail
 from bongsu.policy.reviewed import reviewed
 from bongsu.policy.rules import rules
+from bongsu.policy.sampled import estimating
 from bongsu.policy.setting import settings
 from bongsu.policy.spend import budgets, check_affordable
 from bongsu.policy.worded import worded
@@ -181,6 +182,7 @@ class Linker:
     # ---- the plan ----
 
     def signal(self, name: str, decl: SignalDecl) -> Signal:
+        decl = replace(decl, kind=estimating(decl.kind, self.document.guards.values()))
         return Signal(name, decl.kind, decl.labels, decl.origin, signal_key(name, decl, self.base),
                       unit_of(decl.kind, self.document.settings.currency), decl.label)
 
@@ -311,7 +313,8 @@ def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:
            if not f.metadata.get("bound") and not f.metadata.get("judges")]
     parts: dict[str, Any] = {name: _canonical(getattr(sli, name)) for name in own}
     said = [sli.kind, parts, decl.labels, decl.origin, base, *([decl.label] if decl.label else []),
-            *([edition] if (edition := getattr(sli, "edition", 0)) else [])]
+            *([edition] if (edition := getattr(sli, "edition", 0)) else []),
+            *([sample.guard] if (sample := getattr(sli, "sampling", None)) else [])]
     canonical = json.dumps(said, sort_keys=True, ensure_ascii=False)
     return f"{name}@{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
 

@@ -10,12 +10,15 @@ from typing import Any
 from bongsu.aggregate import Evidence
 from bongsu.alert import Rule, Signal, Threshold, needed, read_each, read_evidence, read_threshold
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells
+from bongsu.guard import Guard
 from bongsu.incident import show
 from bongsu.language.sentences import say as said
 from bongsu.policy.explain import explain_rule
 from bongsu.policy.model import Policy
 from bongsu.policy.phrases import UNITS, Language
+from bongsu.policy.sampled import finders
 from bongsu.quantity import HOUR, Duration, show_duration, show_share
+from bongsu.sampling import Sampled
 
 POINTS = 12
 _BACK = range(POINTS - 1, -1, -1)
@@ -41,6 +44,13 @@ WORDS: dict[Language, dict[str, str]] = {
         "interval": " (between {low} and {high})", "about": ", that of {about}",
         "chance": ", which chance may give", "none": "over the last {over}: no data",
         "few": "over the last {over}: insufficient data ({why})",
+        "estimate": "guard {guard} looks at {share} of the calls: each that it looked at stands for as many more, so "
+                    "the value is an estimate of all of them, and its interval is as much wider",
+        "share of": "guard {guard} looks at {share} of the calls: only those are counted, so the value is an estimate "
+                    "of all of them",
+        "as it is": "it is found by {guards}, of whom not all look at every call: what was found is counted as it is, "
+                    "and there may be more",
+        "looks at": "{guard} ({share} of the calls)",
         "reference": "reference {name}, version {version}, from {source}: {rows} rows",
         "apart": "counted apart for {n} combinations of {labels}, of at most {most}{rest}",
         "groups": "counted apart for {n} values of {labels}, of at most {most}{rest}",
@@ -68,6 +78,12 @@ WORDS: dict[Language, dict[str, str]] = {
         "interval": "(구간 {low} ~ {high})", "about": ", 대상 {about}",
         "chance": ", 우연으로도 나올 수 있는 값", "none": "최근 {over}: 데이터 없음",
         "few": "최근 {over}: 판단할 데이터 부족({why})",
+        "estimate": "{guard} 가드는 호출의 {share}만 검사: 검사한 호출 하나가 그만큼의 호출을 대표하므로 값은 전체의 "
+                    "추정치이고, 구간도 그만큼 넓음",
+        "share of": "{guard} 가드는 호출의 {share}만 검사: 검사한 호출만 집계하므로 값은 전체의 추정치",
+        "as it is": "발견하는 가드: {guards}. 모든 호출을 검사하지는 않는 가드가 있어, 발견된 만큼만 집계한 "
+                    "값이며 실제로는 더 많을 수 있음",
+        "looks at": "{guard}(호출의 {share})",
         "reference": "기준 {name}, 버전 {version}, 출처 {source}: {rows}행",
         "apart": "{labels} 조합 {n}개를 따로 집계(최대 {most}개){rest}",
         "groups": "{labels} 값 {n}개를 따로 집계(최대 {most}개){rest}",
@@ -141,6 +157,7 @@ def explain_signal(policy: Policy, rules: tuple[Rule, ...], signal: Signal, cell
     found = past[-1][1]
     teller = _Teller(WORDS[language], language)
     words = [teller.signal(signal), teller.now(signal, found, over), *teller.reference(signal),
+             *teller.sampled(signal, policy.guards),
              *teller.labels(signal, cells, now, over, found.n),
              *(teller.alert(policy, rule, cells, now) for rule in mine)]
     if not mine:
@@ -208,6 +225,18 @@ class _Teller:
         one = getattr(signal.sli, "bound_to", None)
         if one is not None:
             yield self.say("reference", name=one.name, version=one.version, source=one.source, rows=f"{one.rows:,}")
+
+    def sampled(self, signal: Signal, guards: Iterable[Guard]) -> Iterator[str]:
+        """What a sample makes of the value."""
+        sli = signal.sli
+        if isinstance(sli, Sampled) and (sample := sli.sampling):
+            phrase = "estimate" if "w" in sli.parts() else "share of"
+            yield self.say(phrase, guard=sample.guard, share=show_share(sample.share))
+            return
+        found = finders(signal.sli, guards)
+        if any(guard.sample < 1 for guard in found):
+            yield self.say("as it is", guards=", ".join(
+                self.say("looks at", guard=g.name, share=show_share(g.sample)) for g in found))
 
     def labels(self, signal: Signal, cells: Cells, now: int, over: Duration, n: int) -> Iterator[str]:
         """How many values are counted apart, and what share is beyond the cap."""

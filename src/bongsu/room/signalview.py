@@ -9,10 +9,10 @@ from bongsu.aggregate import Evidence
 from bongsu.alert import TIERS, Burn, Rule, Signal, State, Threshold, read_evidence
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells, Labels, Vector
 from bongsu.engine import Plan
-from bongsu.guard import Guard, attacks
+from bongsu.guard import Guard
 from bongsu.incident import limit, show
+from bongsu.policy.sampled import fills
 from bongsu.policy.signals import watching, window_of
-from bongsu.ports import Grounds, Judges
 from bongsu.quantity import Duration, show_duration, show_share
 from bongsu.runners.duckdb import columns_read
 
@@ -23,7 +23,6 @@ KNOWN = ("seen", "warming", "insufficient", "none")
 OWN = "bongsu/"
 """How the keys of control's own counts begin, which no policy asked for."""
 LEAST = ("min_events", "min_group", "min_labels")
-_EVERY = frozenset(("blocked", "blocked_by", "review", "verdicts", "withheld_chars"))
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def detail(plan: Plan, signal: Signal, cells: Cells, states: Mapping[tuple[str, 
     over = window_of(mine, cells.base)
     one, apart = _row(plan, signal, cells, _machines(states), now), _apart(signal, cells, over, now)
     return Detail(one, _bound(signal), least, apart,
-                  {g.name: show_share(g.sample) for g in guards if g.sample < 1 and _fills(g, columns_read(signal))})
+                  {g.name: show_share(g.sample) for g in guards if g.sample < 1 and fills(g, columns_read(signal))})
 
 
 def _reading(signal: Signal, found: Evidence) -> Reading:
@@ -208,15 +207,3 @@ def _apart(signal: Signal, cells: Cells, over: Duration, now: int) -> Apart | No
 def _size(vector: Vector) -> int:
     """About how many events: only which label values are shown first rests on it."""
     return vector.get("total", vector.get("n", sum(vector.values())))
-
-
-def _fills(guard: Guard, columns: frozenset[str]) -> bool:
-    """Whether a guard has a say in any of these columns of an event."""
-    if columns & _EVERY:
-        return True
-    check = guard.check
-    if isinstance(check, Grounds | Judges):
-        return "grounding_score" in columns
-    personal = guard.act == "tokenise" or check.name == "pii"
-    return (("pii_findings" in columns and personal) or ("probing_findings" in columns and check.name == "probing")
-            or ("injection_findings" in columns and not personal and attacks(check)))

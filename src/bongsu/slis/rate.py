@@ -13,6 +13,7 @@ from bongsu.expression import Expression
 from bongsu.interval import check_alpha, exact, quantile
 from bongsu.ports import JUDGES
 from bongsu.quantity import Duration
+from bongsu.sampling import Sampling
 from bongsu.tails import clopper_pearson, poisson_interval
 
 
@@ -42,6 +43,7 @@ class Rate:
     out_of: Expression | None = None
     alpha: Fraction = field(default=Fraction(1, 100), metadata=JUDGES)
     span: int = field(default=0, metadata={"bound": True})
+    sampling: Sampling | None = field(default=None, metadata={"bound": True})
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
@@ -56,7 +58,11 @@ class Rate:
             raise ValueError("out_of: expected it beside 'calls', came beside 'per'")
 
     def parts(self) -> Mapping[str, aggregate.Aggregate]:
-        of, out_of = (() if one is None else (one,) for one in (self.of, self.out_of))
+        if self.sampling and self.of is not None and not self.calls:
+            return self.sampling.parts(self.of)
+        of = () if self.of is None else (self.of,)
+        given = (self.out_of, self.sampling.seen() if self.sampling else None)
+        out_of = tuple(one for one in given if one is not None)
         counted = {"n": aggregate.Count((*of, *out_of))}
         return counted | {"total": aggregate.Count(out_of)} if self.calls else counted
 
@@ -79,5 +85,7 @@ class Rate:
         if self.span <= 0:
             return aggregate.Evidence(None, n)
         times = Fraction(self.per, self.span)
-        low, high = poisson_interval(n, z)
-        return aggregate.Evidence(n * times, n, exact(low * float(times)), exact(high * float(times)))
+        value, (low, high) = Fraction(n), poisson_interval(n, z)
+        if self.sampling:
+            value, low, high = self.sampling.total(vector, z)
+        return aggregate.Evidence(value * times, n, exact(low * float(times)), exact(high * float(times)))

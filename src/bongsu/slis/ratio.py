@@ -12,6 +12,7 @@ from bongsu.cell import Vector
 from bongsu.expression import Expression
 from bongsu.interval import check_alpha, exact, quantile
 from bongsu.ports import JUDGES
+from bongsu.sampling import Sampling
 from bongsu.tails import clopper_pearson
 
 
@@ -21,6 +22,7 @@ class Ratio:
 
     An event is bad only if it also counts in the total, so the ratio never exceeds one; undefined without events. Its
     interval is Clopper and Pearson's (Biometrika 26 (1934) 404) at ``alpha`` divided by the number of looks.
+    Of what a guard finds in a sample of the calls, those that it did not look at are no part of the total.
 
     >>> from bongsu.expression import read
     >>> Ratio(read("grounding_score < 0.5"), read("grounding_score IS NOT NULL")).value({"bad": 1, "total": 8})
@@ -36,14 +38,15 @@ class Ratio:
     bad: Expression
     total: Expression | None = None
     alpha: Fraction = field(default=Fraction(1, 100), metadata=JUDGES)
+    sampling: Sampling | None = field(default=None, metadata={"bound": True})
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
 
     def parts(self) -> Mapping[str, aggregate.Aggregate]:
-        if self.total is None:
-            return {"bad": aggregate.Count((self.bad,)), "total": aggregate.Count()}
-        return {"bad": aggregate.Count((self.bad, self.total)), "total": aggregate.Count((self.total,))}
+        given = (self.total, self.sampling.seen() if self.sampling else None)
+        asked = tuple(one for one in given if one is not None)
+        return {"bad": aggregate.Count((self.bad, *asked)), "total": aggregate.Count(asked)}
 
     def value(self, vector: Vector) -> Fraction | None:
         total = vector.get("total", 0)

@@ -26,7 +26,7 @@ KIND = r"^[a-z][a-z0-9_.-]{0,63}$"
 RESERVED = ("content", "action", "guard")
 """Kinds of event that are bongsu's own word."""
 ORIGINS = ("live", "evaluation", "replay")
-OURS = ("policy", "verdicts", "new_words", "vocabulary", "repeats")
+OURS = ("policy", "verdicts", "new_words", "vocabulary", "repeats", "sampled")
 """Columns that are bongsu's own word."""
 LONGEST_LABEL, LONGEST_TEXT = 256, 256 << 10
 NOT_KNOWN = pa.scalar(None, pa.bool_())

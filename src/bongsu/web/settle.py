@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from bongsu.event import Verdict
 from bongsu.guard import Guard, On
+from bongsu.sampling import COLUMN as SAMPLED
+from bongsu.sampling import said
 from bongsu.split import pick, sampled
 from bongsu.web import errors
 from bongsu.web.call import Call
@@ -59,7 +62,12 @@ def _looking(guards: Sequence[Guard], on: On, call: Call) -> tuple[Guard, ...]:
     """The guards that look at this call; of the others it is told that they did not."""
     looking = []
     for guard in guards:
-        if guard.sample == 1 or sampled(call.id, guard.name, guard.sample):
+        inside = guard.sample == 1 or sampled(call.id, guard.name, guard.sample)
+        if guard.sample < 1:
+            known = call.facts.get(SAMPLED, "")
+            share = said(guard.name, guard.sample if inside else Fraction(0))
+            call.facts[SAMPLED] = known if share in known.split() else f"{known} {share}".strip()
+        if inside:
             looking.append(guard)
         else:
             call.verdicts += (Verdict(guard=guard.name, on=on, act="skipped", version=guard.check.version),)
