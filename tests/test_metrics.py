@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from bongsu.cell import OTHER
 from bongsu.exports import exposition
 from bongsu.exports.exposition import Counter, Family, Histogram, page, sample
+from bongsu.host.shelf import Shelf
 from bongsu.web.ops import Ops
-from bongsu.web.scrape import Admission, Shelf
+from bongsu.web.scrape import Admission
 from gatewaykit import INJECTION, PII, SECRET, Stand, now, standing
 
 PROMTOOL = shutil.which("promtool")
@@ -144,13 +145,13 @@ def test_a_worker_shows_what_the_others_left_while_they_live(tmp_path: Path) -> 
     shelves = [Shelf(tmp_path, str(n), lambda: at[0]) for n in range(3)]
     ops = [Ops(str(n), OPEN, shelf) for n, shelf in enumerate(shelves)]
     with standing(tmp_path, ops=ops[0]) as stand:
-        ops[1].note(stand.gateway.health, stand.gateway.ledger, "h", stand.gateway.crews)
-        ops[2].note(stand.gateway.health, stand.gateway.ledger, "h", stand.gateway.crews)
+        ops[1].note(stand.gateway.health, stand.gateway.ledger, "h", stand.gateway.crews, ())
+        ops[2].note(stand.gateway.health, stand.gateway.ledger, "h", stand.gateway.crews, ())
         found = scrape(stand.server.url)[1]
         assert {m[1] for m in re.finditer(r'bongsu_open_requests\{worker="(\d)"', found)} == {"0", "1", "2"}
         assert found.count("# TYPE bongsu_open_requests gauge") == 1
         at[0] += 60 * 10**6
-        ops[1].note(stand.gateway.health, stand.gateway.ledger, "h", stand.gateway.crews)
+        ops[1].note(stand.gateway.health, stand.gateway.ledger, "h", stand.gateway.crews, ())
         (tmp_path / "metrics.9.json").write_bytes(b"")
         found = scrape(stand.server.url)[1]
         assert {m[1] for m in re.finditer(r'bongsu_open_requests\{worker="(\d)"', found)} == {"0", "1"}

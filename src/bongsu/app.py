@@ -153,6 +153,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     """One gateway process on an inherited socket."""
     from bongsu.access.seats import shared_health
     from bongsu.host.epochs import tokeniser
+    from bongsu.host.shelf import Shelf
     from bongsu.ids import ulids
     from bongsu.live import Live
     from bongsu.privacy.sealing import LIVE, Sealer
@@ -164,7 +165,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
     from bongsu.web.past_shared import CommonPast
     from bongsu.web.purse import Purse
     from bongsu.web.rates import Rates
-    from bongsu.web.scrape import EVERY, Shelf, admission
+    from bongsu.web.scrape import EVERY, admission
     from bongsu.web.transport import HttpTransport
     from bongsu.wording import LIVE as WORDS
     from bongsu.wording import Wording

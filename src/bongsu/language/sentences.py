@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from bongsu.language.plights import PLIGHTS
 from bongsu.language.refusals import REFUSALS
 from bongsu.language.setbacks import SETBACKS
 
@@ -152,7 +153,7 @@ _SAID: tuple[tuple[str, str], ...] = (
     (r"is not worse so far", "지금까지는 더 나쁘지 않음"), (r"is not worse", "더 나쁘지 않음"),
     (r"the alert is no longer in the policy", "정책에서 삭제된 알림"),
     (r"the last events were read (?P<a>\d+) s ago", "마지막 이벤트를 읽은 지 {a}초가 지났습니다"),
-    *SETBACKS,
+    *PLIGHTS, *SETBACKS,
 )
 _PATTERNS = tuple((re.compile(pattern), korean) for pattern, korean in _SAID)
 

@@ -23,6 +23,7 @@ from bongsu.event import Event
 from bongsu.expression import read
 from bongsu.host.epochs import EpochFiles, of_files
 from bongsu.host.folder import Folder
+from bongsu.host.shelf import Shelf
 from bongsu.live import Publisher
 from bongsu.policy.model import Policy
 from bongsu.quantity import HOUR, SECOND, Duration, show_duration
@@ -35,6 +36,7 @@ from bongsu.room.epochs import Epochs
 from bongsu.room.joining import Joining
 from bongsu.room.joining import batches as grouped
 from bongsu.room.people import People, of_traffic
+from bongsu.room.remarks import remarks
 from bongsu.room.reviewing import Reviewing
 from bongsu.room.rollout import Rollout
 from bongsu.room.saving import TOKENS, advised
@@ -89,7 +91,7 @@ class Control:
         self.publisher, self.people = Publisher(folder.live), People(folder.live, store, policy.rate_limits)
         self.words = Publisher(folder.live, wording.LIVE)
         self.spending = Spending(folder.live, policy.budgets, store, clock())
-        self.upstreams = Upstreams(folder.live, policy.upstreams)
+        self.upstreams, self.gateways = Upstreams(folder.live, policy.upstreams), Shelf(folder.live, "", clock)
         self.vault, self.reviews = Vaulting(policy, folder, store), Reviewing(policy, folder, store)
         self.aside, files = Aside("vault", self.attempt), EpochFiles(folder.keys, clock)
         self.tokens, self.epochs = of_files(folder.keys, files), Epochs(policy, files, store, self.vault)
@@ -342,13 +344,8 @@ class Control:
                               self.policy.hash)
 
     def remarks(self) -> tuple[str, ...]:
-        """What people should know though nothing is broken."""
-        names = ", ".join(sorted(signal.partition("@")[0] for signal in self._full))
-        full = f"too many label values: those beyond {MOST_LABELS} are counted as {OTHER} ({names})"
-        waiting = (f"{self.orphans} labels wait for an event that has not come; each is kept for "
-                   f"{show_duration(self.policy.retention.labelled)}")
-        return (*([full] if names else []), *([waiting] if self.orphans else []), *self.spending.remarks(),
-                *self.upstreams.remarks())
+        """What people should know though nothing is broken here."""
+        return tuple(remarks(self, sorted(self._full), MOST_LABELS))
 
     def _count(self, counter: Counter, table: pa.Table) -> list[Cell]:
         """Count a table. An event that cannot be counted (a sum would overflow) is left out, and that is recorded."""

@@ -198,9 +198,10 @@ class Gateway:
         await answer(send, status, (), encode(found))
 
     def note(self) -> None:
-        """Leave the numbers of this worker where the others find them."""
+        """Leave the numbers of this worker, and what is wrong with it, where the others and control find them."""
         try:
-            self.ops.note(self.health, self.ledger, self._plans.policy.hash, self.crews)
+            self.ops.note(self.health, self.ledger, self._plans.policy.hash, self.crews,
+                          health.problems(self._plans, self.crews.troubles()))
         except OSError as error:
             log.warning("the numbers of this worker cannot be left for the others: %s", error.strerror)
 

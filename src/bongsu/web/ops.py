@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bongsu.access.circuit import Health
 from bongsu.exports.exposition import Lines
 from bongsu.host import logs
 from bongsu.host.lobby import Lobby
+from bongsu.host.shelf import Shelf
 from bongsu.web.apart import Crews
 from bongsu.web.call import Call
 from bongsu.web.ledger import Ledger
 from bongsu.web.metrics import Metrics, of_lobby
-from bongsu.web.scrape import Admission, Shelf, whole
+from bongsu.web.scrape import Admission, whole
 
 
 class Ops:
@@ -45,10 +46,10 @@ class Ops:
         fixed = (("worker", self.metrics.worker),)
         return self.metrics.lines(health, ledger, policy) | of_lobby(self.lobby, fixed) | crews.lines(fixed)
 
-    def note(self, health: Health, ledger: Ledger, policy: str, crews: Crews) -> None:
-        """Raises OSError."""
+    def note(self, health: Health, ledger: Ledger, policy: str, crews: Crews, troubles: Sequence[str]) -> None:
+        """Leave the numbers, and what is wrong, where others find them. Raises OSError."""
         if self.shelf is not None:
-            self.shelf.put(self._lines(health, ledger, policy, crews))
+            self.shelf.put(self._lines(health, ledger, policy, crews), troubles)
 
     def lets(self, headers: Mapping[bytes, bytes]) -> bool:
         return self.admission.lets(headers)

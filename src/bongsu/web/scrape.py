@@ -12,17 +12,13 @@ from __future__ import annotations
 import hmac
 import os
 import socket
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
-import msgspec
+from collections.abc import Mapping
 
 from bongsu.exports.exposition import Lines, page
+from bongsu.host.shelf import Shelf
 
 EVERY = 5.0
 """Seconds between two notes of a worker's numbers."""
-STALE = 30 * 10**6
-_PREFIX = "metrics."
 _HANDED_ON = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 
 
@@ -47,38 +43,6 @@ def admission(fd: int) -> Admission:
     with socket.socket(fileno=os.dup(fd)) as sock:
         host = sock.getsockname()[0]
     return Admission(loopback=host == "::1" or str(host).startswith("127."), token=os.environ.get(TOKEN, ""))
-
-
-class Shelf:
-    """Where workers leave their numbers for each other: a file each, replaced whole."""
-
-    def __init__(self, folder: Path, worker: str, clock: Callable[[], int]) -> None:
-        self._folder, self._worker, self._clock = folder, worker, clock
-
-    def put(self, lines: Lines) -> None:
-        kept = self._folder / f"{_PREFIX}{self._worker}.json"
-        partial = kept.with_suffix(".new")
-        partial.write_bytes(msgspec.json.encode({"at": self._clock(), "lines": lines}))
-        partial.replace(kept)
-
-    def others(self) -> list[Lines]:
-        """What the others left; a worker that is no more is passed over."""
-        found: list[Lines] = []
-        for path in sorted(self._folder.glob(f"{_PREFIX}*.json")):
-            if path.name == f"{_PREFIX}{self._worker}.json":
-                continue
-            try:
-                left = msgspec.json.decode(path.read_bytes(), type=_Left)
-            except (OSError, msgspec.DecodeError):  # a power cut can leave an empty file; its worker writes it again
-                continue
-            if self._clock() - left.at < STALE:
-                found.append(left.lines)
-        return found
-
-
-class _Left(msgspec.Struct):
-    at: int
-    lines: dict[str, list[str]]
 
 
 def whole(mine: Lines, shelf: Shelf | None) -> str:
