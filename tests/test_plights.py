@@ -51,7 +51,7 @@ def test_a_guard_that_cannot_look_in_its_process_is_a_trouble_on_the_board_until
             assert trouble in readiness(stand)[1]["problems"]
         html = pages(replace(CALM, troubles=(trouble,)), "ko")
         assert "가드 people: 모델 파일을 읽을 수 없어 검사하지 못합니다(/no/where/model.onnx: " in html
-        room.now += STALE
+        room.now += 2 * STALE
         room.control.revision += 1
         assert desk.board().troubles == ()
     finally:
