@@ -10,6 +10,8 @@ from typing import Any
 
 import uvicorn
 
+from bongsu.host.lobby import Lobby
+
 
 class StandIn:
     """Stands for a server that is not ours: begins and ends with what it runs in, and is to ``serve`` requests."""
@@ -48,7 +50,8 @@ class Server:
         self._socket.bind(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        config = uvicorn.Config(served, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+        config = uvicorn.Config(served, http=Lobby().protocol(), log_config=None, access_log=False, lifespan="on",
+                                timeout_graceful_shutdown=5)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 

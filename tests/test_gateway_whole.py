@@ -115,6 +115,7 @@ PROCESS = textwrap.dedent("""
     import socket, sys, time, uvicorn
     from pathlib import Path
     from bongsu.offline.checkup import demo_policy
+    from bongsu.host.lobby import Lobby
     from bongsu.live import Live
     from bongsu.policy import load
     from bongsu.secret import resolve
@@ -129,7 +130,7 @@ PROCESS = textwrap.dedent("""
     policy = load(demo_policy(), {"BONGSU_DEMO_URL": url, "BONGSU_DEMO_WEBHOOK": url})
     app = Gateway(policy, Live(folder), SpoolWriter(folder / "spool", f"gateway-{life}"), Tokeniser(bytes(32)),
                   resolve, HttpTransport(), clock=clock, ids=ulids(clock))
-    uvicorn.Server(uvicorn.Config(app, log_config=None)).run(sockets=[socket.socket(fileno=fd)])
+    uvicorn.Server(uvicorn.Config(app, http=Lobby().protocol(), log_config=None)).run(sockets=[socket.socket(fileno=fd)])
 """)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _LETTERS for b in _LETTERS)
+_TAIL = 1 << 20
+"""What the last four characters count."""
 
 
 def ulids(clock: Callable[[], int], entropy: Callable[[int], bytes] = os.urandom) -> Callable[[], str]:
@@ -16,15 +18,23 @@ def ulids(clock: Callable[[], int], entropy: Callable[[int], bytes] = os.urandom
     >>> source(), source()
     ('01HF7YAT000000000000000000', '01HF7YAT000000000000000001')
     """
-    last = [-1, 0]
+    last, number, head, tail = -1, 0, "", _TAIL
 
     def fresh() -> str:
-        at = clock() // 1000
-        if at <= last[0]:
-            last[1] += 1
-        else:
-            last[0], last[1] = at, int.from_bytes(entropy(10), "big") >> 1
-        number = (last[0] << 80) | last[1]
-        return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+        nonlocal last, number, head, tail
+        at, tail = clock() // 1000, tail + 1
+        if at > last:
+            last = at
+            number, tail = divmod(at << 80 | int.from_bytes(entropy(10), "big") >> 1, _TAIL)
+            head = _spelled(number)
+        elif tail == _TAIL:
+            number, tail = number + 1, 0
+            head = _spelled(number)
+        return f"{head}{_PAIRS[tail >> 10]}{_PAIRS[tail & 1023]}"
 
     return fresh
+
+
+def _spelled(number: int) -> str:
+    """All but the last four characters."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(100, -1, -10)])

@@ -8,10 +8,9 @@ A client that sends what it has is in a call before it could be that one.
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from bongsu.host.caller import Caller
+from bongsu.host.line import Connection, refusal
 
 PATIENCE = 10.0
 """Seconds in which the head of a request has to be here."""
@@ -46,33 +45,32 @@ class Lobby:
         return type("Guest", (Guest,), {"lobby": self})
 
 
-class Guest(HttpToolsProtocol):
+class Guest(Connection):
     """A connection."""
 
     lobby: Lobby
-    _timer: asyncio.TimerHandle | None = None
-    _begun = False
+    _begun = _slow = False
     _size = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._watch()
         self.lobby.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._leave()
+        self.lobby.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if not self._begun or self.transport.is_closing():
+        if not self._begun or self.closing:
             return
         self._size += len(data)
         if self._size > self.lobby.most_head:
             self.lobby.left["head_too_large"] += 1
             self.send_away(431, "request_headers_too_large", "expected the head of a request within "
                            f"{self.lobby.most_head} bytes; send shorter headers")
-        elif self._timer is None:
+        elif not self._slow and not self.busy:
             self._watch()
 
     def on_message_begin(self) -> None:
@@ -80,41 +78,34 @@ class Guest(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._begun = False
-        self._leave()
+        self._begun = self._slow = False
+        self.lobby.leave(self)
         super().on_headers_complete()
 
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete):
+    def answered(self, caller: Caller) -> None:
+        super().answered(caller)
+        if not self.closing and not self.busy:
             self.lobby.enter(self)
+            if self._begun:  # the next head came in part while this one was served
+                self._watch()
 
-    def _watch(self) -> None:
-        self._timer = self.loop.call_later(self.lobby.patience, self._too_slow)
-
-    def _leave(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self.lobby.leave(self)
-
-    def _too_slow(self) -> None:
+    def overdue(self) -> None:
+        if not self._slow:
+            super().overdue()
+            return
         self.lobby.left["slow"] += 1
         self.send_away(408, "request_timeout", f"expected the head of a request within {self.lobby.patience:g} s; part "
                        "of it did not come, send it faster")
 
+    def _watch(self) -> None:
+        self._slow = True
+        self.put_off(self.loop.time() + self.lobby.patience)
+
     def send_away(self, status: int, code: str, message: str) -> None:
-        """Close it; who has begun to ask is told why."""
-        self._leave()
-        if self._begun and not self.transport.is_closing():
-            self.transport.write(_answer(status, code, message))
-        self.transport.close()
-
-
-def _answer(status: int, code: str, message: str) -> bytes:
-    """An error in the shape of OpenAI's: which API is meant is not known before the path is."""
-    said: dict[str, Any] = {"message": message, "type": "invalid_request_error" if status < 500 else "server_error",
-                            "param": None, "code": code}
-    body = json.dumps({"error": said}).encode()
-    return b"".join((STATUS_LINE[status], b"content-type: application/json\r\nconnection: close\r\ncontent-length: ",
-                     str(len(body)).encode(), b"\r\n\r\n", body))
+        """Close it; who has begun to ask is told why, unless an answer to what was asked before is on its way."""
+        self.lobby.leave(self)
+        if not self.ends():
+            return
+        if self._begun and not self.closing:
+            self.write(refusal(status, code, message))
+        self.hang_up()

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 CALLS = "bongsu.calls"
 """The logger of one line a call; silent unless logs are JSON."""
+_calls = logging.getLogger(CALLS)
 _COLUMNS = ("kind", "route", "operation", "upstream", "version", "outcome", "status", "error", "blocked_by",
             "restriction", "key", "team", "latency_ms", "ttft_ms", "overhead_ms", "input_tokens", "output_tokens",
             "cost", "currency", "attempts", "fallback", "stream", "trace")
@@ -55,10 +56,10 @@ def configure(form: Literal["text", "json"], process: str) -> None:
 
 
 def wants_calls() -> bool:
-    return logging.getLogger(CALLS).isEnabledFor(logging.INFO)
+    return _calls.isEnabledFor(logging.INFO)
 
 
 def call(id_: str, request: str, facts: Mapping[str, Any]) -> None:
     """The line of a call: its ids and what became of it, without any text of it. ``request`` is its x-request-id."""
     told = {name: facts[name] for name in _COLUMNS if facts.get(name) not in (None, "")}
-    logging.getLogger(CALLS).info("call", extra={"facts": {"call": id_, "request_id": request, **told}})
+    _calls.info("call", extra={"facts": {"call": id_, "request_id": request, **told}})

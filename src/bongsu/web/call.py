@@ -124,10 +124,9 @@ class Call:
 
     def trying(self, target: Target, fallback: bool, again: int) -> None:
         """The next upstream to be asked: a fallback, or the same one ``again``."""
-        up, facts = target.upstream, self.facts
-        facts.update(attempts=facts.get("attempts", 0) + 1, retries=facts.get("retries", 0) + (again > 0),
-                     fallback=fallback, upstream=up.name, provider=up.provider, model=up.model,
-                     model_version=up.model_version, upstream_region=up.region)
+        facts = self.facts
+        facts.update(target.facts, attempts=facts.get("attempts", 0) + 1, retries=facts.get("retries", 0) + (again > 0),
+                     fallback=fallback)
 
     def passed_over(self, target: Target) -> None:
         """An upstream that is left alone, for it failed too often of late."""
@@ -203,11 +202,14 @@ class Call:
                 facts.update(cost=(facts.get("cost") or 0) + more, currency=meter.currency)
         facts.update(latency_ms=took / 1e6, overhead_ms=max(0, took - self._waited) / 1e6, verdicts=self.verdicts)
         out = [Event(**facts)]
+        box = self.masking.sealed(self.subject or facts.get("user", ""), facts["time"])
+        if box is None and self.prompt is None and self.reply is None:
+            return out
         same = {name: facts[name] for name in ("time", "service", "route", "policy") if name in facts}
         if self.prompt is not None or self.reply is not None:
             out.append(Event(id=f"{self.id}-content", kind="content", call=self.id, prompt=self.prompt,
                              reply=self.reply, **same))
-        if (box := self.masking.sealed(self.subject or facts.get("user", ""), facts["time"])) is not None:
+        if box is not None:
             out.append(Event(id=f"{self.id}-vault", kind=KIND, call=self.id, name=box[0], prompt=box[1], **same))
         return out
 
@@ -234,7 +236,7 @@ class Call:
         out += self.told
         overhead = max(0, self._timer() - self.began - self._waited)
         out.append((b"x-bongsu-overhead-ms", f"{overhead / 1e6:.3f}".encode()))
-        out += [(b"llm_provider-" + name.lower(), value) for name, value in upstream if name.lower() not in _NOT_TOLD]
+        out += [(b"llm_provider-" + low, value) for name, value in upstream if (low := name.lower()) not in _NOT_TOLD]
         return out
 
     def _cost(self) -> tuple[Header, ...]:

@@ -102,7 +102,8 @@ class Door:
         key = call.key
         if key is not None and not key.may(INVOKE, plan.route.name):
             raise denials.wrong_route(key)
-        plan = await self._restrict(call, plan, policy)
+        if (one := highest(self.people().restricted, key, call.facts.get("user", ""), call.at)) is not None:
+            plan = await self._restrict(one, call, plan, policy)
         if self._rates is not None and (wanted := pulls(key, policy.rate_limits, call.facts)):
             self._take(call, wanted, self._rates, likely(request))
         return plan if self._purse is None or not policy.budgets else spend(self._purse, call, request, plan, policy)
@@ -123,10 +124,7 @@ class Door:
 
         call.owes.append(settle)
 
-    async def _restrict(self, call: Call, plan: RoutePlan, policy: Policy) -> RoutePlan:
-        one = highest(self.people().restricted, call.key, call.facts.get("user", ""), call.at)
-        if one is None:
-            return plan
+    async def _restrict(self, one: Restriction, call: Call, plan: RoutePlan, policy: Policy) -> RoutePlan:
         call.facts["restriction"] = one.rung
         call.told.append((b"x-bongsu-restriction", denials.standing(one).encode()))
         if one.rung in ("review", "suspended", "reauthenticate"):

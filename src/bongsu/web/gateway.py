@@ -44,7 +44,7 @@ from bongsu.web.surfaces import PATHS, surface_of
 from bongsu.web.tracing import context
 from bongsu.web.upstream import Transport
 from bongsu.web.veil import Veil
-from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, not_by_a_page, text
+from bongsu.web.wire import Gone, Receive, Scope, Send, answer, body_of, caller_of, not_by_a_page, text
 from bongsu.wording import Wording
 
 log = logging.getLogger("bongsu.gateway")
@@ -91,9 +91,9 @@ class Gateway:
         elif scope["type"] == "http":
             surface = surface_of(scope["path"])
             if surface is not None and scope["method"] == "POST":
-                await self._serve(surface, scope, receive, send)
+                await self._serve(surface, scope, send)
             elif scope["path"] == APPEALS and scope["method"] == "POST":
-                await self._appeal(scope, receive, send)
+                await self._appeal(scope, send)
             else:
                 await self._other(scope, send)
         else:
@@ -219,13 +219,13 @@ class Gateway:
             raise errors.unknown_model()
         return found
 
-    async def _appeal(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _appeal(self, scope: Scope, send: Send) -> None:
         """Who is restricted says why they should not be; it is written down before they are told so."""
         try:
             headers = dict(scope["headers"])
             not_by_a_page(headers)
             plans = await self.plans()
-            event = appealed(await body_of(receive, MOST, self._patience), headers, self.door, plans.policy,
+            event = appealed(await body_of(caller_of(scope), MOST, self._patience), headers, self.door, plans.policy,
                              Masking(self._tokens), self._clock)
             if not await self.ledger.keep([event], plans.policy):
                 raise errors.log_unavailable()
@@ -238,14 +238,12 @@ class Gateway:
 
     # ---- calls ----
 
-    async def _serve(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, surface: Surface, scope: Scope, send: Send) -> None:
         call = Call(self._ids(), self._clock, self._timer, Masking(self._tokens, self._sealer), surface)
-        self.ops.began(call)
-        watch: asyncio.Future[Any] | None = None
-        task = asyncio.current_task()
-        left = False
+        caller, task, left = caller_of(scope), asyncio.current_task(), False
+        self.ops.began(call, task)
 
-        def leave(_: asyncio.Future[Any]) -> None:
+        def leave() -> None:
             nonlocal left
             if task is not None and not call.sealed:
                 left = task.cancel()
@@ -258,10 +256,9 @@ class Gateway:
             plans = await self.plans()
             call.key = self.door.who(headers, plans.policy, call.at, call.facts)
             call.of_region(plans.policy.trust.region_of(headers, keyed=call.key is not None))
-            body = await body_of(receive, plans.policy.max_body, self._patience)
+            body = await body_of(caller, plans.policy.max_body, self._patience)
             served = await self._admit(call, plans, surface.read(body), headers, send)
-            watch = asyncio.ensure_future(receive())
-            watch.add_done_callback(leave)
+            caller.on_leave(leave)
             await served.serve()
         except ApiError as error:
             await self._refuse(call, error, send)
@@ -278,9 +275,7 @@ class Gateway:
             log_fault(call, error)
             await self._refuse(call, errors.internal(call.id), send)
         finally:
-            if watch is not None:
-                watch.remove_done_callback(leave)
-                watch.cancel()
+            caller.on_leave(None)
             call.settle()
             self.ops.ended(call)
 

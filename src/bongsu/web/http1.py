@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
             raise Unreachable("it was closed")
         self._exchange = Exchange(self, limits, first, hard, stream=stream)
         self._head_size = 0
-        self._transport.writelines((head, body))
+        self._transport.write(head + body)
         return self._exchange
 
     @property

@@ -27,8 +27,8 @@ class Ops:
         self.draining = False
         self._open: dict[Call, asyncio.Task[Any] | None] = {}
 
-    def began(self, call: Call) -> None:
-        self._open[call] = asyncio.current_task()
+    def began(self, call: Call, task: asyncio.Task[Any] | None) -> None:
+        self._open[call] = task
         self.metrics.open += 1
 
     def ended(self, call: Call) -> None:

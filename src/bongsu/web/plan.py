@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from bongsu.access.circuit import Circuit, Health, RetryBudget
@@ -38,7 +39,7 @@ WARM = ("Warm-up: call +82 10-1234-5678, mail kim@example.com, card 4111 1111 11
          "ＦＵＬＬ width, “quotes” — and a ‘dash’… ") * 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """An upstream that can be called, under its ``endpoint``. ``model`` is its model's name as JSON, ``shape`` what
     its version adds to a body."""
@@ -50,6 +51,13 @@ class Target:
     circuit: Circuit
     shape: Shape = PLAIN
 
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What the event of a call says of whom it asked."""
+        up = self.upstream
+        return {"upstream": up.name, "provider": up.provider, "model": up.model, "model_version": up.model_version,
+                "upstream_region": up.region}
+
 
 @dataclass(frozen=True, slots=True)
 class FactSource:
@@ -59,7 +67,7 @@ class FactSource:
     region: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RoutePlan:
     """Where a route's next request goes: the first of ``chain``, then, should it fail, the others.
 
@@ -88,6 +96,21 @@ class RoutePlan:
     reviews: bool = False
     judges: Mapping[str, Target] = field(default_factory=dict)
     sources: Mapping[str, FactSource] = field(default_factory=dict)
+
+    @cached_property
+    def reading(self) -> tuple[Guard, ...]:
+        """Those of ``after`` that look at a reply by itself."""
+        return tuple(g for g in self.after if not grounds(g) and not judges(g))
+
+    @cached_property
+    def grounding(self) -> tuple[Guard, ...]:
+        """Those that hold it against what it rests on."""
+        return tuple(g for g in self.after if grounds(g))
+
+    @cached_property
+    def judging(self) -> tuple[Guard, ...]:
+        """Those that ask somebody else."""
+        return tuple(g for g in self.after if judges(g))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from bongsu.web.asked import Asked, encode
 from bongsu.web.call import Call
 from bongsu.web.clusters import asked_last, read_of
 from bongsu.web.errors import ApiError, Fault, Header
-from bongsu.web.grounded import Grounded, claimed, grounds, judge_aside, judges
+from bongsu.web.grounded import Grounded, claimed, judge_aside
 from bongsu.web.holding import HEADER, TEXTS, Found, Holding
 from bongsu.web.judge import Judging as Judges
 from bongsu.web.ledger import Ledger
@@ -45,9 +45,7 @@ class Served:
         self.ledger, self.send, self.timer, self.holding, self.cleared = ledger, send, timer, holding, found
         self.asking = Asking(transport, timer, call, plan, request, extra)
         self.allowing = Allowing(plan.allowed, call.at, call.masking.mark) if plan.allowed or plan.reviews else None
-        self.reading = tuple(g for g in plan.after if not grounds(g) and not judges(g))
-        self.grounding = tuple(g for g in plan.after if grounds(g))
-        self.judges = tuple(g for g in plan.after if judges(g))
+        self.reading, self.grounding, self.judges = plan.reading, plan.grounding, plan.judging
         self.judging: Judges | None = None
         if self.judges:
             hiding = (*plan.stored, *(g for g in self.reading if g.act == "tokenise"))

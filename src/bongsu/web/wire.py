@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
+from bongsu.host.caller import CALLER, Caller
 from bongsu.web.errors import Header, cross_origin, not_json, too_large, too_slow
 
 Scope = MutableMapping[str, Any]
@@ -40,8 +41,17 @@ def not_by_a_page(headers: Mapping[bytes, bytes]) -> None:
         raise cross_origin()
 
 
-async def body_of(receive: Receive, limit: int, patience: float) -> bytes:
+def caller_of(scope: Scope) -> Caller:
+    """Who asks."""
+    found: Caller = scope["extensions"][CALLER]
+    return found
+
+
+async def body_of(caller: Caller, limit: int, patience: float) -> bytes:
     """The whole body, if it is here within ``patience`` seconds. One piece, the usual case, is not copied."""
+    receive = caller.receive
+    if caller.whole:
+        return await _body(receive, limit)
     try:
         async with asyncio.timeout(patience):
             return await _body(receive, limit)

@@ -1,0 +1,184 @@
+"""One request and its answer, as ASGI tells them.
+
+Who serves it need not keep a task that waits for its caller to leave, nor a timer for a body that is here already: that
+is an extension of the scope, ``CALLER``. Head and body of an answer go out as one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http import HTTPStatus
+from typing import Any, Protocol
+
+log = logging.getLogger("bongsu.server")
+CALLER = "bongsu.caller"
+"""Where the ``Caller`` stands among the extensions of a scope."""
+PLENTY = 64 << 10
+"""Bytes of a body that may wait to be read."""
+_NO_BODY = (204, 304)
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+STATUS = {status: f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n".encode() for status in range(100, 600)}
+Message = MutableMapping[str, Any]
+
+
+class Line(Protocol):
+    """The connection it came over. ``full`` is there while more was written than its reader takes."""
+
+    full: asyncio.Event | None
+
+    def write(self, data: bytes) -> None: ...
+
+    def go_on(self) -> None:
+        """What was read leaves room for more."""
+
+    def answered(self, caller: Caller) -> None: ...
+
+    def hang_up(self) -> None: ...
+
+
+class Caller:
+    """Who has asked, and waits for the answer: one request. ``whole`` says that all of it is here, ``over`` that it
+    was answered, ``left`` that nobody waits any more. A caller that does not ``stay`` is not asked for another."""
+
+    __slots__ = ("_bytes", "_chunked", "_expects", "_fresh", "_head", "_length", "_line", "_moved", "_pieces", "_tell",
+                 "left", "over", "scope", "stays", "whole")
+
+    def __init__(self, line: Line, scope: Message, *, stays: bool, expects: bool) -> None:
+        self._line, self.scope, self.stays, self._expects = line, scope, stays, expects
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+        self._fresh = self.whole = self.over = self.left = False
+        self._moved: asyncio.Event | None = None
+        self._tell: Callable[[], object] | None = None
+        self._head: bytes | None = None
+        self._length: int | None = 0
+        self._chunked = False
+        scope["extensions"] = {CALLER: self}
+
+    # ---- for who serves it ----
+
+    def on_leave(self, tell: Callable[[], object] | None) -> None:
+        """Have this called, once, if the caller leaves before it was answered; None takes it back."""
+        self._tell = tell
+        if self.left:
+            self._told()
+
+    async def receive(self) -> Message:
+        """A piece of the body, or that there is nobody any more."""
+        if self._expects and not self.left:
+            self._expects = False
+            self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while not (self._fresh or self.over or self.left):
+            self._moved = self._moved or asyncio.Event()
+            self._moved.clear()
+            await self._moved.wait()
+        if self.over or self.left:
+            return {"type": "http.disconnect"}
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._fresh, self._pieces, self._bytes = False, [], 0
+        self._line.go_on()
+        return {"type": "http.request", "body": body, "more_body": not self.whole}
+
+    async def send(self, message: Message) -> None:
+        """The head of an answer waits for the first of its body, as ASGI asks for."""
+        if self._line.full is not None and not self.left:
+            await self._line.full.wait()
+        if self.left:
+            return
+        if self._head is None:
+            if message["type"] != "http.response.start":
+                raise RuntimeError(f"expected http.response.start, came {message['type']}")
+            self._expects = False
+            self._head = self._begun(message["status"], message.get("headers", ()))
+        elif message["type"] != "http.response.body" or self.over:
+            raise RuntimeError(f"expected http.response.body before the last, came {message['type']}")
+        else:
+            self._body(message.get("body", b""), more=message.get("more_body", False))
+
+    def _begun(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """The head of the answer; what follows it has ``_length`` bytes, or is of unknown length where that is None."""
+        lines, given = list(headers), dict(headers)
+        length = b"0" if self.scope["method"] == "HEAD" or status in _NO_BODY else given.get(b"content-length")
+        self._length = None if length is None else int(length)
+        self._chunked = self._length is None and self.scope["http_version"] == "1.1"
+        if self._chunked:
+            lines.append((b"transfer-encoding", b"chunked"))
+        if (self._length is None and not self._chunked) or b"close" in given.get(b"connection", b"").lower():
+            self.stays = False
+        if not self.stays and b"connection" not in given:
+            lines.append((b"connection", b"close"))
+        head = STATUS[status] + b"".join([b"%b: %b\r\n" % line for line in lines])
+        if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1 or b"\0" in head:
+            raise RuntimeError("a header of an answer: expected one line, came more")
+        return head + b"\r\n"
+
+    def _body(self, data: bytes, *, more: bool) -> None:
+        if self.scope["method"] == "HEAD":
+            data = b""
+        if self._chunked:
+            data = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+            data = data if more else data + b"0\r\n\r\n"
+        elif self._length is None:
+            pass  # all until the connection ends
+        elif len(data) > self._length or (len(data) < self._length and not more):
+            raise RuntimeError(f"expected {self._length} more bytes of an answer, came {len(data)}")
+        else:
+            self._length -= len(data)
+        head, self._head = self._head, b""
+        self._line.write(head + data if head else data)
+        if not more:
+            self.over = True
+            self._move()
+            self._line.answered(self)
+
+    # ---- for its connection ----
+
+    def came(self, data: bytes) -> bool:
+        """A piece of the body; whether more of it has to wait."""
+        self._pieces.append(data)
+        self._bytes += len(data)
+        self._fresh = True
+        self._move()
+        return self._bytes > PLENTY
+
+    def ends(self) -> None:
+        self.whole = self._fresh = True
+        self._move()
+
+    def leaves(self) -> None:
+        if not self.over:
+            self.left = True
+            self._move()
+            self._told()
+
+    async def run(self, app: Callable[..., Awaitable[None]]) -> None:
+        """Have it served; whatever happens, it is answered or told by hanging up."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            self._line.hang_up()
+            raise
+        except Exception as error:  # noqa: BLE001 (a fault of the application; its words could quote the caller's)
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("%s in the application\n%s", type(error).__name__, where)
+        if self.over or self.left:
+            return
+        if self._head is None:
+            self.stays, said = False, b"Internal Server Error"
+            self._head = self._begun(500, ((b"content-type", b"text/plain"), (b"content-length", b"%d" % len(said))))
+            self._body(said, more=False)
+        else:
+            self._line.hang_up()
+
+    def _move(self) -> None:
+        if self._moved is not None:
+            self._moved.set()
+
+    def _told(self) -> None:
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            tell()
+

@@ -1,0 +1,225 @@
+"""HTTP/1.1 as callers speak it to us: a connection, and one request after the other that comes over it.
+
+llhttp reads what comes; uvicorn listens, and says when to end. What is between them is our own, since every call pays
+for it (decision NNNN). There is one timer a connection, which stays while what it waits for is put off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from math import inf
+from typing import Any, cast
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from bongsu.host.caller import STATUS, Caller
+
+
+class Connection(asyncio.Protocol):
+    """One connection, as ``uvicorn.Config(http=...)`` makes them. What comes before its turn waits for it."""
+
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any],
+                 _loop: asyncio.AbstractEventLoop | None = None) -> None:
+        if not config.loaded:
+            config.load()
+        self.loop = _loop or asyncio.get_running_loop()
+        self.full: asyncio.Event | None = None
+        self.caller: Caller | None = None
+        self._app, self._state, self._app_state = config.loaded_app, server_state, app_state
+        self._keep = float(config.timeout_keep_alive)
+        self._fixed: dict[str, Any] = {"type": "http", "asgi": {"version": config.asgi_version, "spec_version": "2.3"},
+                                       "root_path": config.root_path}
+        self._parser: httptools.HttpRequestParser | None = None
+        self._transport: asyncio.Transport | None = None
+        self._waiting: deque[Caller] = deque()
+        self._coming: Caller | None = None
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._expects = self._paused = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = inf
+
+    # ---- from the wire ----
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport, self._parser = cast(asyncio.Transport, transport), httptools.HttpRequestParser(self)
+        self._fixed |= {"server": _address(transport, "sockname"), "client": _address(transport, "peername"),
+                        "scheme": "https" if transport.get_extra_info("sslcontext") else "http"}
+        self._state.connections.add(self)  # type: ignore[arg-type]
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._state.connections.discard(self)
+        self._transport = self._parser = self._coming = None
+        self._waiting.clear()
+        self.put_off(inf)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.resume_writing()
+        if self.caller is not None:
+            self.caller.leaves()
+
+    def data_received(self, data: bytes) -> None:
+        if self._parser is None:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # nothing else is spoken here
+            self.ends()
+        except httptools.HttpParserError:
+            if self.ends():
+                self.write(refusal(400, "invalid_http", "expected a request of HTTP/1.1"))
+                self.hang_up()
+
+    def pause_writing(self) -> None:
+        self.full = self.full or asyncio.Event()
+
+    def resume_writing(self) -> None:
+        full, self.full = self.full, None
+        if full is not None:
+            full.set()
+
+    # ---- from llhttp ----
+
+    def on_message_begin(self) -> None:
+        self._url, self._headers, self._expects = b"", [], False
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self._expects = True
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        if parser is None:
+            return
+        path, _, query = self._url.partition(b"?")
+        if path[:1] != b"/":  # a proxy's form, with the host in front
+            found = httptools.parse_url(self._url)
+            path, query = found.path or b"/", found.query or b""
+        plain, version = path.decode("ascii"), parser.get_http_version()
+        scope = {**self._fixed, "http_version": version, "method": parser.get_method().decode("ascii"),
+                 "path": unquote(plain) if "%" in plain else plain, "raw_path": path, "query_string": query,
+                 "headers": self._headers, "state": self._app_state.copy()}
+        stays = version != "1.0" and parser.should_keep_alive()
+        self._coming = Caller(self, scope, stays=stays, expects=self._expects)
+        if self.busy:
+            self._waiting.append(self._coming)
+            self._pause()
+        else:
+            self._serve(self._coming)
+
+    def on_body(self, body: bytes) -> None:
+        if self._coming is not None and not self._coming.over and self._coming.came(body):
+            self._pause()
+
+    def on_message_complete(self) -> None:
+        if self._coming is not None:
+            self._coming.ends()
+
+    # ---- from who serves ----
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def go_on(self) -> None:
+        if self._paused and not self._waiting and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def answered(self, caller: Caller) -> None:
+        self._state.total_requests += 1
+        if not caller.stays:
+            self.hang_up()
+        elif self.closing:
+            return
+        elif self._waiting:
+            self._serve(self._waiting.popleft())
+        else:
+            self.go_on()
+            self.put_off(self.loop.time() + self._keep)
+
+    def hang_up(self) -> None:
+        """Once all that was written is sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def shutdown(self) -> None:
+        """From uvicorn: the server ends."""
+        if self.ends():
+            self.hang_up()
+
+    # ---- its state ----
+
+    @property
+    def busy(self) -> bool:
+        return self.caller is not None and not self.caller.over
+
+    @property
+    def closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
+    def put_off(self, due: float) -> None:
+        """Call ``overdue`` then, and not before. An earlier timer stays, and looks again."""
+        self._due = due
+        if due == inf:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = self.loop.call_at(due, self._ring)
+
+    def ends(self) -> bool:
+        """No more requests after those that are here; whether there are none."""
+        if not self.busy or self.caller is None:
+            return True
+        (self._waiting[-1] if self._waiting else self.caller).stays = False
+        self._pause()
+        return False
+
+    def overdue(self) -> None:
+        """Nobody has asked for something for as long as it is kept open."""
+        self.hang_up()
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self.loop.time() < self._due:
+            self.put_off(self._due)
+        elif not self.closing:
+            self.overdue()
+
+    def _serve(self, caller: Caller) -> None:
+        self.caller = caller
+        self.put_off(inf)
+        task = self.loop.create_task(caller.run(self._app))
+        self._state.tasks.add(task)
+        task.add_done_callback(self._state.tasks.discard)
+
+    def _pause(self) -> None:
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+
+def _address(transport: asyncio.BaseTransport, name: str) -> tuple[str, int] | None:
+    found = transport.get_extra_info(name)
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
+
+
+def refusal(status: int, code: str, message: str) -> bytes:
+    """An error in the shape of OpenAI's, of a connection that ends: which API is meant is not known before the path."""
+    said: dict[str, Any] = {"message": message, "type": "invalid_request_error" if status < 500 else "server_error",
+                            "param": None, "code": code}
+    body = json.dumps({"error": said}).encode()
+    return b"".join((STATUS[status], b"content-type: application/json\r\nconnection: close\r\ncontent-length: ",
+                     str(len(body)).encode(), b"\r\n\r\n", body))
