@@ -1,7 +1,7 @@
 """HTTP/1.1 as callers speak it to us: a connection, and one request after the other that comes over it.
 
 llhttp reads what comes; uvicorn listens, and says when to end. What is between them is our own, since every call pays
-for it (decision NNNN). There is one timer a connection, which stays while what it waits for is put off.
+for it (decision 22). There is one timer a connection, which stays while what it waits for is put off.
 """
 
 from __future__ import annotations
@@ -142,11 +142,12 @@ class Connection(asyncio.Protocol):
             self.hang_up()
         elif self.closing:
             return
-        elif self._waiting:
-            self._serve(self._waiting.popleft())
         else:
+            if self._waiting:
+                self._serve(self._waiting.popleft())
+            else:
+                self.put_off(self.loop.time() + self._keep)
             self.go_on()
-            self.put_off(self.loop.time() + self._keep)
 
     def hang_up(self) -> None:
         """Once all that was written is sent."""
