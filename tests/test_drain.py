@@ -71,9 +71,9 @@ def loops(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.AbstractEventLoop]:
     found: list[asyncio.AbstractEventLoop] = []
     began = Ops.began
 
-    def noted(self: Ops, call: Any) -> None:
+    def noted(self: Ops, call: Any, task: Any) -> None:
         found.append(asyncio.get_running_loop())
-        began(self, call)
+        began(self, call, task)
 
     monkeypatch.setattr(Ops, "began", noted)
     return found
