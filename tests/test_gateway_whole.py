@@ -130,7 +130,8 @@ PROCESS = textwrap.dedent("""
     policy = load(demo_policy(), {"BONGSU_DEMO_URL": url, "BONGSU_DEMO_WEBHOOK": url})
     app = Gateway(policy, Live(folder), SpoolWriter(folder / "spool", f"gateway-{life}"), Tokeniser(bytes(32)),
                   resolve, HttpTransport(), clock=clock, ids=ulids(clock))
-    uvicorn.Server(uvicorn.Config(app, http=Lobby().protocol(), log_config=None)).run(sockets=[socket.socket(fileno=fd)])
+    config = uvicorn.Config(app, http=Lobby().protocol(), log_config=None)
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
 """)
 
 
