@@ -249,6 +249,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
     from bongsu.room.intake import Intake
     from bongsu.room.outlets import Outlets
     from bongsu.room.tracing import Exporter, LogSource
+    from bongsu.room.whom import followed
     from bongsu.room.worker import Worker, resolve_action
     from bongsu.web.channels import channel_ways
     from bongsu.web.ingest import inlet_of
@@ -267,7 +268,8 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
 
         def hire() -> Worker:
             crew[:] = [Worker(store, resolve_action, send, clock, f"control-{os.getpid()}", site=site_url,
-                              language=policy.service.language, after=lambda: control.revised())]
+                              language=policy.service.language, after=lambda: control.revised(),
+                              accept=lambda done: followed(done, control.epochs.of_now))]
             return crew[0]
 
         def poke() -> None:

@@ -50,16 +50,19 @@ def resolve_action(kind: str, settings: Mapping[str, Any]) -> Action:
 class Worker:
     """``await worker.run()`` until ``stop()``; ``poke()`` when there is news.
 
-    ``after`` is called (in the loop) once outcomes are recorded: live changes may have changed.
+    ``after`` is called (in the loop) once outcomes are recorded: live changes may have changed. ``accept`` has the last
+    word on what an action did before that takes force; it may raise ``Refused``.
     """
 
     def __init__(self, state: Steps, resolve: Callable[[str, Mapping[str, Any]], Action], send: Send,
                  clock: Callable[[], int], owner: str, *, site: str = "", width: int = WIDTH, timeout: int = TIMEOUT,
-                 after: Callable[[], None] | None = None, language: Language = "en") -> None:
+                 after: Callable[[], None] | None = None, language: Language = "en",
+                 accept: Callable[[Done], Done] = lambda done: done) -> None:
         if not 0 < timeout < LEASE:
             raise ValueError(f"worker: expected a timeout below the lease of {LEASE} us, came {timeout}")
         self._state, self._resolve, self._send, self._clock, self._owner = state, resolve, send, clock, owner
         self._site, self._width, self._timeout, self._after = site, width, timeout, after
+        self._accept = accept
         self._language: Language = language
         self._news, self._ended = asyncio.Event(), asyncio.Event()
         self._reports: list[Ended] = []
@@ -162,7 +165,7 @@ class Worker:
         try:
             async with asyncio.timeout(self._timeout / SECOND):
                 done: Done = await (action.do if claimed.way == "do" else action.undo)(notice, self._send)
-            return Ended(claimed, "done", done)
+            return Ended(claimed, "done", self._accept(done))
         except Retry as error:
             return self._unclear(claimed, str(error), error.after) if error.unclear else Ended(
                 claimed, "retry", why=str(error), after=error.after)
