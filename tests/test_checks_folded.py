@@ -105,8 +105,9 @@ def test_a_tongue_is_told_by_how_words_begin_and_by_short_words(text: str) -> No
 def test_words_are_hashed_together_as_they_would_be_one_by_one(words: list[bytes]) -> None:
     found, long = hashed(words), [w for w in words if len(w) > 8]
     assert found.stems == [crc32(w[:6]) for w in words]
-    assert found.singles == tuple(s & MASK for s in found.stems)
-    assert found.pairs[1:] == tuple((a ^ b >> 7) & MASK for a, b in pairwise(found.stems))
-    assert found.rests == tuple(crc32(w[6:12], 1) & MASK for w in long)
+    assert found.features[::2] == [s & MASK for s in found.stems]
+    assert found.features[3::2] == [(a ^ b >> 7) & MASK for a, b in pairwise(found.stems)]
+    assert found.features[1:2] == found.features[:1]
+    assert found.rests == [crc32(w[6:12], 1) & MASK for w in long]
     assert [w for w, is_long in zip(words, found.long, strict=True) if is_long] == long
     assert list(found.sizes) == [min(len(w), 255) for w in words]

@@ -32,7 +32,7 @@ _PLAIN_END = re.compile(rb"([.!?\n>])(?:\s+|(?<=[\n>]))")
 _SIGNS = re.compile("[\u00a1\u00a7\u00ab\u00b7\u00bb\u00bf\u00d7\u00f7\u2010-\u2027\u2030-\u203e\u2190-\u23ff"
                     "\u2500-\u2775\u2794-\u27ff\u3000-\u3004\u3008-\u3020]+")
 """Typographic quotation marks, dots, dashes, arrows, boxes: what parts words as a blank does."""
-_LETTER = "ㅋ".encode()[:1]
+_LETTER = "ㅋ".encode()[0]
 """What single letters of Hangul begin with."""
 _BETWEEN = bytes(b if b > 127 or chr(b) in "abcdefghijklmnopqrstuvwxyz0123456789" else 32 for b in range(256))
 
@@ -69,10 +69,8 @@ class Folded:
             asked = [mark in "?？" for mark in (*ends, self.text[-1:] or " ")]
         else:
             raw = _PLAIN_END.split(self.runs)
-            parts = [part.translate(_BETWEEN).split() for part in raw[::2]]
+            parts = [_cut(part) for part in raw[::2]]
             asked = [mark == b"?" for mark in (*raw[1::2], self.runs[-1:])]
-            if _LETTER in self.runs:
-                parts = [[_short(w.decode()) if w[:1] == _LETTER else w for w in part] for part in parts]
         return [(part, question) for part, question in zip(parts, asked, strict=True) if part]
 
     @cached_property
@@ -111,6 +109,12 @@ def _folded(text: str) -> Folded:
 def as_folded(text: str) -> Folded:
     """A text that is in one spelling and one case already."""
     return Folded(text.encode("utf-8", "replace"), simple=plain(text), text=text)
+
+
+def _cut(runs: bytes) -> list[bytes]:
+    """The words where they are runs of bytes."""
+    found = runs.translate(_BETWEEN).split()
+    return [w if w[0] != _LETTER else _short(w.decode()) for w in found] if _LETTER in runs else found
 
 
 def _near(text: str) -> list[bytes]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
+from operator import mul
 from zlib import crc32
 
 from bongsu.checks import hashed
@@ -69,7 +70,7 @@ def asked(words: Hashed, ends: list[int], questions: list[bool], table: bytes) -
 
     ``table`` is as ``unfolded`` makes it.
     """
-    stems, singles, couples = words.stems, weighed(words.singles, table), weighed(words.pairs, table)
+    stems, weights = words.stems, weighed(words.features, table)
     out, begin = [], 0
     for end, question in zip(ends, questions, strict=True):
         size = end - begin
@@ -77,8 +78,9 @@ def asked(words: Hashed, ends: list[int], questions: list[bool], table: bytes) -
             out.append(NOTHING)
         else:
             how, then, mark = _manner(stems[begin], stems[begin + 1], question)
-            all_ = sum(singles[begin:end]) + sum(couples[begin + 1:end]) + table[how] + table[then] + table[mark]
-            out.append((all_ - (2 * size + 2) * ZERO) / math.sqrt(2 * size + 2))
+            said = sum(weights[2 * begin:2 * end]) - weights[2 * begin + 1] + table[how] + table[then] + table[mark]
+            many = 2 * size + 2
+            out.append((said - many * ZERO) / math.sqrt(many))
         begin = end
     return out
 
@@ -115,11 +117,12 @@ def contrast(text: Folded, table: bytes, scale: float, bias: float) -> list[floa
 
 def _heights(top: float, others: list[float], sizes: list[int]) -> tuple[float, float, float]:
     """How much the sentence asks, the others in the mean of their words, and the next of them."""
-    asking = [(score, size) for score, size in zip(others, sizes, strict=True) if score > NOTHING]
-    if not asking:
+    if (most := max(others)) == NOTHING:
         return top, top, ALONE
-    return (top, sum([score * size for score, size in asking]) / sum([size for _, size in asking]),
-            max(others))
+    if NOTHING in others:
+        sizes = [size for score, size in zip(others, sizes, strict=True) if score > NOTHING]
+        others = [score for score in others if score > NOTHING]
+    return top, sum(map(mul, others, sizes)) / sum(sizes), most
 
 
 def _wording(mine: list[int], before: list[int], after: list[int]) -> tuple[float, float]:

@@ -10,12 +10,12 @@ import codecs
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from itertools import compress, pairwise
+from itertools import compress
 from urllib.parse import unquote
 from zlib import crc32
 
 from bongsu.checks.folded import HANGUL, Folded, as_folded, folded
-from bongsu.checks.hashed import MASK, SIZE, Hashed, weighed
+from bongsu.checks.hashed import MASK
 from bongsu.checks.injection_ideas import IDEAS
 
 BLOCK = 48
@@ -33,6 +33,9 @@ _IS_PAIR = bytes(n == 2 for n in range(256))
 _MAY_BE_LEET = bytes(97 if 97 <= b <= 122 else 49 if b in b"013457@$!|" else 32 for b in range(256))
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .*_\-]){4,}[^\W_](?![^\W_])")
 _CODED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}|(?:[0-9A-Fa-f]{2}[ :]){12,}|(?:%[0-9A-Fa-f]{2}){4}")
+_LETTERS = bytes(65 if b < 128 and (chr(b).isalnum() or b in b"+/_-") else 32 for b in range(256))
+_DIGITS = bytes(65 if b in b"0123456789abcdefABCDEF" else 58 if b in b" :" else 46 for b in range(256))
+_LONG, _HEX = b"A" * 24, b"AA:" * 12
 _COMMON = frozenset(b"a an and are as be do for how i in is it me my not of on or please that the this to what with "
                     b"you your".split())
 FOREIGN = frozenset(
@@ -84,21 +87,6 @@ def fold(text: str) -> str:
 _IDEAS = {crc32(words(stem)[0][:6]): idea for stem, idea in IDEAS.items()}
 
 
-def blocks(words: Hashed) -> list[list[int]]:
-    """Features of each run of ``BLOCK`` words; a pair of words belongs to the block of its second one."""
-    _, stems, singles, pairs, long, rests = words
-    ideas = bytes(weighed(singles, _MAY_BE_IDEA))
-    out, told = [], 0
-    for at in range(0, len(stems), BLOCK):
-        end, more = at + BLOCK, told + long.count(1, at, at + BLOCK)
-        ids = [*singles[at:end], *pairs[max(at, 1):end], *rests[told:more]]
-        if near := [n for n in compress(range(at, end), ideas[at:end]) if stems[n] in _IDEAS]:
-            ids += _ideas([(n, _IDEAS[stems[n]]) for n in near])
-        out.append(ids)
-        told = more
-    return out
-
-
 def _copies(one: int, two: int) -> tuple[int, ...]:
     """Features of two ideas that follow one another."""
     return tuple((one * 64 + two) * 15485863 + copy * 32452843 + 11 & MASK for copy in range(COPIES))
@@ -108,13 +96,9 @@ _ALONE = {one: tuple(one * 7919 + copy * 104729 & MASK for copy in range(COPIES)
 _TOGETHER = {(one, two): _copies(one, two) for one in _ALONE for two in _ALONE if one != two}
 
 
-_MAY_BE_IDEA = bytes(map({stem & MASK for stem in _IDEAS}.__contains__, range(SIZE)))
-"""By the feature of a word: 0 where it stands for no idea."""
-
-
 def _ideas(seen: list[tuple[int, int]]) -> list[int]:
-    """Ideas, each as (which word, number), and each with the two that follow it in a few words; several features
-    each, so that they carry weight."""
+    """Ideas of a block, each as (which word, number), and each with the two that follow it in a few words; several
+    features each, so that they carry weight."""
     ids = [feature for _, one in seen for feature in _ALONE[one]]
     for ahead in (1, 2):
         for (n, one), (m, two) in zip(seen, seen[ahead:], strict=False):
@@ -124,12 +108,20 @@ def _ideas(seen: list[tuple[int, int]]) -> list[int]:
 
 
 def windows(seen: Folded) -> Iterator[set[int]]:
-    """The features of every two neighbouring blocks; at least one window."""
-    parts = blocks(seen.hashed)
-    if len(parts) < 2:
-        yield set(parts[0]) if parts else set()
-    for one, two in pairwise(parts):
-        yield {*one, *two}
+    """The features of every two neighbouring blocks of ``BLOCK`` words; at least one window. A pair of words belongs to
+    the block of its second one."""
+    _, stems, ids, long, rests = seen.hashed
+    ideas: dict[int, list[tuple[int, int]]] = {}
+    for n in [n for n, stem in enumerate(stems) if stem in _IDEAS]:
+        ideas.setdefault(n - n % BLOCK, []).append((n, _IDEAS[stems[n]]))
+    told, more, last = 0, long.count(1, 0, BLOCK), _ideas(ideas.get(0, []))
+    if len(stems) <= BLOCK:
+        yield {*ids, *rests, *last}
+    for at in range(BLOCK, len(stems), BLOCK):
+        end = more + long.count(1, at, at + BLOCK)
+        here = _ideas(ideas.get(at, []))
+        yield {*ids[2 * (at - BLOCK):2 * (at + BLOCK)], *rests[told:end], *last, *here}
+        told, more, last = more, end, here
 
 
 def views(text: str) -> Iterator[Folded]:
@@ -149,9 +141,15 @@ def views(text: str) -> Iterator[Folded]:
             if not _COMMON.isdisjoint(other.words):
                 yield other
     pairs = sizes.count(2) > 11 and sum([not w.isalpha() for w in compress(tokens, sizes.translate(_IS_PAIR))]) > 3
-    if pairs or "%" in text or max(sizes, default=0) > 19:
+    if (pairs or "%" in text or max(sizes, default=0) > 19) and _may_be_coded(text):
         for decoded in _decoded(text):
             yield folded(decoded)
+
+
+def _may_be_coded(text: str) -> bool:
+    """Whether ``_CODED`` can match; most texts are told by two looks over their bytes."""
+    data = text.encode("utf-8", "replace")
+    return b"%" in data or _LONG in data.translate(_LETTERS) or _HEX in data.translate(_DIGITS)
 
 
 def _decoded(text: str) -> Iterator[str]:

@@ -11,10 +11,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import getitem
 from typing import Any
 
 LEAVES = 8
 """Most leaves of a tree: its bits are one byte."""
+
+_FIRST = bytes(max(0, (left & -left).bit_length() - 1) for left in range(1 << LEAVES))
+"""The first leaf that is left, by all that are; one always is."""
 
 Tree = Any
 """A leaf is a number, any other node [place of what is asked of, threshold, at most, above]."""
@@ -23,7 +27,7 @@ Tree = Any
 @dataclass(frozen=True)
 class Forest:
     """``asks`` has, for each number that is asked of, its place, the thresholds in order, and the leaves left when it
-    is above so many of them; ``ends`` has for each tree what it says, by its leaves left."""
+    is above so many of them; ``ends`` has the leaves of each tree."""
 
     asks: tuple[tuple[int, tuple[float, ...], tuple[int, ...]], ...]
     ends: tuple[tuple[float, ...], ...]
@@ -38,7 +42,7 @@ class Forest:
             leaves = list(_leaves(tree))
             if len(leaves) > LEAVES:
                 raise ValueError(f"trees[{n}]: expected at most {LEAVES} leaves, came {len(leaves)}")
-            ends.append(tuple(_first(leaves, left) for left in range(1 << LEAVES)))
+            ends.append(tuple(leaves))
             for place, threshold, first, last in _nodes(tree, 0):
                 taken = ((1 << last) - (1 << first)) << LEAVES * n
                 nodes.setdefault(place, []).append((threshold, every & ~taken))
@@ -61,13 +65,8 @@ class Forest:
         for place, thresholds, masks in self.asks:
             left &= masks[bisect_left(thresholds, seen[place])]
         if left < 0:  # no tree asks anything
-            return sum([said[1] for said in self.ends])
-        return sum([said[some] for said, some in zip(self.ends, left.to_bytes(len(self.ends), "little"), strict=True)])
-
-
-def _first(leaves: Sequence[float], left: int) -> float:
-    """The first leaf that is left; one always is, so what stands for none does not matter."""
-    return next((leaf for n, leaf in enumerate(leaves) if left >> n & 1), leaves[0])
+            return sum([leaves[0] for leaves in self.ends])
+        return sum(map(getitem, self.ends, left.to_bytes(len(self.ends), "little").translate(_FIRST)))
 
 
 def _leaves(tree: Tree) -> Iterator[float]:
