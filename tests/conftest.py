@@ -39,6 +39,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """What is frozen is not collected when Python ends, and libraries in C++ call that a leak."""
+    gc.unfreeze()
+
+
 @pytest.fixture
 def channel_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the channels of the tests have for a secret."""

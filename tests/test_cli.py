@@ -116,3 +116,18 @@ def test_a_wrong_column_map_is_told(tmp_path: Path, options: list[str], said: st
 
 def test_the_schema_is_json() -> None:
     assert json.loads(bongsu("schema").output)["$schema"]
+
+
+def test_a_place_that_cannot_be_written_is_told_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("up", "--policy", str(GOOD), "--data", str(tmp_path / "file" / "data"))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert str(tmp_path / "file") in done.stderr
+
+
+@pytest.mark.parametrize("words", [["audit", "verify"], ["audit", "prove", "0"], ["token", "officer", "--reason", "x"]])
+def test_a_folder_without_a_record_is_named(words: list[str], tmp_path: Path) -> None:
+    done = run(*words, "--data", str(tmp_path))
+    assert done.returncode == 2
+    assert f"expected a data folder with a state.db, came {tmp_path}" in done.stdout + done.stderr

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from bongsu.demo import packaged
+from bongsu.demo.story import StoryError, read_story
 
 BROKEN = """
 story:
@@ -39,3 +43,22 @@ def test_a_story_that_does_not_come_true_fails(tmp_path: Path) -> None:
     done = demo("--story", str(story))
     assert done.returncode == 1
     assert "The story failed: expected within 1 s" in done.stdout
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    (None, "expected a story in YAML, came 'No such file or directory'"),
+    ("", "expected a list of steps under 'story', came none"),
+    ("story: [", "expected a story in YAML"),
+    ("story: [{say: hello}, {dance: 3}]", "step 2: expected one of attack, chat"),
+    ("story: [hello]", "step 1: expected one of attack, chat"),
+])
+def test_a_story_that_nobody_can_play_is_refused_before_anything_starts(tmp_path: Path, text, said) -> None:
+    path = tmp_path / "story.yaml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(StoryError, match=re.escape(said)):
+        read_story(path)
+
+
+def test_the_packaged_story_can_be_read() -> None:
+    assert read_story(packaged("story.yaml"))

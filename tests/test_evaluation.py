@@ -195,3 +195,20 @@ def test_a_scan_looks_only_for_what_was_asked(tmp_path) -> None:
 def test_bytes_that_are_no_text_do_not_stop_a_scan() -> None:
     done = run("scan", "--json", given=b"\xff\xfe kim@example.com")
     assert [f["kind"] for f in json.loads(done.stdout)["findings"]] == ["email"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp949"])
+def test_what_windows_writes_is_read_as_text(tmp_path, encoding) -> None:
+    file = tmp_path / "notes.csv"
+    file.write_bytes("이름,전화\n김철수,010-1234-5678\n".encode(encoding))
+    found = json.loads(run("scan", "--json", "--check", "pii", file).stdout)
+    assert [(f["kind"], f["line"], f["column"]) for f in found["findings"]] == [("phone", 2, 5)]
+    assert found["partly_read"] == []
+
+
+@pytest.mark.parametrize(("options", "said"), [((), "read in part"), (("--lang", "ko"), "일부만 읽었습니다")])
+def test_what_is_no_text_is_never_called_clean_in_silence(tmp_path, options, said) -> None:
+    file = tmp_path / "picture.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff\xfa")
+    assert f"{file}: {said}" in run("scan", *options, file).stderr
+    assert json.loads(run("scan", "--json", file).stdout)["partly_read"] == [str(file)]

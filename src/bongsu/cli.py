@@ -317,6 +317,10 @@ def main() -> None:
         cli(prog_name="bongsu")
     except Exception as error:
         # Faults of ours have a sentence for people; anything else is a bug, and its traceback is wanted.
-        if not type(error).__module__.startswith("bongsu.") or os.environ.get("BONGSU_TRACEBACK"):
+        if os.environ.get("BONGSU_TRACEBACK"):
             raise
-        fail(WRONG, str(error))
+        if type(error).__module__.startswith("bongsu."):
+            fail(WRONG, str(error))
+        if isinstance(error, OSError) and error.filename and error.strerror:  # a place the user named, or a full disk
+            fail(WRONG, f"{error.filename}: {error.strerror}")
+        raise

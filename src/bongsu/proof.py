@@ -43,10 +43,13 @@ def verify_audit(data: Path, anchor: Path | None, vkey: str | None) -> dict[str,
 
 
 def prove_audit(data: Path, seq: int) -> dict[str, Any] | None:
-    """A self-contained proof that a record is in the log, under the latest checkpoint; None where none covers it."""
+    """A self-contained proof that a record is in the log, under the latest checkpoint; None where none covers it.
+
+    Raises ``AuditError`` where the folder has no record at all.
+    """
     folder = Folder(data)
     if not folder.state.is_file():
-        return None
+        raise AuditError(f"expected a data folder with a state.db, came {data}")
     store = State(f"sqlite:///{folder.state}", opening="look")
     try:
         notes, rows = store.checkpoints(), list(store.stored())

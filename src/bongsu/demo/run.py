@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-import yaml
 from aiohttp import web
 
 from bongsu.demo import packaged
 from bongsu.demo.model import DemoModel
 from bongsu.demo.sink import Sink
-from bongsu.demo.story import Failed, World, play
+from bongsu.demo.story import Failed, World, play, read_story
 from bongsu.demo.traffic import Traffic
 from bongsu.host.supervisor import Supervisor, listen
 from bongsu.verbs.client import Client, RefusedError, UnreachableError
@@ -33,8 +32,7 @@ START_LIMIT = 120.0
 
 def run_demo(*, once: bool, speed: float, story_path: Path | None = None, data: Path | None = None) -> int:
     """Play the story; then keep serving until Ctrl-C, unless ``once``. Returns the exit code."""
-    text = (story_path or packaged("story.yaml")).read_text(encoding="utf-8")
-    steps = yaml.safe_load(text)["story"]
+    steps = read_story(story_path or packaged("story.yaml"))
     with contextlib.ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bongsu-demo-")))
         return asyncio.run(_demo(steps, folder, once=once, speed=speed))

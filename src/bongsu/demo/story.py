@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 
 from bongsu.demo.sink import Sink
 from bongsu.demo.traffic import Traffic
@@ -44,6 +45,26 @@ class World:
 
 class Failed(Exception):
     """What the story expected did not happen in time."""
+
+
+class StoryError(ValueError):
+    """A story that cannot be played; the message says where, what was expected and what came."""
+
+
+def read_story(path: Path) -> list[Mapping[str, Any]]:
+    """The steps of a story file: a list under ``story``, each step one verb. Raises ``StoryError``."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        came = getattr(error, "strerror", None) or error
+        raise StoryError(f"{path}: expected a story in YAML, came '{came}'") from None
+    steps = found.get("story") if isinstance(found, dict) else None
+    if not isinstance(steps, list) or not steps:
+        raise StoryError(f"{path}: expected a list of steps under 'story', came none")
+    for n, step in enumerate(steps, 1):
+        if not isinstance(step, dict) or len(step) != 1 or not set(step) <= _VERBS:
+            raise StoryError(f"{path}: step {n}: expected one of {', '.join(sorted(_VERBS))}, came {step!r}")
+    return steps
 
 
 def seconds(text: str) -> float:
@@ -121,6 +142,7 @@ async def _clear(value: Any, world: World) -> str:
 DO: dict[str, Callable[[Any, World], Awaitable[str]]] = {
     "traffic": _traffic, "wait": _wait, "chat": _chat, "knobs": _knobs, "attack": _attack, "clear": _clear,
 }
+_VERBS = {"say", "expect", *DO}
 
 # ---- what a story expects ----
 

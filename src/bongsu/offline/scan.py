@@ -5,7 +5,10 @@ A finding names its place, kind and score, never the text: a report of what leak
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -15,6 +18,9 @@ from bongsu import registry
 from bongsu.guard import Guard
 from bongsu.offline.chosen import GuardError, compares, ready
 from bongsu.ports import Check, Finding
+
+_HANGUL = re.compile(rb"[\xb0-\xc8][\xa1-\xfe]")
+"""A common Korean syllable in CP949."""
 
 
 class ScanError(ValueError):
@@ -73,6 +79,26 @@ def checks_in(guards: Sequence[Guard]) -> dict[str, Check]:
             raise GuardError(f"guard {guard.name}: expected one that looks at one text, came {guard.check.name}, which "
                              "holds a reply against something; 'bongsu eval grounding' tries it")
     return {guard.name: ready(guard).check for guard in guards}
+
+
+def decoded(raw: bytes) -> tuple[str, int]:
+    """A file's text and how many of its bytes are none: UTF-8, UTF-16 that says so, or what Korean Windows writes.
+
+    What is no text does not stop a search for what is; who asked is to hear of it, since "none found" would be untrue.
+
+    >>> decoded("전화 1".encode("utf-16")), decoded("전화".encode("cp949")), decoded(b"\\x89PNG ok \\xff")
+    (('전화 1', 0), ('전화', 0), ('\ufffdPNG ok \ufffd', 2))
+    """
+    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in raw
+    try:
+        return raw.decode("utf-16" if wide else "utf-8-sig"), 0
+    except UnicodeDecodeError:
+        high = sum(1 for byte in raw if byte >= 0x80)
+        if b"\0" not in raw and 4 * len(_HANGUL.findall(raw)) > high:  # else it is another code page, or no text
+            with contextlib.suppress(UnicodeDecodeError):
+                return raw.decode("cp949"), 0
+        astray = sum(1 for byte in raw.decode("utf-8", "surrogateescape") if "\udc80" <= byte <= "\udcff")
+        return raw.decode("utf-8", "replace"), astray
 
 
 def texts(name: str, body: str, jsonl: bool, fields: Sequence[str] = ()) -> Iterator[Text]:

@@ -34,6 +34,9 @@ class Columns:
     def __init__(self, path: Path, texts: Sequence[str] = ()) -> None:
         self.path, self._texts = path, texts
         self._table: pa.Table | None = None
+        if not path.is_file():
+            raise ColumnsError(f"{path}: expected a table in Parquet or CSV, "
+                               f"came {'a folder' if path.is_dir() else 'no such file'}")
         try:
             match path.suffix.lower():
                 case ".parquet":

@@ -103,7 +103,7 @@ class Trace:
                 hint = f"; did you mean {close[0]!r}?" if close else ""
                 raise TraceError(f"{self.path}: expected fields of an event, came {name!r}{hint}")
         if "time" not in self.columns:
-            raise TraceError(f"{self.path}: expected a column for 'time', came none; add time: COLUMN")
+            raise TraceError(f"{self.path}: expected a column for 'time', came none; add --map time=COLUMN")
 
     def _fixed(self) -> dict[str, Any]:
         fixed = {name: _value(name, value) for name, value in self.constants.items()}
@@ -223,7 +223,8 @@ def columns_of(path: Path) -> list[str]:
                 with path.open("rb") as lines:
                     return list(msgspec.json.decode(next(iter(lines), b"{}"), type=dict[str, Any]))
     except (OSError, pa.ArrowInvalid, UnicodeDecodeError, csv.Error, msgspec.DecodeError) as error:
-        raise TraceError(f"{path}: expected a file of recorded calls ({error})") from error
+        came = repr(error.strerror) if isinstance(error, OSError) else f"what none is read from: {error}"
+        raise TraceError(f"{path}: expected a file of recorded calls, came {came}") from error
 
 
 def open_trace(path: Path, columns: Mapping[str, str], constants: Mapping[str, Any],

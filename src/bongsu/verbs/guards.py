@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 KINDS = ("pii", "injection", "grounding", "toxicity", "code")
 DEFAULT = ("pii", "pattern", "injection")
 POLICY = click.option("--policy", type=click.Path(path_type=Path, dir_okay=False), help="Look with guards of this one.")
+_UNREADABLE = {
+    "en": "read in part: expected text in UTF-8, UTF-16 or CP949, came {n} bytes that are none",
+    "ko": "일부만 읽었습니다: UTF-8, UTF-16, CP949 텍스트가 아닌 바이트가 {n}개 있습니다",
+}
 
 
 @click.command()
@@ -39,22 +43,28 @@ def scan(files: tuple[Path, ...], kinds: tuple[str, ...], policy: Path | None, g
 
     Places and kinds are told, never the text that was found.
     """
-    from bongsu.offline.scan import Hit, ScanError, hits, texts
+    from bongsu.offline.scan import Hit, ScanError, decoded, hits, texts
 
     found: list[Hit] = []
+    partly: list[str] = []
     seen = 0
     try:
         checks = _checks(kinds, policy, guards)
         for path in files or (Path("-"),):
             name = "standard input" if str(path) == "-" else str(path)
             rows = jsonl or bool(fields) or path.suffix in (".jsonl", ".ndjson")
-            for text in texts(name, _body(path), rows, fields):
+            body, astray = decoded(_bytes(path))
+            if astray:
+                partly.append(name)
+                click.echo(f"{name}: {_UNREADABLE[lang].format(n=astray)}", err=True)
+            for text in texts(name, body, rows, fields):
                 seen += 1
                 found += hits(name, text, checks)
     except ScanError as error:
         fail(WRONG, str(error))
     if as_json:
-        click.echo(json.dumps({"texts": seen, "findings": [hit.as_json() for hit in found]}, ensure_ascii=False))
+        click.echo(json.dumps({"texts": seen, "partly_read": partly, "findings": [hit.as_json() for hit in found]},
+                              ensure_ascii=False))
     else:
         score = "점수" if lang == "ko" else "score"
         for hit in found:
@@ -95,13 +105,11 @@ def _many(n: int, noun: str, lang: str) -> str:
     return f"{n}자" if lang == "ko" else f"{n} {noun}{'' if n == 1 else 's'}"
 
 
-def _body(path: Path) -> str:
-    """A file as text; bytes that are no UTF-8 do not stop the search."""
+def _bytes(path: Path) -> bytes:
     try:
-        raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         fail(WRONG, f"{path}: expected a file to read, came '{error.strerror}'")
-    return raw.decode("utf-8-sig", "replace")
 
 
 @click.command("eval")
