@@ -6,8 +6,10 @@ Everything is ended by its own handle, whatever the test did to it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -92,11 +94,22 @@ def messages(prompt: str) -> Any:
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
 
 
+_FIRST = 20_000 + 1_500 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8)
+_PORTS = itertools.cycle(random.Random(os.getpid()).sample(range(_FIRST, _FIRST + 1_500), 1_500))
+
+
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """A port nobody listens on, and nobody will: below those that the system hands out, and never the same twice."""
+    return next(filter(_is_free, _PORTS))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def until(probe: Callable[[], T], what: str, within: float = PATIENCE) -> T:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from bongsu.channels.webhook import SIGNATURE, Webhook, verified
 from bongsu.ports import Channel, Notice, Receipt, Refused, Retry
 from bongsu.quantity import HOUR, SECOND
 from bongsu.secret import reveal
+from machine import free_port
 
 NOW = 1_790_000_000_123_456
 NOTICE = Notice("bongsu/bot/cost", "INC-1/calm/0/do", "bot: cost is firing", "cost is 15 over 1h", "firing", "major",
@@ -151,9 +151,7 @@ def test_a_server_that_hangs_after_its_headers_or_never_stops_is_left_too() -> N
 
 
 def test_nobody_there_is_not_now_and_no_address_is_not_ever() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
 
     async def play(url: str) -> Exception:
         async with Http(reveal, lambda: NOW, SECOND) as outside:

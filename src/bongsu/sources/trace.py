@@ -78,9 +78,7 @@ class Trace:
                wrong: Callable[[TraceError], None] | None = None) -> Iterator[tuple[Place, Event]]:
         """Each event with its place, from row ``first`` on; a row that is ``wrong`` is told to whom it concerns."""
         self._check()
-        reader = _READERS.get(self.path.suffix.lower())
-        if reader is None:
-            raise TraceError(f"{self.path}: expected a file ending in {', '.join(_READERS)}, came {self.path.suffix!r}")
+        reader = _READERS[_ending(self.path)]
         fixed = self._fixed()
         for place, row in reader(self.path, (*self.columns.values(), *([self.ids] if self.ids else []))):
             if place.row < first:
@@ -210,10 +208,18 @@ def _bool(raw: Any) -> bool | None:
 
 _CASTS: dict[str, Callable[[Any], Any]] = {"text": _text, "int": _int, "number": _number, "bool": _bool}
 
+
+def _ending(path: Path) -> str:
+    ending = path.suffix.lower()
+    if ending not in _READERS:
+        raise TraceError(f"{path}: expected a file ending in {', '.join(_READERS)}, came {path.suffix!r}")
+    return ending
+
+
 def columns_of(path: Path) -> list[str]:
     """The names of a file's columns (of its first row, where each row names its own)."""
     try:
-        match path.suffix.lower():
+        match _ending(path):
             case ".parquet":
                 return list(pq.read_schema(path).names)
             case ".csv":
