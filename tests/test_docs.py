@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bongsu
 from bongsu.cli import cli
-from bongsu.policy import parse
+from bongsu.policy import PolicyError, parse
 from bongsu.policy.schema import json_schema
 
 ROOT = Path(__file__).parent.parent
@@ -69,6 +69,20 @@ def test_every_whole_policy_in_the_documents_is_right() -> None:
             parse(text, page.name, {})
             seen += 1
     assert seen >= 3
+
+
+def test_every_part_of_a_policy_in_the_documents_is_right_but_for_what_it_leaves_to_the_reader() -> None:
+    """Names that a reader's own policy declares, and what stands as an ellipsis."""
+    seen = 0
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for text in re.findall(r"^```yaml\n(?!bongsu: 1\n)(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+            seen += 1
+            try:
+                parse(f"bongsu: 1\nservice: {{name: shop}}\n{text}", page.name, {})
+            except PolicyError as error:
+                wrong = [f for f in error.faults if "none is declared" not in f.expected and "…" not in f.came]
+                assert wrong == [], text
+    assert seen >= 10
 
 
 def test_the_schema_beside_the_documents_is_that_of_the_code() -> None:

@@ -22,7 +22,7 @@ from gatewaykit import PII, TOKENS, Memory, Script, chunk, now, reply, sse, stan
 
 
 def test_a_call_is_dated_when_it_ended(tmp_path: Path) -> None:
-    """A window of half a second that ends now sees a call of one second: its time is its end, its start follows."""
+    """A call's time is its end, and its start follows: a window that ended while it ran does not see it."""
     model = DemoModel()
     model.knobs["hang"] = True
     with standing(tmp_path, model=model) as stand:
@@ -32,8 +32,7 @@ def test_a_call_is_dated_when_it_ended(tmp_path: Path) -> None:
         event = stand.spool.last()
     assert event.latency_ms is not None
     assert event.latency_ms > 900, "about its time-out of a second, which another clock measures"
-    assert now() - event.time < 500_000
-    assert event.time - event.latency_ms * 1000 >= began - 10_000
+    assert began - 10_000 <= event.time - event.latency_ms * 1000 < event.time <= now()
 
 
 def test_a_stream_and_its_texts_are_dated_when_it_ended(tmp_path: Path) -> None:

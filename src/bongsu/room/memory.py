@@ -53,7 +53,7 @@ class MemoryDesk:
         self.control, self.store = control, control.store
 
     def add(self, text: str, note: str, lasts: str, sensitive: bool, reason: str, actor: str) -> dict[str, Any]:
-        """Remember an attack; its like is blocked by guards of kind ``known_attack`` within a second."""
+        """Remember an attack; its like is blocked by guards with ``check: known_attack`` within a second."""
         control, now = self.control, self.control.clock()
         tokens = control.tokens
         masking = [_PII, *(g for g in control.policy.guards if g.act == "tokenise")]

@@ -14,7 +14,7 @@ from bongsu.verbs.console import AS_JSON, REASON, TOKEN, URL, ask
 
 @click.group()
 def attack() -> None:
-    """Known attacks: texts that are mostly one of them are stopped by guards of kind known_attack."""
+    """Known attacks: texts that are mostly one of them are stopped by guards with check: known_attack."""
 
 
 @attack.command("add")
@@ -36,7 +36,7 @@ def add(text: str, note: str, lasting: str, sensitive: bool, reason: str, url: s
         return
     click.echo(f"{made['id']} is known until {made['until']} by {made['anchors']} anchors")
     if not made["guards"]:
-        click.echo("note: the policy has no guard of kind known_attack, so nothing is stopped by it", err=True)
+        click.echo("note: the policy has no guard with check: known_attack, so nothing is stopped by it", err=True)
 
 
 @attack.command("list")
