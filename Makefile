@@ -2,9 +2,11 @@
 .DEFAULT_GOAL := help
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 PY := .venv/bin/python
-# so many files of tests at once; the live tests go one after the other, since they load the machine on purpose
+# so many files of tests at once, also of live tests: each has its own ports and folder, and none judges by a clock
 JOBS ?= 2
 export UV_PROJECT_ENVIRONMENT := .venv
+# Tests start hundreds of Pythons: what one of them has compiled the next ones read (half of a start, where it is not kept).
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup run check test test-real bench bench-peers docs picture browser promtool servers
 
@@ -27,7 +29,7 @@ test: setup browser promtool ## fast and complete, without servers (under 6 minu
 	@.venv/bin/pytest -m "not real" -n $(JOBS) --dist loadfile $(ARGS)
 
 test-real: setup browser servers ## live servers, kill loops, load (under 15 minutes)
-	@.venv/bin/pytest -m "real" $(ARGS)
+	@.venv/bin/pytest -m "real" -n $(JOBS) --dist loadfile $(ARGS)
 
 bench: setup     ## every benchmark; prints ratios against floor and peer
 	@for b in bench/*.py; do case $$b in bench/_*) ;; *) echo "== $$b"; $(PY) $$b || exit 1;; esac; done

@@ -49,7 +49,7 @@ def prove_audit(data: Path, seq: int) -> dict[str, Any] | None:
     """
     folder = Folder(data)
     if not folder.state.is_file():
-        raise AuditError(f"expected a data folder with a state.db, came {data}")
+        raise AuditError("--data", "a data folder with a state.db", str(data))
     store = State(f"sqlite:///{folder.state}", opening="look")
     try:
         notes, rows = store.checkpoints(), list(store.stored())
