@@ -262,7 +262,7 @@ def test_a_closed_guard_that_cannot_look_makes_the_gateway_not_ready(tmp_path: P
 
 @pytest.mark.parametrize("bad", [b"not json", b"[1]", {"choices": [5]}, {"choices": [{"index": "a", "delta": {}}]},
                                  {"choices": [{"index": 0, "delta": "zeus"}]},
-                                 {"choices": [{"index": 0, "delta": {"content": [{"text": "zeus"}]}}]}])
+                                 {"choices": [{"index": 0, "delta": {"tool_calls": ["zeus"]}}]}])
 def test_a_chunk_the_guards_cannot_read_ends_the_stream_instead_of_passing(tmp_path: Path, bad: Any) -> None:
     model = Script(sse(chunk("hello "), bad, "[DONE]"))
     with standing(tmp_path, [SECRET], model=model) as stand, pytest.raises(openai.APIError, match="guards cannot"):

@@ -96,7 +96,8 @@ class Replies(ABC):
 
     def _pass(self, channel: Channel, text: str, *, last: bool = False, json: bool = False,
               fixed: bool = False, signed: bool = False) -> str:
-        """What of a text may go out now; ``last`` lets all go that is not blocked."""
+        """What of a text may go out now; ``last`` lets all go that is not blocked. One that is ``fixed`` is blocked
+        where it would have to be replaced."""
         found = self._texts.get(channel)
         if found is None:
             found = self._texts[channel] = Text(Gate(self.tracks), self._masking, json=json, fixed=fixed, signed=signed)
@@ -105,19 +106,19 @@ class Replies(ABC):
             self._heard.setdefault(channel, []).append(text)
         if self.chars > MOST:
             fail_all(self.tracks)
-        out = found.feed(text, last=last)
-        self._spoke = self._spoke or bool(out)
-        return out
-
-    def name(self, channel: Channel, text: str) -> str:
-        """A word by which a caller finds a thing: whole, and blocked where it would have to be replaced."""
         try:
-            return self._pass(channel, text, last=True, fixed=True)
+            out = found.feed(text, last=last)
         except Unwritable as error:
             by = next(t.guard for t in self.tracks if t.guard.act in REPLACES and not t.guard.shadow
                       and any(f.kind == error.kind for f in t.found))
             self._stuck = by.name
             raise Stopped(Outcome("block", by=by.name, reply=by.reply), 0) from None
+        self._spoke = self._spoke or bool(out)
+        return out
+
+    def name(self, channel: Channel, text: str) -> str:
+        """A word by which a caller finds a thing: whole, and blocked where it would have to be replaced."""
+        return self._pass(channel, text, last=True, fixed=True)
 
     # ---- out ----
 

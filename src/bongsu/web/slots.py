@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 _DESCRIBES = frozenset(("description", "title"))
 _VALUES = frozenset(("default", "const", "enum", "example", "examples"))
 _OF_MESSAGES = frozenset(("role", "content", "refusal", "reasoning_content", "reasoning", "name", "audio", "tool_calls",
-                          "function_call", "annotations"))
-_NOT_READ = ("content", "role", "annotations")
-"""Fields of a message with a text in which no other text is looked for."""
-_NAMES = frozenset(("id", "type", "role", "tool_call_id", "tool_use_id", "call_id", "signature", "encrypted_content",
+                          "function_call"))
+_OF_PARTS = frozenset(("type", "text", "refusal", "content", "cache_control", "image_url", "video_url", "audio_url",
+                       "input_audio", "file"))
+"""What is read of a part by name, and what holds a picture or a sound."""
+NAMES = frozenset(("id", "type", "role", "tool_call_id", "tool_use_id", "call_id", "signature", "encrypted_content",
                     "data", "file_data", "b64_json"))
 """Fields by which programs find each other, or that hold no text: an id, a kind, a seal, a file."""
 APART = "\n;\n"
@@ -52,7 +53,7 @@ class Slot(NamedTuple):
 def message_slots(message: dict[str, Any], *, spoken: bool = False) -> Iterator[Slot]:
     """Texts of one message, asked or answered; ``spoken`` says that its audio goes with it."""
     if (isinstance(message.get("content"), str)
-            and all(value is None or key in _NOT_READ for key, value in message.items())):  # nearly every one
+            and all(not value or key in ("content", "role") for key, value in message.items())):  # nearly every one
         yield Slot(message, "content")
         return
     yield from content_slots(message, "content")
@@ -72,14 +73,14 @@ def message_slots(message: dict[str, Any], *, spoken: bool = False) -> Iterator[
 
 def free_slots(box: dict[str, Any], known: Collection[str]) -> Iterator[Slot]:
     """Texts of fields that are not ``known``, however deep. Their names, and numbers, are not read."""
-    waiting: list[tuple[Any, Any]] = [(box, key) for key in box if key not in known and key not in _NAMES]
+    waiting: list[tuple[Any, Any]] = [(box, key) for key in box if key not in known and key not in NAMES]
     while waiting:  # not by recursion: how deep it goes is the caller's choice
         place, key = waiting.pop()
         value = place[key]
         if isinstance(value, str):
             yield Slot(place, key)
         elif isinstance(value, dict):
-            waiting += [(value, name) for name in value if name not in _NAMES]
+            waiting += [(value, name) for name in value if name not in NAMES]
         elif isinstance(value, list):
             waiting += [(value, i) for i in range(len(value))]
 
@@ -109,6 +110,9 @@ def content_slots(box: dict[str, Any], key: str) -> Iterator[Slot]:
                         yield from content_slots(part, name)
                     elif isinstance(part.get(name), str):
                         yield Slot(part, name)
+                yield from _text(part.get("file"), "filename")
+                if not part.keys() <= _OF_PARTS:
+                    yield from free_slots(part, _OF_PARTS)
 
 
 def declared_slots(declared: Mapping[str, Any]) -> list[Slot]:

@@ -8,8 +8,10 @@ from typing import Any
 from bongsu.allow import Allowing
 from bongsu.guard import Guard
 from bongsu.web.masking import Masking
-from bongsu.web.replies import Unreadable
+from bongsu.web.replies import Channel, Unreadable
 from bongsu.web.surfaces.choices import ChoiceReplies, number
+from bongsu.web.surfaces.nested import Path, grown, leaves
+from bongsu.web.upstream import MOST
 
 _PLAIN = frozenset(("role", "type", "id"))
 _CALLS = {"function": "arguments", "custom": "input"}
@@ -17,7 +19,7 @@ _CALLS = {"function": "arguments", "custom": "input"}
 
 
 class ChatReplies(ChoiceReplies):
-    """Chunks whose choices have a ``delta``.
+    """Chunks whose choices have a ``delta``. Sound is sent when the words beside it are through.
 
     The name of a tool call goes out whole, with the first of its arguments or when the next call begins: clients take a
     name from one chunk, and nobody can tell before that it is all there.
@@ -29,6 +31,9 @@ class ChatReplies(ChoiceReplies):
                  allowing: Allowing | None = None) -> None:
         super().__init__(guards, masking, call=call, asks_usage=asks_usage, choices=choices, allowing=allowing)
         self._named: dict[tuple[int, str, int], dict[str, Any]] = {}
+        self._ways: dict[Channel, Path] = {}
+        self._sounds: dict[int, list[dict[str, Any]]] = {}
+        self._heavy = 0
 
     def said(self, choice: dict[str, Any]) -> str:
         delta = choice.get("delta")
@@ -46,7 +51,7 @@ class ChatReplies(ChoiceReplies):
             if key in _PLAIN or value is None or value == []:
                 continue
             if isinstance(value, str):
-                delta[key] = self._pass((index, key, 0), value)
+                delta[key] = self._pass((index, key, ""), value)
                 left = left or bool(delta[key])
             elif key == "tool_calls" and isinstance(value, list):
                 delta[key] = [call for found in value for call in self._call_of(index, key, found)]
@@ -55,11 +60,33 @@ class ChatReplies(ChoiceReplies):
                 whole = self._call_of(index, key, {"function": value})
                 delta[key] = whole[0]["function"] if whole else None
                 left = left or bool(whole)
-            elif self.tracks and key != "annotations":
-                raise Unreadable
+            elif isinstance(value, dict | list):
+                left = self._inside(index, key, value) or left
             else:
                 left = True
         return left
+
+    def _inside(self, index: int, key: str, value: Any) -> bool:
+        """Texts that stand deeper, each through its own gate; what only annotates is here whole."""
+        if key == "audio" and isinstance(value, dict) and self.tracks and "data" in value:
+            self._later(index, value)
+        for box, name, way in list(leaves(value)):
+            if key == "annotations":
+                box[name] = self.whole(index, key, box[name])
+            else:
+                channel = (index, key, "/".join(map(str, way)))
+                self._ways[channel] = way
+                box[name] = self._pass(channel, box[name], fixed=key == "audio")
+        return bool(value)
+
+    def _later(self, index: int, sound: dict[str, Any]) -> None:
+        """What a voice says is what its words say, so it waits until they are checked."""
+        held: dict[str, Any] = {name: sound[name] for name in ("id", "data") if name in sound}
+        del sound["data"]
+        self._heavy += len(str(held["data"]))
+        if self._heavy > MOST:
+            raise Unreadable
+        self._sounds.setdefault(index, []).append(held)
 
     # ---- tool calls ----
 
@@ -113,8 +140,10 @@ class ChatReplies(ChoiceReplies):
         for channel in [c for c in self._texts if c[0] == index]:
             rest = self._pass(channel, "", last=True)
             if rest:
-                out.append(self.chunk(index, {"delta": _rest(str(channel[1]), channel[2], rest)}))
-        return out
+                key, way = str(channel[1]), self._ways.get(channel)
+                out.append(self.chunk(index, {"delta": {key: grown(way, rest)} if way else
+                                              _rest(key, channel[2], rest)}))
+        return out + [self.chunk(index, {"delta": {"audio": sound}}) for sound in self._sounds.pop(index, ())]
 
     def saying(self, sentence: str) -> dict[str, Any]:
         return {"delta": {"role": "assistant", "content": sentence, "refusal": sentence}}

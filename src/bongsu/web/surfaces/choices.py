@@ -13,7 +13,11 @@ from bongsu.web.asked import encode
 from bongsu.web.errors import ApiError
 from bongsu.web.masking import Masking
 from bongsu.web.replies import END, Broken, Replies, Unreadable
+from bongsu.web.slots import free_slots
 from bongsu.web.wire import DONE, frame
+
+_TOP = frozenset(("id", "object", "model", "system_fingerprint", "service_tier", "provider", "choices", "usage"))
+"""Words of the API itself at the top of an event."""
 
 
 def annotation(guard: str) -> dict[str, Any]:
@@ -39,6 +43,7 @@ class ChoiceReplies(Replies):
         self._top: dict[str, Any] = {}
         self._started = False
         self._usage_block: bytes | None = None
+        self._wholes = 0
 
     @property
     def finished(self) -> bool:
@@ -60,7 +65,7 @@ class ChoiceReplies(Replies):
         self._note(chunk)
         choices = chunk.get("choices")
         if not choices:
-            return self._without_choices(chunk, block)
+            return self._without_choices(chunk, self._beside(chunk, block))
         if not self.changes:
             self._count(choices)
             return [block + END if chunk.get("usage") is None else frame(encode({**chunk, "usage": None}))]
@@ -76,12 +81,27 @@ class ChoiceReplies(Replies):
             self._top = {k: chunk[k] for k in ("id", "object", "created", "model", "system_fingerprint") if k in chunk}
             self.model, self.response_id = str(chunk.get("model") or "")[:256], str(chunk.get("id") or "")[:256]
 
-    def _without_choices(self, chunk: dict[str, Any], block: bytes) -> list[bytes]:
+    def _without_choices(self, chunk: dict[str, Any], event: bytes) -> list[bytes]:
         """The usage chunk waits for the end, so that it follows the last text; other empty ones pass."""
         if chunk.get("usage") is None:
-            return [block + END]
-        self._usage_block = block + END
+            return [event]
+        self._usage_block = event
         return []
+
+    def _beside(self, chunk: dict[str, Any], block: bytes) -> bytes:
+        """An event of no choice, as it may be sent: each text of fields that nobody knows is checked whole."""
+        changed = False
+        for slot in free_slots(chunk, _TOP) if self.changes else ():
+            text = self.whole(-1, "event", slot.text)
+            if text != slot.text:
+                slot.put(text)
+                changed = True
+        return frame(encode(chunk)) if changed else block + END
+
+    def whole(self, index: int, key: str, text: str) -> str:
+        """A text that does not go on in the next event, checked."""
+        self._wholes += 1
+        return self._pass((index, key, f"whole {self._wholes}"), text, last=True)
 
     def _count(self, choices: list[Any]) -> None:
         for choice in choices:
