@@ -75,8 +75,11 @@ class Folded:
 
     @cached_property
     def words(self) -> list[bytes]:
-        """Runs of letters and digits, cut short where a letter takes many bytes."""
-        return list(chain.from_iterable([part for part, _ in self.sentences]))
+        """Runs of letters and digits, cut short where a letter takes many bytes: those of the sentences, which are cut
+        again only where nobody has asked for them."""
+        if self.runs is None or "sentences" in vars(self):
+            return list(chain.from_iterable([part for part, _ in self.sentences]))
+        return _cut(self.runs)
 
     @cached_property
     def hashed(self) -> Hashed:

@@ -24,6 +24,8 @@ ZERO = 128
 
 _STEM, _LONG, _MORE = 6, 8, 12
 """Bytes of a stem; longest word whose stem says it all; bytes at which the rest of a longer one ends."""
+_FEW = 512
+"""Words of a text up to which the numbers that are made for so many are kept for the next."""
 _IS_LONG = bytes(n > _LONG for n in range(256))
 
 
@@ -64,7 +66,8 @@ def features(stems: Sequence[int]) -> list[int]:
     if not stems:
         return []
     size = 8 * len(stems)
-    whole, every = int.from_bytes(struct.pack(f"<{len(stems)}Q", *stems), "little"), _every(len(stems))
+    whole = int.from_bytes(struct.pack(f"<{len(stems)}Q", *stems), "little")
+    every = _every_of_few(len(stems)) if len(stems) <= _FEW else _every(len(stems))
     singles = whole & every
     pairs = (singles << 64 ^ whole >> 7) & every
     out = array("I", (singles | pairs << 32).to_bytes(size, "little"))
@@ -74,9 +77,12 @@ def features(stems: Sequence[int]) -> list[int]:
     return out.tolist()
 
 
-@lru_cache(maxsize=256)
 def _every(many: int) -> int:
+    """So many lanes of 64 bits with ``MASK`` in each."""
     return int.from_bytes(MASK.to_bytes(8, "little") * many, "little")
+
+
+_every_of_few = lru_cache(maxsize=_FEW)(_every)
 
 
 def raised(weights: Iterable[int]) -> bytes:

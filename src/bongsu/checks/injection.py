@@ -60,9 +60,10 @@ class Weights:
         """0..1, over the text and what it hides; English, Korean and the other languages each have a calibration."""
         best = 0.0
         for n, seen in enumerate(injection_map.views(text)):
+            task = None if n else self.hidden.odds(seen)  # first, as the words of its sentences are those of the text
             at = injection_map.tongue(seen)
             odds = _along(self.raw(seen), self.head["windows"]["lines"][at])
-            if n == 0 and (task := self.hidden.odds(seen)) is not None:
+            if task is not None:
                 odds = _either(odds, _along(task, self.head["hidden"]["lines"][at]))
             best = max(best, 1 / (1 + math.exp(-max(-50.0, min(50.0, _along(odds, self.head["lines"][at]))))))
         return best

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
+from math import sqrt
 from operator import mul
 from zlib import crc32
 
@@ -35,6 +36,8 @@ SEEN = ("asks", "asks of the rest", "asks next", "shared", "about the text", "fi
 """The numbers of ``contrast``, in order."""
 
 _MASK = SIZE - 1
+_FEWEST = 2 * LEAST + 2
+"""Features of the shortest sentence that may ask."""
 _NO_LETTERS = bytes(b for b in range(128) if not chr(b).isalpha())
 
 
@@ -73,14 +76,12 @@ def asked(words: Hashed, ends: list[int], questions: list[bool], table: bytes) -
     stems, weights = words.stems, weighed(words.features, table)
     out, begin = [], 0
     for end, question in zip(ends, questions, strict=True):
-        size = end - begin
-        if size < LEAST:
+        if (many := 2 * (end - begin) + 2) < _FEWEST:
             out.append(NOTHING)
         else:
             how, then, mark = _manner(stems[begin], stems[begin + 1], question)
             said = sum(weights[2 * begin:2 * end]) - weights[2 * begin + 1] + table[how] + table[then] + table[mark]
-            many = 2 * size + 2
-            out.append((said - many * ZERO) / math.sqrt(many))
+            out.append((said - many * ZERO) / sqrt(many))
         begin = end
     return out
 

@@ -29,6 +29,7 @@ NEAR, COPIES = 8, 6
 
 _LEET = re.compile(r"[013457@$!|](?:(?<=[a-z].)|(?<=[a-z]..))[a-z]")
 _UNLEET = str.maketrans("013457@$!|", "oleastasil")
+_SHORT = bytes(range(20))
 _IS_PAIR = bytes(n == 2 for n in range(256))
 _MAY_BE_LEET = bytes(97 if 97 <= b <= 122 else 49 if b in b"013457@$!|" else 32 for b in range(256))
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .*_\-]){4,}[^\W_](?![^\W_])")
@@ -127,8 +128,8 @@ def windows(seen: Folded) -> Iterator[set[int]]:
 def views(text: str) -> Iterator[Folded]:
     """The text, then what it hides behind letters, spacing or an encoding."""
     seen = folded(text)
-    tokens, sizes = seen.words, seen.hashed.sizes
     yield seen
+    tokens, sizes = seen.words, seen.hashed.sizes
     if seen.data.translate(_MAY_BE_LEET).count(b"1a") > 1 and len(_LEET.findall(seen.text)) > 1:
         yield as_folded(seen.text.translate(_UNLEET))
     ascii_ = seen.data.isascii()
@@ -141,7 +142,7 @@ def views(text: str) -> Iterator[Folded]:
             if not _COMMON.isdisjoint(other.words):
                 yield other
     pairs = sizes.count(2) > 11 and sum([not w.isalpha() for w in compress(tokens, sizes.translate(_IS_PAIR))]) > 3
-    if (pairs or "%" in text or max(sizes, default=0) > 19) and _may_be_coded(text):
+    if (pairs or "%" in text or sizes.translate(None, _SHORT)) and _may_be_coded(text):
         for decoded in _decoded(text):
             yield folded(decoded)
 

@@ -8,6 +8,7 @@ algorithm to rank documents with additive ensembles of regression trees", SIGIR 
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class Forest:
     """``asks`` has, for each number that is asked of, its place, the thresholds in order, and the leaves left when it
     is above so many of them; ``ends`` has the leaves of each tree."""
 
-    asks: tuple[tuple[int, tuple[float, ...], tuple[int, ...]], ...]
+    asks: tuple[tuple[int, array[float], tuple[int, ...]], ...]
     ends: tuple[tuple[float, ...], ...]
 
     @classmethod
@@ -52,7 +53,7 @@ class Forest:
             left = [every]
             for _, mask in some:
                 left.append(left[-1] & mask)
-            asks.append((place, tuple(threshold for threshold, _ in some), tuple(left)))
+            asks.append((place, array("d", [threshold for threshold, _ in some]), tuple(left)))
         return cls(tuple(asks), tuple(ends))
 
     def sum(self, seen: Sequence[float]) -> float:
