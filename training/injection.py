@@ -1,7 +1,7 @@
 # ruff: noqa: T201 (it prints its report)
 """Trains the weights of the ``injection`` check: see README.md beside it for how to run it.
 
-Reads the evaluation data (BONGSU_EVAL_DATA) and ``seeds.tsv``, writes ``src/bongsu/checks/injection.weights``, and
+Reads the evaluation data (BONGSU_EVAL_DATA) and our own sentences, writes ``src/bongsu/checks/injection.weights``, and
 with ``--report`` prints what the check finds in sources that training did not see. ``--check`` compares instead of
 writing, ``--dry`` does neither.
 """
@@ -35,6 +35,7 @@ TARGET = HERE.parent / "src/bongsu/checks/injection.weights"
 DATA = Path(os.environ.get("BONGSU_EVAL_DATA", HERE.parents[1] / "shared" / "data"))
 POSITIVE = 1.0  # the attacks' share of the weight in a tongue, relative to the harmless rows
 STRENGTH = 30.0  # inverse regularisation
+RARITY = 0.3  # of the number of texts with a feature: what is seen of it goes down by this power of it
 TYPICAL = 200  # rows of a source past which each of its rows counts less
 TONGUES = range(3)
 NO_DOCUMENT = -12.0  # the odds of a hidden task where a text is no document
@@ -56,6 +57,12 @@ JUDGED_ONLY = ("bipia_train", "halueval_general", "writingbench")
 """The first two are MIT as collections, but made of texts under other licences; the third does not say."""
 
 
+SENTENCES = ("grammar", "attacks", "personas", "requests", "tongues", "korean")
+"""Files of sentences with slots, our own."""
+PROMPTS = ("seeds requests", "seeds tongues", "seeds korean")
+"""Those whose harmless texts are what people ask."""
+
+
 @dataclass(frozen=True)
 class Row:
     text: str
@@ -63,6 +70,8 @@ class Row:
     group: str
     lang: str
     kind: str
+    sentence: str = ""
+    """What it was drawn from, if it is one of ours."""
 
     @property
     def taught(self) -> bool:
@@ -71,7 +80,12 @@ class Row:
 
     @property
     def prompt(self) -> bool:
-        return self.kind.startswith("benign") and self.group not in ("seeds", "bipia_train")
+        return self.kind.startswith("benign") and self.group != "bipia_train"
+
+    @property
+    def plain(self) -> bool:
+        """A harmless prompt that may be learned from, ours among them."""
+        return self.taught and (self.prompt or (not self.label and self.group in PROMPTS))
 
 
 def read(name: str) -> list[dict[str, str]]:
@@ -95,7 +109,9 @@ def corpus() -> list[Row]:
     for line in (HERE / "seeds.tsv").read_text(encoding="utf-8").splitlines():
         label, lang, text = line.split("\t")
         rows.append(Row(text, int(label), "seeds", lang, "seed"))
-    rows += [Row(t.text, t.label, "seeds", t.lang, "seed") for t in grammar.Grammar().texts()]
+    for name in SENTENCES:
+        rows += [Row(t.text, t.label, f"seeds {name}", t.lang, "seed", f"{name} {t.sentence}")
+                 for t in grammar.Grammar(HERE / f"{name}.txt").texts()]
     rows += [Row(text, label, name, "en", "seed") for name, label, texts in packages.taught() for text in texts]
     talk = begin()
     rows += [Row(f"{r['context']} {r['answer']}", 0, r["source"], "en", "seed") for r in talk[::4]]
@@ -121,6 +137,23 @@ class Table:
         self.y = np.array([rows[i].label for i in self.own])
         windows, groups = np.bincount(self.own), Counter(row.group for row in rows)
         self.weight = np.array([math.sqrt(min(1.0, TYPICAL / groups[rows[i].group]) / windows[i]) for i in self.own])
+        self.seen = self._seen()
+
+    def _seen(self) -> sp.csr_matrix:
+        """Which features are in which window, but for those of a window that another of the same sentence has."""
+        names = [row.sentence or str(n) for n, row in enumerate(self.rows)]
+        _, told = np.unique(names, return_inverse=True)
+        pairs = np.repeat(told[self.own], np.diff(self.x.indptr)) * injection_map.SIZE + self.x.indices
+        _, first = np.unique(pairs, return_index=True)
+        ones = np.zeros(self.x.nnz)
+        ones[first] = 1
+        return sp.csr_matrix((ones, self.x.indices, self.x.indptr), shape=self.x.shape)
+
+    def rarity(self, use: np.ndarray) -> np.ndarray:
+        """How much is seen of each feature: the more of the texts have it, the less."""
+        many = np.maximum(np.asarray(self.seen[use].sum(axis=0)).ravel(), 1)
+        found = many ** -RARITY
+        return found / math.sqrt(np.average(found ** 2, weights=many))
 
     def best(self, scores: np.ndarray) -> np.ndarray:
         out = np.full(len(self.rows), -np.inf)
@@ -140,12 +173,14 @@ class Table:
         for tongue in TONGUES:  # so that a language as such says nothing
             high, low = (use & (self.tongue[self.own] == tongue) & (self.y == label) for label in (1, 0))
             weight[high] *= POSITIVE * weight[low].sum() / weight[high].sum()
+        rarity = self.rarity(use)
+        x = self.x @ sp.diags_array(rarity)
         for _ in range(2):
             model = LogisticRegression(C=STRENGTH, solver="liblinear", tol=0.01, max_iter=50)
-            model.fit(self.x[use], self.y[use], sample_weight=weight[use])
-            scores = self.x @ model.coef_[0] + model.intercept_[0]
+            model.fit(x[use], self.y[use], sample_weight=weight[use])
+            scores = x @ model.coef_[0] + model.intercept_[0]
             use &= (self.y == 0) | (scores > 0) | (scores >= self.best(scores)[self.own])
-        return model.coef_[0], float(model.intercept_[0])
+        return model.coef_[0] * rarity, float(model.intercept_[0])
 
 
 def echoes(rows: list[Row], attacks: set[str]) -> np.ndarray:
@@ -178,7 +213,7 @@ def planted(rows: list[Row], pieces: hidden.Table) -> np.ndarray:
     """As ``unseen``, the odds of a hidden task; no attack of a source takes part in it, so that there is one set."""
     out = np.zeros(len(rows))
     for fold in HARMLESS:
-        model = pieces.fit([row.text for row in rows if row.prompt and row.taught and row.group not in fold], fold)
+        model = pieces.fit([row.text for row in rows if row.plain and row.group not in fold], fold)
         for n, row in enumerate(rows):
             if row.label or row.group in fold:
                 found = model.odds(folded(row.text))
@@ -231,8 +266,9 @@ def unseen_templates(table: Table, lang: str, scores: np.ndarray) -> float:
     A third of the sentences at a time; the words in their slots are those of others, so that this says how far
     wording carries, not more.
     """
-    own = {t.text: t.sentence for t in grammar.Grammar().texts() if t.label and t.lang == lang}
-    number = np.array([own.get(row.text, -1) if row.group == "seeds" else -1 for row in table.rows])
+    numbers: dict[str, int] = {}
+    number = np.array([numbers.setdefault(row.sentence, len(numbers)) if row.sentence and row.label and row.lang == lang
+                       else -1 for row in table.rows])
     taught, found = np.array([row.taught for row in table.rows]), 0
     cuts = cuts_of(table, scores, SHARE)
     for part in range(3):
@@ -279,7 +315,7 @@ def main() -> None:
     _, lines = calibrated(table, unseen(table, set()), odds)
     coef, bias = table.fit(np.array([row.taught for row in rows]))
     scale = float(np.abs(coef).max() / 127)
-    found = made.fit(row.text for row in rows if row.prompt and row.taught)
+    found = made.fit(row.text for row in rows if row.plain)
     told = sorted({f"{row.label}\t{row.text}" for row in rows if row.taught}
                   | {f"{d.kind}\t{d.text}" for d in made.documents})
     head = {"windows": {"bias": round(bias, 6), "scale": round(scale, 9), "lines": lines.windows},

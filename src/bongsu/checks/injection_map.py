@@ -20,8 +20,8 @@ from bongsu.checks.injection_ideas import IDEAS
 
 BLOCK = 48
 """Words of a block; a window is two blocks, so a long text costs no more per word than a short one."""
-SHARPNESS = 2.0
-"""Of the maximum over windows: two that score the same count log 2 / 2 more than one."""
+SHARPNESS = 4.0
+"""Of the maximum over windows: two that score the same count log 2 / 4 more than one."""
 VIEWS = 4
 """Encoded pieces looked at in one text: the limit is what a hostile text can cost."""
 NEAR, COPIES = 8, 6
