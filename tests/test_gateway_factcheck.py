@@ -8,7 +8,9 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
+import msgspec
 import openai
 import pytest
 from hypothesis import given
@@ -17,14 +19,19 @@ from hypothesis import strategies as st
 from bongsu.checks.factcheck import Factcheck
 from bongsu.checks.factcheck_ratings import RATINGS, plain, share
 from bongsu.checks.names import Names
+from bongsu.event import Verdict
 from bongsu.guard import Guard
+from bongsu.host.shelf import Shelf
+from bongsu.language.sentences import say
 from bongsu.policy import PolicyError, load
 from bongsu.policy.routing import Borders
 from bongsu.ports import JudgeError, Secret, SecretError
 from bongsu.quantity import SECOND, Duration
+from bongsu.web.ops import Ops
 from bongsu.web.plan import compile_plans
+from bongsu.web.scrape import Admission
 from factdesk import FactDesk, reviewed
-from gatewaykit import KEY, Word, policy_for, standing
+from gatewaykit import KEY, Word, now, policy_for, standing
 from servers import serving
 from test_gateway_judge import said
 
@@ -247,3 +254,34 @@ def test_a_reply_that_claims_nothing_costs_no_question(tmp_path: Path) -> None:
         assert ask(stand) == courtesy
         assert stand.spool.last().verdicts[0].act == "allow"
     assert desk.asked == []
+
+
+@pytest.mark.req("D7")
+def test_ratings_that_no_table_knows_are_counted_and_shown_until_a_policy_says_what_they_mean(tmp_path: Path) -> None:
+    desk = FactDesk(reviewed("The earth is flat", "Quatre Pinocchios!", "Unproven", "Kim@example.com says no"))
+    live = tmp_path / "live"
+    live.mkdir()
+    ops = Ops("0", Admission(loopback=True), Shelf(live, "0", now))
+    with (serving(desk) as service,
+          standing(tmp_path / "gateway", [guard(service.url)], model=said(WRONG), ops=ops) as stand):
+        assert ask(stand) == WRONG, "what nobody can read is no verdict"
+        event = stand.spool.last()
+        [verdict] = event.verdicts
+        assert (verdict.act, verdict.unread, event.grounding_score) == ("allow", ("Quatre Pinocchios!",), None)
+        assert msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict) == verdict
+        with urlopen(f"{stand.server.url}/metrics") as page:
+            assert 'bongsu_guard_unread_ratings_total{worker="0",guard="facts"} 1' in page.read().decode()
+        stand.gateway.note()
+        trouble, = Shelf(live, "", now).troubles()
+        assert trouble == ("guard facts: fact checkers rated claims in words that no table knows: Quatre Pinocchios! "
+                           "(say what they mean under its ratings)")
+        assert say(trouble, "ko") == ("가드 facts: 팩트체크 기관의 평가를 해석할 수 없습니다(Quatre Pinocchios!). "
+                                      "정책의 ratings에 뜻을 적으세요.")
+        stand.gateway.ops.metrics.unread.forget()  # as where a new policy comes
+        stand.gateway.note()
+        assert Shelf(live, "", now).troubles() == ()
+    known = {"quatre pinocchios": 0.0}
+    with (serving(desk) as service,
+          standing(tmp_path / "told", [guard(service.url, ratings=known)], model=said(WRONG)) as it):
+        assert ask(it) == "That is disputed."
+        assert it.spool.last().verdicts[0].unread == ()

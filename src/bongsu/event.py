@@ -57,7 +57,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     ``on`` is ``input`` or ``output``; ``act`` is what was done (``allow``, ``flag``, ``tokenise``, ``review``,
     ``block``);
     ``kinds`` names what was found, never the text of it; ``allowed`` the entries of the allow-list by which some of it
-    was let pass. Of what is held for a person, ``marks`` are the ids that entries for it would have.
+    was let pass. Of what is held for a person, ``marks`` are the ids that entries for it would have. ``unread`` are
+    words in which fact checkers rated a claim and that no table knows.
     """
 
     guard: str
@@ -69,6 +70,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
     allowed: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -131,10 +131,12 @@ class Costly(Protocol):
 
 @dataclass(frozen=True)
 class Support:
-    """How far a text rests on its context: 0..1, None where there is nothing to say, and the claims that do not."""
+    """How far a text rests on its context: 0..1, None where there is nothing to say, and the claims that do not.
+    ``unread`` are words in which somebody gave a verdict, and which nobody here can read."""
 
     score: float | None
     findings: tuple[Finding, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @runtime_checkable

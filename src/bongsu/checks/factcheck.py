@@ -16,7 +16,7 @@ from statistics import fmean
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from bongsu.checks.factcheck_ratings import RATINGS, plain, share
+from bongsu.checks.factcheck_ratings import RATINGS, plain, share, unknown
 from bongsu.checks.grounding import claims, weights
 from bongsu.checks.grounding_map import ground
 from bongsu.ports import Finding, JudgeError, Place, Support
@@ -97,17 +97,18 @@ class Factcheck:
 
         >>> answer = {"claims": [{"text": "The earth is flat", "claimReview": [{"textualRating": "False"}]}]}
         >>> Factcheck("secret://env/K").rated("The Earth is flat.", [((0, 18), answer)])
-        Support(score=0.0, findings=(Finding(kind='disputed', start=0, end=18, score=1.0, instead=''),))
+        Support(score=0.0, findings=(Finding(kind='disputed', start=0, end=18, score=1.0, instead=''),), unread=())
         """
         table = {**RATINGS, **{plain(rating): value for rating, value in self.ratings.items()}}
         scores: list[tuple[Place, float]] = []
+        unread: dict[str, None] = {}
         for (begin, end), answer in answers:
-            found = [s for reviewed, rating in reviews(answer)
-                     if (s := share(rating, table)) is not None and self.same(text[begin:end], reviewed)]
-            if found:
+            given = [rating for reviewed, rating in reviews(answer) if self.same(text[begin:end], reviewed)]
+            unread |= dict.fromkeys(word for rating in given if (word := unknown(rating, table)))
+            if found := [s for rating in given if (s := share(rating, table)) is not None]:
                 scores.append(((begin, end), fmean(found)))
         bad = tuple(Finding("disputed", *place, 1 - s) for place, s in scores if s < self.threshold)
-        return Support(min((s for _, s in scores), default=None), bad)
+        return Support(min((s for _, s in scores), default=None), bad, tuple(unread)[:PAGE])
 
     def same(self, claim: str, reviewed: str) -> bool:
         """Whether either says what the other does.

@@ -2,7 +2,8 @@
 
 A rating is a publisher's own words (``textualRating``; schema.org's ``Rating.alternateName``). The scales are those of
 PolitiFact, Snopes, AFP, Full Fact and SNU FactCheck, five steps from false to true. What says that nobody knows
-(``unproven``, ``판단 유보``) or what a thing is (``satire``) stands in no scale and is no verdict.
+(``unproven``, ``판단 유보``) or what a thing is (``satire``) stands in no scale and is no verdict; any other word is
+unknown, and whoever runs this is told, so that they can say what it means.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ _STEPS: Mapping[float, str] = {
          "허위, 가짜, 가짜 뉴스, 허위 정보, 조작",
 }
 RATINGS: Mapping[str, float] = {word.strip(): share for share, words in _STEPS.items() for word in words.split(",")}
+SILENT = frozenset((
+    "unproven", "unverified", "unsupported", "unfounded", "unknown", "undetermined", "inconclusive", "no evidence",
+    "insufficient evidence", "needs context", "research in progress", "in progress", "outdated", "satire", "parody",
+    "opinion", "legend", "explainer", "analysis", "판단 유보", "판정 유보", "판단 불가", "확인 불가",
+    "확인 중", "검증 중", "근거 부족", "근거 없음", "입증 안 됨", "풍자", "의견", "설명"))
+"""What stands in no scale."""
 _APART = re.compile(r"[\W_]+")
 _FIRST = re.compile(r"[.:!(–—]|\s-\s")
 
@@ -48,3 +55,14 @@ def share(rating: str, table: Mapping[str, float]) -> float | None:
     """
     found = table.get(plain(rating))
     return table.get(plain(_FIRST.split(rating.lstrip(), maxsplit=1)[0])) if found is None else found
+
+
+def unknown(rating: str, table: Mapping[str, float]) -> str:
+    """A rating as it was written if nobody has said what it means; else nothing.
+
+    >>> unknown(" Quatre  Pinocchios!", RATINGS), unknown("Unproven", RATINGS), unknown("False.", RATINGS)
+    ('Quatre Pinocchios!', '', '')
+    """
+    words = plain(rating)
+    first = plain(_FIRST.split(rating.lstrip(), maxsplit=1)[0])
+    return "" if share(rating, table) is not None or {words, first} & SILENT else " ".join(rating.split())

@@ -53,7 +53,7 @@ class Judge(AgainstContext):
         """What the judge's answer means of a text. Raises ``JudgeError``, which quotes nothing.
 
         >>> Judge("big").verdict('{"mark": "m1", "support": 0.25}', "It is blue.", "m1")
-        Support(score=0.25, findings=(Finding(kind='unsupported', start=0, end=11, score=0.75, instead=''),))
+        Support(score=0.25, findings=(Finding(kind='unsupported', start=0, end=11, score=0.75, instead=''),), unread=())
         """
         score = _read(said, mark)
         if score >= self.threshold or not text:

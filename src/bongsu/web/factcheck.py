@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +15,8 @@ from bongsu.web.asked import decode_object
 from bongsu.web.plan import FactSource
 from bongsu.web.upstream import Transport, UpstreamError
 
+SHOWN = 60
+"""Characters of an unknown rating that are told."""
 PATH = "/v1alpha1/claims:search?"
 
 
@@ -32,7 +35,14 @@ async def looked_up(transport: Transport, source: FactSource | None, check: Fact
     except ExceptionGroup as errors:  # one failed, and the others were called back
         raise errors.exceptions[0] from None
     answers = [(place, task.result()) for place, task in zip(places, asked, strict=True)]
-    return await asyncio.to_thread(check.rated, text, answers)
+    return await asyncio.to_thread(_rated, check, text, answers, masks)
+
+
+def _rated(check: FactChecks, text: str, answers: Sequence[tuple[Place, Any]], masks: Sequence[Check]) -> Support:
+    """What the answers mean; of unknown ratings, which strangers wrote, those are not told in which a mask finds
+    anything."""
+    support = check.rated(text, answers)
+    return replace(support, unread=tuple(w[:SHOWN] for w in support.unread if not any(mask.look(w) for mask in masks)))
 
 
 def cloaked(text: str, places: Sequence[Place], masks: Sequence[Check]) -> list[str]:

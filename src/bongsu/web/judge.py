@@ -65,6 +65,7 @@ class Judging:
             track.fail(f"no verdict: {error}")
         except Exception as error:  # noqa: BLE001 (any fault of a part is the guard's; its text could hold the caller's)
             track.fail(type(error).__name__)
+        track.unread = support.unread
         track.found, track.passed = map(list, track.sift(text, support.findings))
         track.took_ns = time.monotonic_ns() - begun
         return track, support.score

@@ -18,6 +18,7 @@ from bongsu.event import Verdict
 from bongsu.exports.exposition import Counter, Family, Histogram, Lines, Values, shown
 from bongsu.host.lobby import Lobby
 from bongsu.web.ledger import Ledger
+from bongsu.web.unread import Unread
 
 _MODEL = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_response_model")
 TOKENS = tuple(4.0**n for n in range(14))
@@ -44,6 +45,7 @@ class Metrics:
                                          "upstream's.", ("route",)), OURS)
         self.guards = Histogram(Family("bongsu_guard_duration_seconds", "histogram", "Time a guard looked at one side "
                                        "of a call.", ("guard", "phase", "verdict", "error")), OURS)
+        self.unread = Unread()
         self.tokens = Histogram(Family("gen_ai_client_token_usage", "histogram", "Tokens used by a call.",
                                        (*_MODEL, "gen_ai_token_type")), TOKENS)
         self.duration = Histogram(Family("gen_ai_client_operation_duration_seconds", "histogram", "Time of a call.",
@@ -60,6 +62,8 @@ class Metrics:
             self.cost.add((route, facts["currency"]), facts["cost"])
         for v in verdicts:
             self.guards.add((v.guard, v.on, v.act, v.error), v.took_us / 1e6)
+            if v.unread:
+                self.unread.add(v.guard, v.unread)
         if get("upstream"):
             self._of_the_model(facts, error)
 
@@ -80,6 +84,7 @@ class Metrics:
         out: Lines = {}
         for kept in (self.requests, self.cost, self.overhead, self.guards, self.tokens, self.duration, self.first):
             out |= kept.lines(fixed)
+        out |= self.unread.lines(fixed)
         standings: dict[Values, int] = {(name, state): int(circuit.standing == state)
                                         for name, circuit in sorted(health.circuits.items()) for state in _STATES}
         out |= shown(_CIRCUIT, standings, fixed)

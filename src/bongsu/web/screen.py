@@ -63,10 +63,11 @@ class Track:
     """One guard over one side of a call: what it found, how long it took, whether it failed.
 
     ``passed`` is what it found and the allow-list lets pass, by the entries ``by``; ``marks`` are those that would let
-    pass what it holds for a person.
+    pass what it holds for a person. ``unread`` are ratings that it could not read.
     """
 
-    __slots__ = ("_most_ns", "allowing", "by", "error", "failed", "found", "guard", "marks", "on", "passed", "took_ns")
+    __slots__ = ("_most_ns", "allowing", "by", "error", "failed", "found", "guard", "marks", "on", "passed", "took_ns",
+                 "unread")
 
     def __init__(self, guard: Guard, on: On, allowing: Allowing | None = None) -> None:
         self.guard, self.on, self.allowing = guard, on, allowing
@@ -74,6 +75,7 @@ class Track:
         self.passed: list[Finding] = []
         self.by: set[str] = set()
         self.marks: set[str] = set()
+        self.unread: tuple[str, ...] = ()
         self.took_ns = 0
         self._most_ns = _NEVER if isinstance(guard.check, Apart) else guard.limit * 1000
         self.failed = False
@@ -159,7 +161,7 @@ def counts(tracks: Iterable[Track]) -> tuple[int, int]:
 def decide(tracks: Sequence[Track]) -> Outcome:
     """What all guards of a side came to; a verdict names the entries of the allow-list that were used."""
     outcome = judge(t.result() for t in tracks)
-    if not any(t.by or t.marks or t.failed for t in tracks):
+    if not any(t.by or t.marks or t.failed or t.unread for t in tracks):
         return outcome
     return replace(outcome, verdicts=tuple(map(_noted, outcome.verdicts, tracks)))
 
@@ -167,6 +169,8 @@ def decide(tracks: Sequence[Track]) -> Outcome:
 def _noted(verdict: Verdict, track: Track) -> Verdict:
     if track.failed:
         return changed(verdict, error=track.error)
+    if track.unread:
+        verdict = changed(verdict, unread=track.unread)
     if not (track.by or track.marks):
         return verdict
     kinds = {*verdict.kinds, *(f.kind for f in track.passed)}
