@@ -131,8 +131,7 @@ class Costly(Protocol):
 
 @dataclass(frozen=True)
 class Support:
-    """How far a text rests on its context: 0..1, None where there is nothing to say, and the claims that do not.
-    ``unread`` are words in which somebody gave a verdict, and which nobody here can read."""
+    """How far a text rests on its context (0..1, None: nothing to say), the claims that do not, ratings left unread."""
 
     score: float | None
     findings: tuple[Finding, ...] = ()
@@ -301,8 +300,7 @@ class Outside(Protocol):
 class Channel(Protocol):
     """Who is told. Raises ``Retry`` or ``Refused``; a returned receipt means delivered.
 
-    A channel that must not be told twice has ``on_unknown = "never"``: where it is not known whether it was told, a
-    person is left to find out.
+    A channel that must not be told twice has ``on_unknown = "never"``: a person then finds out whether it was.
     """
 
     async def send(self, notice: Notice, outside: Outside) -> Receipt: ...
