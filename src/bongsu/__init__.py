@@ -27,6 +27,7 @@ The story, in order. Each module may import only the modules above it; a test re
     slo         cells judged: objective, error budget, burn rate, coverage
     composite   objectives of one service together: how many are kept, the worst, the weighted whole
     alert       conditions over time: pending, firing, clearing; hysteresis
+    power       from how many events on a threshold can be proven
     canary      a new version against the one before it: more traffic, or none
     versions    which version of a route is live, which were, and the way back
     mute        windows and silences: who need not be told now

@@ -23,6 +23,7 @@ DEMO_ENVIRON = {"BONGSU_DEMO_URL": "http://127.0.0.1:9100", "BONGSU_DEMO_WEBHOOK
 def check_policy(path: Path, language: str | None) -> dict[str, Any]:
     """Everything `bongsu check` says, as plain values."""
     from bongsu.policy.explain import explain
+    from bongsu.policy.powered import unproven
     from bongsu.policy.rehearse import rehearse
     from bongsu.references import ColumnsError, compared
 
@@ -39,7 +40,8 @@ def check_policy(path: Path, language: str | None) -> dict[str, Any]:
     failures = [replace(one, text=say(one.text, chosen)) for one in rehearse(policy, count_events)]
     return empty | {
         "language": chosen, "words": explain(policy, chosen), "tests": len(policy.tests),
-        "notices": [said(note, chosen) for note in policy.notices], "failures": [str(one) for one in failures],
+        "notices": [said(note, chosen) for note in (*policy.notices, *unproven(policy))],
+        "failures": [str(one) for one in failures],
     }
 
 

@@ -295,6 +295,7 @@ class Linker:
             self.reader.path, digest, doc.service, plan, upstreams, doc.routes, tuple(doc.guards.values()),
             doc.channels, doc.roles, s.retention, doc.heartbeat, s.currency, s.apology, s.durability, s.fail,
             doc.tests, self.limits, tuple(self.notes),
+            places={name: self.reader.nearest(("alerts", name)).place for name in doc.alerts},
             extensions=self.extensions,
             features=doc.features,
             borders=fences,

@@ -25,6 +25,7 @@ from bongsu.wraps.wrapping import Wrap
 if TYPE_CHECKING:
     from bongsu.policy.declare import TestDecl
     from bongsu.policy.extend import Extension
+    from bongsu.policy.fault import Place
 
 Role = Literal["primary", "light", "conservative"]
 
@@ -277,6 +278,7 @@ class Policy:
     tests: tuple[TestDecl, ...] = ()
     limits: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[Note, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
     extensions: tuple[Extension, ...] = ()
     features: Mapping[str, FeatureKind] = field(default_factory=dict)
     borders: Borders = field(default_factory=Borders)

@@ -16,6 +16,7 @@ from bongsu.language.sentences import say as said
 from bongsu.policy.explain import explain_rule
 from bongsu.policy.model import Policy
 from bongsu.policy.phrases import UNITS, Language
+from bongsu.policy.powered import told
 from bongsu.policy.sampled import finders
 from bongsu.quantity import HOUR, Duration, show_duration, show_share
 from bongsu.sampling import Sampled
@@ -159,7 +160,7 @@ def explain_signal(policy: Policy, rules: tuple[Rule, ...], signal: Signal, cell
     words = [teller.signal(signal), teller.now(signal, found, over), *teller.reference(signal),
              *teller.sampled(signal, policy.guards),
              *teller.labels(signal, cells, now, over, found.n),
-             *(teller.alert(policy, rule, cells, now) for rule in mine)]
+             *(line for rule in mine for line in teller.alert(policy, rule, cells, now))]
     if not mine:
         words.append(teller.words["nobody"])
     chart = tuple(_chart(signal, [one for _, one in past], over, language))
@@ -250,13 +251,16 @@ class _Teller:
             yield self.say("groups", n=len(groups - {OTHER}), labels=getattr(signal.sli, "group", signal.name),
                            most=MOST_GROUPS, rest=self.say("rest", share="") if OTHER in groups else "")
 
-    def alert(self, policy: Policy, rule: Rule, cells: Cells, now: int) -> str:
+    def alert(self, policy: Policy, rule: Rule, cells: Cells, now: int) -> Iterator[str]:
+        """Whether its condition holds now, and from how many events on it could."""
         assert isinstance(rule.when, Threshold)
         reading = read_threshold(cells, rule.when, now)
         phrase = "unjudged" if reading.value is None else "firing" if reading.enter else "quiet"
         more = needed(cells, rule.when, now) if phrase == "quiet" and not rule.by else None
-        return self.say(phrase, alert=explain_rule(policy, rule, self.language)) + (
+        yield self.say(phrase, alert=explain_rule(policy, rule, self.language)) + (
             self.say("needed", n=f"{more:,}") if more else "")
+        if could := told(rule, self.language):
+            yield could
 
     def duration(self, value: int) -> str:
         text, units = show_duration(value), UNITS[self.language]

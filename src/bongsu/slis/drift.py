@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from bongsu import aggregate
 from bongsu.cell import Vector
-from bongsu.drift import Bins, Distance, Measure, Reference, Smoothing, distance
+from bongsu.drift import Bins, Distance, Measure, Reference, Smoothing, chance, distance
 from bongsu.event import FEATURES
 from bongsu.expression import Expression, feature, read
 from bongsu.interval import check_alpha, exact
@@ -84,6 +84,23 @@ class Drift:
 
     def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
         return strongest(list(self.compared(vector)), float(self.alpha) / looks, self.min_events, self.lacking)
+
+
+    def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
+        """That of the column of which it takes most events."""
+        return foreseen(self.bins, self.measure, value, n, float(self.alpha) / looks, self.min_events)
+
+
+def foreseen(columns: Sequence[Bins], measure: Measure, value: float, n: int, alpha: float,
+             min_events: int) -> aggregate.Evidence:
+    """What ``n`` events would show whose distance is ``value`` in each column."""
+    if not columns or measure == "wasserstein":
+        return aggregate.Evidence(None)
+    if n < min_events:
+        return aggregate.Evidence(None, n, insufficient=f"{min_events} events are needed, {n} came")
+    most = max(chance(measure, value, 1 / max(1, sum(b.counts)) + 1 / n, max(1, sum(map(bool, b.counts)) - 1))
+               for b in columns)
+    return aggregate.Evidence(exact(value), n, significant=most < alpha / len(columns))
 
 
 def strongest(found: Sequence[tuple[Bins, int, Distance | None]], alpha: float, min_events: int,

@@ -118,6 +118,18 @@ class Gap:
         low, high = max(max(0.0, a) for a, _ in both), max(b for _, b in both)
         return aggregate.Evidence(value, n, exact(low), exact(high), about=about)
 
+    def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
+        """Two groups of half of the events below the line each, about a rate of one half, where chance gives most."""
+        rates = (0.5, value / 2) if self.measure == "impact_ratio" else (0.5 + value / 2, 0.5 - value / 2)
+        vector: dict[str, int] = {}
+        size = n // 2
+        for above, below in _RATES[self.measure]:
+            rest = next(part for part in below if part not in above)
+            for group, rate in zip("ab", rates, strict=True):
+                k = round(min(1.0, max(0.0, rate)) * size)
+                vector |= {f"{above[0]}={group}": k, f"{rest}={group}": size - k}
+        return self.evidence(vector, looks)
+
 
 def _ordered(pair: tuple[Rate, Rate]) -> tuple[Rate, Rate]:
     """The larger rate first."""

@@ -13,7 +13,7 @@ from bongsu.drift import Direction, Joint, Measure, Reference, Smoothing, distan
 from bongsu.event import FEATURES
 from bongsu.expression import Expression, either, feature, read
 from bongsu.interval import check_alpha
-from bongsu.slis.drift import strongest
+from bongsu.slis.drift import foreseen, strongest
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class JointDrift:
             far = distance(way.bins, now, self.measure, self.smoothing) if n >= self.min_events else None
             found.append((way.bins, n, far))
         return strongest(found, float(self.alpha) / looks, self.min_events, self.lacking)
+
+    def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
+        """That of the direction of which it takes most events."""
+        ways = [way.bins for _, way in self._judged(self.joint)] if self.joint else []
+        return foreseen(ways, self.measure, value, n, float(self.alpha) / looks, self.min_events)
 
 
 def _known(column: str) -> Expression:

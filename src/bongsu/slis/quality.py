@@ -139,6 +139,9 @@ class Quality:
         low, high = clopper_pearson(bad, total, quantile(float(self.alpha), looks))
         return aggregate.Evidence(Fraction(bad, total), total, exact(low), exact(high))
 
+    def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
+        return self.evidence({"bad": round(min(1.0, value) * n), "total": n}, looks)
+
 
 def _forms(column: Expression) -> list[Expression]:
     """A feature as every type it may have come as; any other column as itself."""

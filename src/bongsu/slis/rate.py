@@ -89,3 +89,9 @@ class Rate:
         if self.sampling:
             value, low, high = self.sampling.total(vector, z)
         return aggregate.Evidence(value * times, n, exact(low * float(times)), exact(high * float(times)))
+
+    def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
+        """Of so many calls; of time so many events are a value themselves, so there is nothing to say."""
+        if not self.calls:
+            return aggregate.Evidence(None)
+        return self.evidence({"n": round(min(1.0, value / self.calls) * n), "total": n}, looks)

@@ -58,3 +58,6 @@ class Ratio:
             return aggregate.Evidence(None)
         low, high = clopper_pearson(bad, total, quantile(float(self.alpha), looks))
         return aggregate.Evidence(Fraction(bad, total), total, exact(low), exact(high))
+
+    def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
+        return self.evidence({"bad": round(min(1.0, value) * n), "total": n}, looks)

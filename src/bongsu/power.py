@@ -1,0 +1,118 @@
+"""From how many events on a threshold can be proven: what an alert could see, said before it sees anything.
+
+Each kind says what a window of so many events would show that has a given value (``foretold``), and the alert's own
+condition judges that. So this is no second set of formulas: what fires is what is asked. A distance has chance's own
+law (of PSI, (1/n + 1/m) chi-square: B. Yurdakul, 2018), so enough events prove one just above its threshold. An
+estimate has an interval about it, which never lies wholly beyond a threshold that its middle hardly passes: of it the
+number is said that proves twice the threshold, or half of it where less is an alarm.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol, runtime_checkable
+
+from bongsu.aggregate import Evidence
+from bongsu.alert import Threshold, looks
+from bongsu.ports import Timed
+
+MOST = 1 << 40
+"""What so many events do not prove none do."""
+JUST = Fraction(1, 10**6)
+"""So much more than a threshold is just above it, as a share of it."""
+STEPS = 40
+
+
+@runtime_checkable
+class Foretold(Protocol):
+    """A kind that knows what it would show."""
+
+    def foretold(self, value: float, n: int, looks: int = 1) -> Evidence:
+        """What a window of ``n`` events shows that has this value, or about it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Power:
+    """``events`` prove a value of ``at``; fewer than ``least`` prove none, however far off. None: no number does.
+
+    ``near``: ``at`` is just beyond the threshold. With ``few`` events, the smallest sample that is judged at all, only
+    values beyond ``from_few`` are proven (None: nothing is, or so is all that is beyond the threshold).
+    """
+
+    at: Fraction
+    events: int | None
+    least: int | None
+    near: bool
+    few: int
+    from_few: Fraction | None
+
+
+def power(rule: Threshold) -> Power | None:
+    """What a threshold can prove; None where no proof is asked for, or its kind cannot say."""
+    sli = rule.signal.sli.during(rule.over) if isinstance(rule.signal.sli, Timed) else rule.signal.sli
+    if not rule.sure or not isinstance(sli, Foretold):
+        return None
+
+    def proves(n: int, value: Fraction) -> bool:
+        return rule.holds(sli.foretold(float(value), n, looks(rule.over)))
+
+    worst = _worst(rule)
+    if sli.foretold(float(worst), MOST, looks(rule.over)).value is None:
+        return None
+    near = rule.enter * (1 + JUST if rule.op[0] == ">" else 1 - JUST)
+    distance = sli.foretold(float(near), 1000).low is None
+    at = near if distance else _twice(rule, worst)
+    most = rule.volume or MOST
+    least = _least(lambda n: proves(n, worst), most)
+    few = max([rule.min_events, *(int(getattr(sli, name, 0)) for name in ("min_events", "min_labels")), least or 1])
+    from_few = None
+    if distance and least is not None and not proves(few, near):
+        from_few = _nearest(lambda value: proves(few, value), near, worst)
+    return Power(rule.enter if distance else at, _least(lambda n: proves(n, at), most), least, distance, few, from_few)
+
+
+def _worst(rule: Threshold) -> Fraction:
+    """As far beyond a threshold as can be: a share ends at 0 and 1, and a distance has no end worth a name."""
+    if rule.op[0] == "<":
+        return Fraction(0)
+    top = _most(rule)
+    return top if top is not None and rule.enter < top else rule.enter * 1000 + 1
+
+
+def _most(rule: Threshold) -> Fraction | None:
+    sli = rule.signal.sli
+    return Fraction(1) if sli.unit == "share" else Fraction(calls) if (calls := getattr(sli, "calls", 0)) else None
+
+
+def _twice(rule: Threshold, worst: Fraction) -> Fraction:
+    """Twice as far from where nothing is wrong, at most half-way to the worst: 5 % and 10 %, 95 % and 90 %."""
+    top, enter = _most(rule), rule.enter
+    if rule.op[0] == ">":
+        return 2 * enter if top is None else min(2 * enter, (enter + worst) / 2)
+    return enter / 2 if top is None else max(enter / 2, top - 2 * (top - enter))
+
+
+def _least(proves: Callable[[int], bool], most: int) -> int | None:
+    """The fewest events that do; a few more or less, where events come whole."""
+    if not proves(most):
+        return None
+    high = 1
+    while high < most and not proves(high):
+        high = min(most, 2 * high)
+    low = high // 2
+    return low + 1 + bisect_left(range(low + 1, high), True, key=proves)
+
+
+def _nearest(proves: Callable[[Fraction], bool], near: Fraction, worst: Fraction) -> Fraction | None:
+    """The value nearest to the threshold that is proven."""
+    if not proves(worst):
+        return None
+    low, high = near, worst
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if proves(middle) else (middle, high)
+    return high
