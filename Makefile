@@ -2,8 +2,10 @@
 .DEFAULT_GOAL := help
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 PY := .venv/bin/python
-# so many files of tests at once, also of live tests: each has its own ports and folder, and none judges by a clock
-JOBS ?= 2
+# So many files of tests at once: each has its own ports and folder, and none judges by a clock. They wait more than they
+# work; the live ones load the machine themselves.
+JOBS ?= 3
+LIVE_JOBS ?= 2
 export UV_PROJECT_ENVIRONMENT := .venv
 # Tests start hundreds of Pythons: what one of them has compiled the next ones read (half of a start, where it is not kept).
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,11 +27,11 @@ check: setup     ## ruff, mypy, and the demo policy
 	@.venv/bin/mypy
 	@$(PY) -m bongsu check --demo
 
-test: setup browser promtool ## fast and complete, without servers (under 6 minutes)
+test: setup browser promtool ## fast and complete, without servers (under 7 minutes)
 	@.venv/bin/pytest -m "not real" -n $(JOBS) --dist loadfile $(ARGS)
 
-test-real: setup browser servers ## live servers, kill loops, load (under 15 minutes)
-	@.venv/bin/pytest -m "real" -n $(JOBS) --dist loadfile $(ARGS)
+test-real: setup browser servers ## live servers, kill loops, load (under 12 minutes)
+	@.venv/bin/pytest -m "real" -n $(LIVE_JOBS) --dist loadfile $(ARGS)
 
 bench: setup     ## every benchmark; prints ratios against floor and peer
 	@for b in bench/*.py; do case $$b in bench/_*) ;; *) echo "== $$b"; $(PY) $$b || exit 1;; esac; done
