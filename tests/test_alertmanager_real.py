@@ -28,7 +28,7 @@ from test_channel_faults import NOTICE
 
 BINARY = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 pytestmark = [
-    pytest.mark.real,
+    pytest.mark.req("A1"), pytest.mark.real,
     pytest.mark.skipif(BINARY is None and not os.environ.get("CI"),
                        reason="no Alertmanager here: apt-get install prometheus-alertmanager")]
 CONFIG = """

@@ -174,6 +174,7 @@ def test_actions_are_taken_back_by_hand_once(house: House) -> None:
 # ---- who may ----
 
 
+@pytest.mark.req("X1")
 def test_every_way_declares_who_may_take_it_and_admin_ways_are_closed(house: House) -> None:
     """Walks the table itself, so that a new route cannot be forgotten."""
     ways = house.app.state.ways
@@ -208,6 +209,7 @@ def test_a_write_with_token_and_cookie_is_refused(house: House) -> None:
     assert (reply.status, reply.code(), house.desk.done) == (400, "two_identities", [])
 
 
+@pytest.mark.req("X1")
 def test_a_write_by_cookie_needs_our_origin_and_the_sessions_token(house: House) -> None:
     cookie = house.cookie()
     csrf, body = house.csrf(cookie), {"on": False, "reason": "x"}

@@ -339,6 +339,7 @@ def test_a_false_proof_is_not_even_made():
 # ---- verify: an honest log ----
 
 
+@pytest.mark.req("X3")
 @settings(max_examples=40)
 @given(st.integers(0, 40), st.lists(st.integers(0, 40)), st.integers(0, 40))
 def test_an_honest_log_passes_with_checkpoints_and_anchor_of_any_size(n, sizes, anchored):

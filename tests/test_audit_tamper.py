@@ -20,6 +20,7 @@ def edited(rows, seq, **changed):
     return [*rows[:seq], (seq, data, leaf_hash(data)), *rows[seq + 1 :]]
 
 
+@pytest.mark.req("X3")
 @settings(max_examples=300)
 @given(st.data())
 def test_any_byte_changed_in_any_row_names_that_row(data):

@@ -121,7 +121,7 @@ def go(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.req("O4")
+@pytest.mark.req("O4", "A4")
 def test_ten_thousand_attempts_of_four_workers_spend_not_a_unit_too_much_and_all_but_one_calls_worth(
         tmp_path: Path) -> None:
     books = Books(tmp_path, SMALL)

@@ -70,6 +70,7 @@ def refused(one: Machine, prompt: str, status: int, **more: object) -> None:
     assert caught.value.status_code == status
 
 
+@pytest.mark.req("O1")
 @pytest.mark.real
 def test_personal_data_of_any_call_is_in_no_file_and_no_log(tmp_path: Path) -> None:
     canaries = Canaries()

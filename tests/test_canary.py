@@ -70,6 +70,7 @@ def looked(bad: int, of_base: int, events: int = 2000, k: int = 5, stage: Stage 
     return judge(canary, stage, Rates(bad, events), Rates(of_base, events), stage.since + k * LOOK)
 
 
+@pytest.mark.req("P3")
 def test_a_canary_that_is_significantly_worse_is_rolled_back_at_its_first_look() -> None:
     after = looked(300, 100, k=1)
     assert (after.state, after.looks) == ("rolled_back", 1)

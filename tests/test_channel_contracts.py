@@ -22,7 +22,7 @@ from bongsu.secret import reveal
 from outsiders import CANARY, Outsider, hangs, says, served
 from test_channel_faults import NOTICE, NOW, SECRET, send
 
-pytestmark = pytest.mark.usefixtures("channel_secret")
+pytestmark = [pytest.mark.usefixtures("channel_secret"), pytest.mark.req("A1")]
 
 OVER = replace(NOTICE, state="resolved", delivery="INC-1/calm/0/undo", title="bot: cost is over")
 SEEN = replace(NOTICE, state="acknowledged", delivery="INC-1/ack", title="bot: cost is seen")

@@ -24,7 +24,7 @@ from bongsu.quantity import HOUR, SECOND
 from bongsu.secret import reveal
 from outsiders import CANARY, Outsider, hangs, says, served
 
-pytestmark = pytest.mark.usefixtures("channel_secret")
+pytestmark = [pytest.mark.usefixtures("channel_secret"), pytest.mark.req("A1")]
 
 NOW = 1_790_000_000_123_456
 NOTICE = Notice("bongsu/bot/cost", "INC-1/calm/0/do", "bot: cost is firing", "cost is 15 over 1h, alert at > 10",

@@ -19,7 +19,7 @@ from outsiders import CANARY, hangs, says, served
 from test_channel_contracts import AGAIN, OVER, SEEN, TEST
 from test_channel_faults import NOTICE, NOW, SECRET
 
-pytestmark = pytest.mark.usefixtures("channel_secret")
+pytestmark = [pytest.mark.usefixtures("channel_secret"), pytest.mark.req("A1")]
 
 BASIC = "Basic " + b64encode(f"bot@example.com:{CANARY}".encode()).decode()
 

@@ -31,7 +31,7 @@ from outsiders import CANARY, Outsider, hangs, says, served
 from stage import T0, clear, fire, opened
 from test_channel_faults import NOTICE, SECRET
 
-pytestmark = pytest.mark.usefixtures("channel_secret")
+pytestmark = [pytest.mark.usefixtures("channel_secret"), pytest.mark.req("A1")]
 
 PHONE = ("AC" + "0" * 32, SECRET, "+12025550100", "+821012345678")
 

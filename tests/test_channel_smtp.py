@@ -24,7 +24,7 @@ from smtpserver import certificate, serving_mail
 from test_channel_contracts import OVER
 from test_channel_faults import NOTICE, NOW, SECRET
 
-pytestmark = pytest.mark.usefixtures("channel_secret")
+pytestmark = [pytest.mark.usefixtures("channel_secret"), pytest.mark.req("A1")]
 
 TO = ("ops@example.com", "boss@example.com")
 

@@ -107,6 +107,7 @@ def test_the_signature_is_that_of_the_documented_formula() -> None:
     assert verified("key", f"t=1790000000,v1={mac}", b"{}", NOW)
 
 
+@pytest.mark.req("A1")
 @pytest.mark.parametrize("make", [Webhook, Slack])
 @pytest.mark.parametrize(("answer", "kind", "words", "after"), [
     (says(429, Retry_After="7"), Retry, "answered 429", 7 * SECOND),

@@ -62,6 +62,7 @@ def test_korean_news_and_reviews_hold_almost_no_numbers_of_persons() -> None:
     assert sum(bool(Pii().look(r["text"])) for r in news) <= 0.002 * len(news)
 
 
+@pytest.mark.req("D8")
 def test_the_built_in_phrases_find_injections_and_almost_never_a_harmless_prompt() -> None:
     check = Pattern()
     hits, seen = Counter[str](), Counter[str]()
@@ -85,6 +86,7 @@ def test_the_built_in_phrases_leave_other_texts_alone() -> None:
     assert sum(bool(check.look(t)) for t in clean) < 0.01 * len(clean)
 
 
+@pytest.mark.req("D7")
 def test_grounding_is_better_than_the_overlap_of_words_on_every_source() -> None:
     """No figure is pooled; the check was fitted on BEGIN alone."""
     scored: dict[str, list[tuple[int, float, float]]] = {}

@@ -24,7 +24,7 @@ def score(text: str, *context: str) -> float:
     return found
 
 
-@pytest.mark.req("R3")
+@pytest.mark.req("R3", "D7")
 @pytest.mark.parametrize(("right", "wrong", "context"), [
     ("The bridge opened in 1937.", "The bridge opened in 1947.", BRIDGE),
     ("It was designed by Joseph Strauss.", "It was designed by Irving Morrow.", BRIDGE),

@@ -52,6 +52,7 @@ def test_everyday_texts_are_left_alone(text: str) -> None:
     assert Injection().look(text) == ()
 
 
+@pytest.mark.req("D8", "R1")
 @pytest.mark.parametrize("trick", [
     pytest.param(str.upper, id="capitals"),
     pytest.param(fullwidth, id="full width"),
@@ -135,6 +136,7 @@ def test_weights_that_do_not_fit_are_refused(spoil: Any, said: str) -> None:
         unpack(spoil(pack(HEAD, bytes(hashed.SIZE), SENTENCES)))
 
 
+@pytest.mark.req("D8", "R1")
 def test_collected_jailbreaks_are_found_and_harmless_prompts_almost_never_alarm() -> None:
     """The Dolly rows took no part in training or calibration."""
     check, hits, seen = Injection(), Counter[str](), Counter[str]()

@@ -67,6 +67,7 @@ def test_what_a_text_shows_has_a_number_for_each_name_and_all_are_finite(text: s
     assert all(map(math.isfinite, seen))
 
 
+@pytest.mark.req("D8", "R1")
 @pytest.mark.parametrize("document", [LETTER, ROWS, f"{LETTER}\n\n{ROWS}"], ids=["letter", "table", "both"])
 @pytest.mark.parametrize("put", ["{task}\n{document}", "{document}\n{task}"], ids=["first", "last"])
 def test_a_task_for_the_reader_of_a_document_is_found(document: str, put: str) -> None:

@@ -68,6 +68,7 @@ HARMLESS = [
 ]
 
 
+@pytest.mark.req("D8")
 @pytest.mark.parametrize("text", ATTACKS)
 def test_a_known_injection_phrase_is_found(text) -> None:
     found = BUILT_IN.look(f"안녕하세요. {text}")

@@ -152,6 +152,7 @@ def seen(text: str, check: Pii = PII) -> list[tuple[str, str]]:
     return [(f.kind, text[f.start : f.end]) for f in check.look(text)]
 
 
+@pytest.mark.req("D3")
 @pytest.mark.parametrize(("kind", "before", "value", "after"), KNOWN)
 @pytest.mark.parametrize(("left", "right"), [("", ""), ("네 ", "이고요"), ("제건", "입니다"), ("(", ").")])
 def test_a_value_is_found_whole_with_korean_particles_glued_to_it(kind, before, value, after, left, right) -> None:
@@ -316,6 +317,7 @@ def assert_nothing_leaks(text: str, cuts: list[int]) -> None:
         before = out
 
 
+@pytest.mark.req("D3")
 @settings(max_examples=400, deadline=None)
 @given(pieces, st.lists(st.integers(0, 10_000), max_size=12))
 def test_nothing_of_a_finding_is_released_before_it_is_found(parts, cuts) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,7 @@ def test_failures_that_are_long_over_are_forgotten() -> None:
     assert (circuit.standing, circuit.counts(11 * S)) == ("closed", (3, 3))
 
 
+@pytest.mark.req("D11")
 def test_an_open_one_is_not_asked_then_one_call_tries_it_and_closes_it() -> None:
     circuit = opened()
     assert (circuit.ask(5 * S - 1), circuit.wait(2 * S)) == (None, 3 * S)

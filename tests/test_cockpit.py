@@ -50,6 +50,7 @@ def holes(text: str) -> set[str]:
 # ---- words ----
 
 
+@pytest.mark.req("O15")
 def test_both_languages_have_the_same_words_with_the_same_holes() -> None:
     assert EN.keys() == KO.keys()
     assert [key for key in EN if holes(EN[key]) != holes(KO[key])] == []

@@ -129,6 +129,7 @@ def test_one_overdrawn_budget_is_not_hidden_by_the_others(tower: Tower, open_pag
         expect(together.get_by_text(text)).to_be_visible()
 
 
+@pytest.mark.req("O15")
 def test_the_storyboard_reads_cause_actions_residual_side_by_side(tower: Tower, open_page: Callable[..., Page]) -> None:
     tower.desk.show(SEVERE)
     page = open_page(look="dark")
@@ -142,6 +143,7 @@ def test_the_storyboard_reads_cause_actions_residual_side_by_side(tower: Tower, 
     keep(page, "severe-dark-1280")
 
 
+@pytest.mark.req("O15")
 def test_the_page_follows_the_desk_and_keeps_what_the_reader_does(tower: Tower, open_page: Callable[..., Page]) -> None:
     """Open details, focus and scroll survive an update."""
     tower.desk.show(INCIDENT)
@@ -201,6 +203,7 @@ def test_actions_are_taken_back_by_hand_without_a_script(tower: Tower, browser: 
     context.close()
 
 
+@pytest.mark.req("O15")
 def test_a_korean_reader_gets_a_korean_page(tower: Tower, open_page: Callable[..., Page]) -> None:
     tower.desk.show(INCIDENT)
     page = open_page(locale="ko-KR")

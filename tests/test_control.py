@@ -202,6 +202,7 @@ def test_a_wrong_clock_does_not_delete_what_is_kept(room: Room) -> None:
 # ---- retention ----
 
 
+@pytest.mark.req("X6")
 def test_retention_really_removes_and_is_on_the_record(room: Room) -> None:
     """Log for 2 days, cells for 3, lake for 5; what leaves the log is in the lake."""
     room.live(10)

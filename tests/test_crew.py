@@ -112,6 +112,7 @@ def test_every_packaged_check_without_required_settings_can_look_apart() -> None
 # ---- deadlines ----
 
 
+@pytest.mark.req("P1")
 @pytest.mark.parametrize("mood", ["sleeps", "spins"])
 def test_a_look_that_does_not_end_is_killed_and_the_next_one_is_answered(mood: str) -> None:
     with crewed(Moody()) as crew:

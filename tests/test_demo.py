@@ -26,7 +26,7 @@ def demo(*options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.real
 @pytest.mark.timeout(320)
-@pytest.mark.req("O1", "O4", "O5", "O15", "D10", "D11", "D12", "A1", "A2", "P1", "P5", "P7", "X3")
+@pytest.mark.req("O1", "O4", "O5", "O15", "D10", "D11", "D12", "A1", "A2", "P1", "P5", "P7", "X3", "A4")
 def test_the_story_really_happens() -> None:
     done = demo("--speed", "10")
     assert done.returncode == 0, done.stdout + done.stderr

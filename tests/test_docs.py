@@ -49,6 +49,14 @@ def test_a_row_that_claims_something_names_code_and_a_test_that_exist() -> None:
         assert all((ROOT / "tests" / name).is_file() for name in tests), f"{row}: {tests}"
 
 
+def test_each_file_that_a_row_calls_its_proof_has_a_test_that_says_so() -> None:
+    for row, (_, _, state, _, proof) in covered().items():
+        files = [] if state.startswith("not yet") else re.findall(r"`([^`]+)`", proof)
+        says = re.compile(rf'mark\.req\([^)]*"{row}"')
+        silent = [name for name in files if not says.search((ROOT / "tests" / name).read_text(encoding="utf-8"))]
+        assert silent == [], f"{row}: no test in {silent} is marked with it"
+
+
 def test_the_readme_names_every_verb_a_person_uses() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     verbs = {name for name, command in cli.commands.items() if not command.hidden}

@@ -43,6 +43,7 @@ def kinds(decisions: list[tuple[int, Decision]]) -> list[tuple[int, str]]:
             for m, d in decisions]
 
 
+@pytest.mark.req("D12", "A3")
 def test_an_alert_opens_an_incident_clears_it_and_undoes_it_in_its_time() -> None:
     assert kinds(live({10: 20}, 30)) == [
         (11, "Moved"), (11, "Opened"), (16, "Moved"), (16, "Changed:cleared"), (19, "Undo"), (19, "Changed:closed")]
@@ -65,6 +66,7 @@ def test_replaying_the_same_month_names_the_same_incidents() -> None:
     assert live({10: 20, 16: 20}, 40) == live({10: 20, 16: 20}, 40)
 
 
+@pytest.mark.req("D14")
 def test_a_strict_operator_does_not_fire_at_equality() -> None:
     assert live({10: 10}, 20) == []
     assert live({10: 11}, 20) != []
@@ -150,6 +152,7 @@ def rule_with(undo_after: int | None) -> Plan:
     return replace(PLAN, playbooks=(replace(PLAN.playbooks[0], undo_after=undo_after),))  # type: ignore[arg-type]
 
 
+@pytest.mark.req("A3")
 def test_an_alert_that_comes_back_soon_after_its_actions_were_taken_back_makes_them_stay_longer_each_time() -> None:
     bursts = dict.fromkeys(range(5, 200), 20)
     cells, state, undone, force = Cells(MINUTE), EngineState(), [], False

@@ -41,6 +41,7 @@ def replies(*guards: Guard) -> ChatReplies:
 STOP = chunk("", 0, "tool_calls")
 
 
+@pytest.mark.req("P1")
 @given(CUTS)
 @pytest.mark.parametrize("kind", ["function", "custom"])
 def test_a_forbidden_name_of_a_call_is_never_out_however_it_is_cut(kind: str, places: list[int]) -> None:

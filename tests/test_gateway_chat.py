@@ -43,6 +43,7 @@ def get(url: str, data: bytes | None = None, method: str | None = None,
             return error.code, json.loads(error.read())
 
 
+@pytest.mark.req("O5")
 def test_a_chat_is_answered_and_leaves_one_fact(stand: Stand) -> None:
     """Every column a call can know is in its event: route, model, tokens, exact cost, times, tags, policy."""
     reply = stand.ask("hello there", user="kim@example.com", extra_headers={
@@ -251,6 +252,7 @@ def test_other_paths_and_methods_are_said_in_openai_shape(stand: Stand, method: 
     assert found["error"]["message"]
 
 
+@pytest.mark.req("O4")
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6),
        st.tuples(*[st.integers(1, 10**6)] * 3))
 def test_a_cost_is_the_exact_sum_rounded_once(into: int, out: int, cached: int, prices: tuple[int, int, int]) -> None:

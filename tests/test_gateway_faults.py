@@ -44,6 +44,7 @@ def hanging() -> DemoModel:
     return model
 
 
+@pytest.mark.req("D11")
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_model_that_never_answers_is_a_504_with_its_fact(tmp_path: Path, stream: bool) -> None:
     with standing(tmp_path, model=hanging()) as stand:
@@ -93,6 +94,7 @@ def test_an_answer_that_is_no_completion_is_a_502(tmp_path: Path, bad: Any) -> N
     assert (caught.value.status_code, caught.value.code) == (502, "upstream_invalid")
 
 
+@pytest.mark.req("D11", "P7")
 @pytest.mark.parametrize("first", [
     hanging(), Script(status=500), Script(status=429), Script(plain=b"<html>"),
     Script([b": hello\n\n"]), Script(sse({"error": {"message": "overloaded"}})), Script(cut=True)],

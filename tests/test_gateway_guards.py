@@ -17,6 +17,7 @@ from gatewaykit import INJECTION, PII, SECRET, TOKENS, Broken, Mail, Script, Wor
 STABLE = TOKENS.token("email", "kim@example.com")
 
 
+@pytest.mark.req("P1")
 def test_a_blocked_chat_is_a_reply_with_a_refusal_and_never_reaches_the_model(tmp_path: Path) -> None:
     """HTTP 200, the policy's sentence, finish_reason content_filter, no usage; the event says who blocked."""
     with standing(tmp_path, [INJECTION]) as stand:
@@ -84,6 +85,7 @@ def test_a_blocked_reply_is_withheld_whole_and_its_cost_is_still_counted(tmp_pat
     assert event.cost == 10 * 2500 + 6 * 10_000
 
 
+@pytest.mark.req("P1")
 def test_a_reply_blocked_midway_ends_with_the_reason_usage_and_done(tmp_path: Path) -> None:
     """Nothing of the forbidden word is out, though it came in three chunks; the connection is not cut."""
     model = Script(sse(chunk("The name is "), chunk("z"), chunk("e"), chunk("us, so"), chunk(" there"), "[DONE]"))
@@ -137,6 +139,7 @@ def test_a_forbidden_word_in_the_arguments_of_a_streamed_tool_call_is_caught(tmp
     assert stand.spool.last().blocked
 
 
+@pytest.mark.req("D3")
 def test_the_model_sees_aliases_the_caller_gets_its_own_back_and_stores_see_tokens(tmp_path: Path) -> None:
     with standing(tmp_path, [PII]) as stand:
         plain = stand.ask("mail kim@example.com now", user="kim@example.com")

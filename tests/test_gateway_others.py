@@ -214,6 +214,7 @@ class Server(Script):
         await super().serve(scope, noting, send)
 
 
+@pytest.mark.req("O1")
 @pytest.mark.parametrize("guards", [[], [PII, SECRET]], ids=["bare", "guarded"])
 def test_a_prediction_passes_byte_for_byte_and_is_written_down_as_one(tmp_path: Path, guards: list[Guard]) -> None:
     body = json.dumps({"rows": [ROW]}, indent=1).encode()

@@ -74,6 +74,7 @@ def test_what_fails_once_is_asked_again_and_the_fact_counts_it(tmp_path: Path, s
     assert len(model.seen) == 2
 
 
+@pytest.mark.req("P7")
 def test_after_its_retries_the_next_upstream_is_asked(tmp_path: Path) -> None:
     main, light = Flaky(99), Flaky(0)
     change = patient(fallback=True, retries=Retries(most=2, backoff=Duration(MS)))

@@ -118,6 +118,7 @@ def test_an_unguarded_stream_passes_every_byte(text: str, places: list[int]) -> 
     assert out.end() == []
 
 
+@pytest.mark.req("P1")
 @given(TEXTS, CUTS)
 @example("so zeus it is", [4, 5, 6])
 @example("zezezeus", [2, 4, 6])

@@ -40,7 +40,7 @@ def ask_as(stand: Stand, user: str, **more: Any) -> None:
     stand.ask("hello", user=user, **more)
 
 
-@pytest.mark.req("O5")
+@pytest.mark.req("O5", "O2")
 @pytest.mark.parametrize("stream", [False, True])
 def test_calls_are_split_over_versions_and_the_fact_names_the_one_that_served(tmp_path: Path, stream: bool) -> None:
     model = answering()

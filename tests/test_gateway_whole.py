@@ -135,6 +135,7 @@ PROCESS = textwrap.dedent("""
 """)
 
 
+@pytest.mark.req("O1")
 def test_a_gateway_killed_at_any_moment_has_the_fact_of_every_answer_that_was_read(tmp_path: Path) -> None:
     """Eight callers read plain and streamed answers while the process is killed, life after life."""
     told: list[str] = []

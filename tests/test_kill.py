@@ -102,6 +102,7 @@ def _assert_all_is_right(one: Machine, completed: list[str]) -> None:
     assert len(found) >= len(completed)
 
 
+@pytest.mark.req("X3")
 @pytest.mark.real
 @pytest.mark.timeout(600)
 def test_killed_at_any_moment_under_load_nothing_is_lost_or_counted_twice(tmp_path: Path) -> None:

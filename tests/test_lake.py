@@ -30,6 +30,7 @@ def by_duckdb(folder, what="*") -> list[tuple]:
                           [f"{folder}/**/*.parquet"]).fetchall()
 
 
+@pytest.mark.req("O9")
 def test_events_lie_by_date_and_service_and_come_back_as_columns(tmp_path):
     events = [e for name in NAMES for e in some(3, name)] + some(2, day=20_001)
     paths = Lake(tmp_path).write(table(events), 1, 7)
@@ -94,6 +95,7 @@ def test_a_file_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
     assert steps[2:] == ["sync"] * 3, "then its folder and the folders that are new"
 
 
+@pytest.mark.req("O9")
 def test_retention_drops_whole_dates(tmp_path):
     lake = Lake(tmp_path)
     lake.write(table([e for day in range(20_000, 20_004) for e in some(2, day=day)]), 1, 1)

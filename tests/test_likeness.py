@@ -71,6 +71,7 @@ def test_only_the_beginning_of_a_long_text_is_looked_at() -> None:
     assert len(words("a " * LONGEST)) == MOST_WORDS
 
 
+@pytest.mark.req("D9")
 def test_a_caller_who_keeps_to_a_subject_meets_few_cells_and_one_who_asks_about_everything_many() -> None:
     chance = random.Random(5)
     letters = "abcdefghijklmnopqrstuvwxyz"

@@ -141,6 +141,7 @@ def test_a_head_without_end_is_refused_before_it_fills_the_memory() -> None:
         until(lambda: lobby.left["head_too_large"] == 1, "it was sent away")
 
 
+@pytest.mark.req("O3")
 def test_for_one_more_than_may_wait_the_one_that_waited_longest_goes() -> None:
     lobby = Lobby(most=5)
     with served(lobby) as port:

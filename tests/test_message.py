@@ -35,6 +35,7 @@ def test_english_and_korean_say_the_same_things() -> None:
     assert LABELS["en"].keys() == LABELS["ko"].keys()
 
 
+@pytest.mark.req("A1")
 @pytest.mark.parametrize(("language", "title", "words"), [
     ("en", "bot: cost is firing", CAUSE),
     ("ko", "bot: cost 알림 발생", "최근 1시간 동안 cpt 값이 0.0000063 USD입니다. 알림 기준은 > 0.000006 USD입니다.")])

@@ -108,6 +108,7 @@ def test_a_threshold_that_cannot_be_honoured_is_refused_at_its_place(old: str, n
         assert any(f.startswith(place(text, at) + ":") and words in f for f in found), found
 
 
+@pytest.mark.req("G7")
 def test_a_burn_alert_that_long_slices_starve_is_refused_or_left_out() -> None:
     """A window that holds too few slices to be judged could never fire."""
     goal = "signal: failures, target: 95%, window: 30d, good: <= 1%"

@@ -184,6 +184,7 @@ def test_a_burn_alert_has_the_windows_of_its_tier() -> None:
     assert [p.long // SECOND for p in burn(tickets, "available").pairs] == [86400, 259200]
 
 
+@pytest.mark.req("G7")
 def test_a_factor_that_can_never_be_reached_is_pointed_out_with_what_is_used_instead() -> None:
     """At 90 % even an outage burns 10x only."""
     policy = small(("target: 99%", "target: 90%"))

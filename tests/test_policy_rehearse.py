@@ -60,6 +60,7 @@ def failures(expect: str) -> list[str]:
     return [str(f) for f in rehearse(policy(expect), count)]
 
 
+@pytest.mark.req("G7")
 def test_the_demo_keeps_what_its_tests_promise() -> None:
     assert rehearse(load(DEMO, ENVIRON), count) == []
 
@@ -102,6 +103,7 @@ UNMET = [
 ]
 
 
+@pytest.mark.req("G7")
 @pytest.mark.parametrize(("expect", "sentence"), UNMET)
 def test_what_does_not_happen_is_told_with_what_did(expect: str, sentence: str) -> None:
     assert failures(expect) == [sentence]

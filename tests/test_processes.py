@@ -127,6 +127,7 @@ def test_an_edited_policy_takes_force_with_the_next_start_not_because_a_process_
 # ---- one of the two is dead ----
 
 
+@pytest.mark.req("O1")
 @pytest.mark.real
 def test_the_gateway_serves_while_control_is_dead_and_those_calls_are_counted_later(idle: Machine) -> None:
     idle.start()

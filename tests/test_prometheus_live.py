@@ -24,7 +24,7 @@ from promkit import policy
 
 PROMETHEUS, ALERTMANAGER = shutil.which("prometheus"), shutil.which("prometheus-alertmanager")
 pytestmark = [
-    pytest.mark.real, pytest.mark.req("A2", "A3"),
+    pytest.mark.real, pytest.mark.req("A2", "A3", "O8"),
     pytest.mark.skipif(PROMETHEUS is None or ALERTMANAGER is None,
                        reason="Prometheus and Alertmanager are not installed (Debian: prometheus, "
                               "prometheus-alertmanager)")]

@@ -25,7 +25,7 @@ from bongsu.slo import budget, counts, standing
 from bongsu.verbs.exchange import export
 from promkit import needs_promtool, passes, policy
 
-pytestmark = pytest.mark.req("A2", "A3")
+pytestmark = pytest.mark.req("A2", "A3", "O8")
 
 KINDS = [
     ("{kind: ratio, bad: blocked}", "target: 90%, good: '<= 12.5%', slice: 5m", "tier: major, for: 2m"),

@@ -27,7 +27,7 @@ from bongsu.quantity import MINUTE
 from bongsu.slo import Budget, burn, counts, reachable_factor, standing
 from promkit import burning, needs_promtool, passes, policy
 
-pytestmark = [needs_promtool, pytest.mark.req("A2", "A3")]
+pytestmark = [needs_promtool, pytest.mark.req("A2", "A3", "O8")]
 
 Minutes = list[dict[str, int]]
 """What each minute added to each part."""

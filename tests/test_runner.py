@@ -118,6 +118,7 @@ def counter():
     counter.close()
 
 
+@pytest.mark.req("D11", "O3", "O5")
 @settings(deadline=None, max_examples=80)
 @given(events=EVENTS)
 def test_the_cells_equal_a_naive_count(counter, events):

@@ -28,6 +28,7 @@ def test_a_variable_is_resolved_and_a_missing_or_empty_one_is_named(monkeypatch:
         resolve("secret://env/EMPTY")
 
 
+@pytest.mark.req("X5")
 def test_a_private_file_is_read_anew_each_time_without_its_last_newline(tmp_path: Path) -> None:
     reference = private(tmp_path / "key", b"hunter2\n")
     assert resolve(reference).reveal() == "hunter2"
@@ -59,6 +60,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         resolve("secret://file/keys/slack")
 
 
+@pytest.mark.req("X5")
 def test_a_literal_where_a_reference_belongs_is_not_repeated() -> None:
     with pytest.raises(SecretError) as caught:
         resolve("hunter2")

@@ -290,6 +290,7 @@ def test_a_channel_that_cannot_be_muted_says_so_and_no_other_setting_is_lost() -
 
 
 
+@pytest.mark.req("P5")
 @pytest.mark.parametrize("name", ["legal", "ciso", "ciso-pager", "legal_mail"])
 def test_legal_and_ciso_cannot_be_muted_though_nobody_says_so(name: str) -> None:
     said = f"channels:\n  {name}: {{webhook: 'https://a.example.com'%s}}\n  legality: {{webhook: 'https://b.example.com'}}\n"

@@ -33,6 +33,7 @@ def lived(*versions: str) -> Record:
     return record
 
 
+@pytest.mark.req("P3")
 def test_a_rollback_leads_to_the_version_before_and_not_to_one_that_was_rolled_back() -> None:
     record = roll_back(lived("v1", "v2", "v3"), VERSIONS, "", "kim", "v3 swears", 10)
     assert record.now == {"v2": 100}
