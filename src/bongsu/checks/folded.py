@@ -87,7 +87,6 @@ class Folded:
         return hashed(self.words)
 
 
-
 def folded(text: str) -> Folded:
     """A text folded, made once for all checks that look at it in a row."""
     return _kept(text) if len(text) <= SHORT else _folded(text)

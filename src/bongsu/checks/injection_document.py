@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
-from math import sqrt
 from operator import mul
 from zlib import crc32
 
@@ -81,7 +80,7 @@ def asked(words: Hashed, ends: list[int], questions: list[bool], table: bytes) -
         else:
             how, then, mark = _manner(stems[begin], stems[begin + 1], question)
             said = sum(weights[2 * begin:2 * end]) - weights[2 * begin + 1] + table[how] + table[then] + table[mark]
-            out.append((said - many * ZERO) / sqrt(many))
+            out.append((said - many * ZERO) / math.sqrt(many))
         begin = end
     return out
 
