@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bongsu.guard import Guard
 from bongsu.policy.model import Policy
 from gatewaykit import INJECTION, PII, SECRET, Script, Stand, chunk, speaking, sse, standing, typed
 from servers import StandIn
@@ -100,10 +101,11 @@ def test_a_prompt_of_fifty_megabytes_is_told_what_is_too_much(tmp_path: Path, na
     assert (event.outcome, event.status, event.error) == ("refused", 413, "request_too_large")
 
 
+@pytest.mark.parametrize("guards", [[INJECTION], []], ids=["guarded", "read by nobody"])
 @pytest.mark.parametrize("name", ASKED)
-def test_what_is_no_text_is_told_to_be_none(tmp_path: Path, name: str) -> None:
+def test_what_is_no_text_is_told_to_be_none(tmp_path: Path, name: str, guards: list[Guard]) -> None:
     way, model = ASKED[name], Script()
-    with standing(tmp_path, [INJECTION], model=model, change=way.change) as stand:
+    with standing(tmp_path, guards, model=model, change=way.change) as stand:
         status, said = post(stand, way, asking(way).replace(b"hi", b"\xff\xfe").replace(b"rows", b"\xff\xfe"))
         event = stand.spool.events[-1]
         assert model.seen == []

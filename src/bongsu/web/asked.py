@@ -50,6 +50,8 @@ class Asked(ABC):
 
     def __init__(self, body: bytes) -> None:
         try:
+            if not body.isascii():
+                body.decode()  # what no guard reads is not decoded, but no model can read what is no text
             self.fields: dict[str, msgspec.Raw] = _fields.decode(body)
         except UNREADABLE as error:
             raise malformed(str(error)) from None
