@@ -36,7 +36,7 @@ def test_the_story_really_happens() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(320)
 def test_a_story_that_does_not_come_true_fails(tmp_path: Path) -> None:
     story = tmp_path / "story.yaml"
     story.write_text(BROKEN)
