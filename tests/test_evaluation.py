@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bongsu.cli import cli
 from bongsu.evaluation.measure import Counts
-from bongsu.evaluation.rows import RowsError, read
+from bongsu.evaluation.rows import COLUMNS, RowsError, read
 from bongsu.evaluation.spans import compare
 from bongsu.ports import Finding
 
@@ -138,6 +138,13 @@ def test_the_picture_has_a_curve_and_a_bar_for_each_source(tmp_path) -> None:
 def test_a_threshold_of_the_users_takes_the_place_of_the_checks_own(tmp_path) -> None:
     found = json.loads(run("eval", "injection", prompts(tmp_path), "--json", "--threshold", "0").stdout)
     assert found["by_source"]["buses"]["false_alarms"] == 1.0
+
+
+def test_the_help_teaches_the_columns_of_every_kind() -> None:
+    said = run("eval", "--help").stdout
+    for kind, columns in COLUMNS.items():
+        assert f"Columns of {kind}" in said
+        assert all(column.name in said for column in columns)
 
 
 # ---- scan ----

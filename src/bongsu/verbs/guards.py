@@ -112,7 +112,18 @@ def _bytes(path: Path) -> bytes:
         fail(WRONG, f"{path}: expected a file to read, came '{error.strerror}'")
 
 
-@click.command("eval")
+class _WithColumns(click.Command):
+    """Its help ends with the columns of each kind of file, from the table they are read by."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click calls it)
+        from bongsu.evaluation.rows import COLUMNS
+
+        for kind, columns in COLUMNS.items():
+            with formatter.section(f"Columns of {kind} ([…] may be left out)"):
+                formatter.write_dl([(c.name if c.needed else f"[{c.name}]", c.says) for c in columns])
+
+
+@click.command("eval", cls=_WithColumns)
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Flag from this score on, not from the check's own.")

@@ -37,6 +37,6 @@ def season(name: str, file: Path, policy_path: Path, over: str, pairs: tuple[str
         return
     click.echo(f"season: {found.season}")
     for one, share in found.errors.items():
-        click.echo(f"  season: {one} misses by {share:.0%} of what is missed by without it; {found.windows} windows")
+        click.echo(f"  with season: {one} its misses are {share:.0%} of those without; {found.windows} windows")
     if not found.errors:
         click.echo(f"  {found.windows} windows are too few for any season: three of it are needed")
