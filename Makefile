@@ -31,7 +31,7 @@ test: setup browser promtool ## fast and complete, without servers (under 7 minu
 	@.venv/bin/pytest -m "not real" -n $(JOBS) --dist loadfile $(ARGS)
 
 test-real: setup browser servers ## live servers, kill loops, load (under 12 minutes)
-	@.venv/bin/pytest -m "real" -n $(LIVE_JOBS) --dist loadfile $(ARGS)
+	@.venv/bin/pytest -m "real" --timeout 300 -n $(LIVE_JOBS) --dist loadfile $(ARGS)
 
 bench: setup     ## every benchmark; prints ratios against floor and peer
 	@for b in bench/*.py; do case $$b in bench/_*) ;; *) echo "== $$b"; $(PY) $$b || exit 1;; esac; done
