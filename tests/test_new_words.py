@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from bongsu.cli import cli
 from bongsu.drift import Reference, Vocabulary, distance
+from bongsu.event import PROMPT
 from bongsu.live import Live, Publisher
-from bongsu.novelty import COLUMN, EDGES, MOST_WORDS, Known, counted, learnt, new_words, sound
+from bongsu.novelty import EDGES, MOST_WORDS, Known, counted, learnt, new_words, sound
 from bongsu.policy import PolicyError, parse
 from bongsu.quantity import SECOND
 from bongsu.sources.columns import Columns, checked, reference
@@ -26,6 +27,7 @@ from intakekit import site
 from peoplekit import POLICY as PEOPLE
 from peoplekit import Place, place
 
+COLUMN = PROMPT.words
 BANK = ("where is my card", "block my card please", "카드를 잃어버렸어요 재발급 해주세요", "my balance today please",
         "where is my balance", "block it today", "카드를 재발급 해주세요", "send my balance to mum", "send it to mum")
 COOK = ("how long to boil an egg", "소금 대신 무엇을 넣나요", "roast a chicken", "knead dough", "what goes with basil")
@@ -167,16 +169,17 @@ def test_a_reader_sees_a_vocabulary_when_it_is_published_and_when_it_is_taken_ba
     policy = compared(parse(POLICY.replace("PAST", str(past(tmp_path))), "p", {}))
     none = parse("bongsu: 1\nservice: {name: bank}", "p", {})
     publisher, wording = Publisher(tmp_path / "live", LIVE), Wording(Live(tmp_path / "live", LIVE))
-    assert wording.known() is None
+    assert wording.known() == {}
     publish(publisher, policy.plan, "h", 1)
     known = wording.known()
-    assert known is not None
-    assert known.version == in_force(policy.plan).version  # type: ignore[union-attr]
+    assert {text: one.version for text, one in known.items()} == {
+        text: one.version for text, one in in_force(policy.plan).items()}
+    assert list(known) == ["prompt"]
     generation = publisher.last.generation
     publish(publisher, policy.plan, "h", 2)
     assert publisher.last.generation == generation, "only what is new is written"
     publish(publisher, none.plan, "h", 3)
-    assert wording.known() is None
+    assert wording.known() == {}
     wording.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import packkit
 from bongsu.actions.restrict import Restrict
-from bongsu.alert import Threshold
+from bongsu.alert import Threshold, looks
 from bongsu.policy import parse
 
 HEAD = "bongsu: 1\nservice: {name: bot}\nextends: abuse\n"
@@ -53,6 +53,28 @@ def test_a_user_of_whose_prompts_more_than_half_repeat_others_alarms(bad: int, a
 @pytest.mark.parametrize(("n", "alarm"), [(3, False), (4, True)])
 def test_more_than_three_calls_of_a_user_with_probing_in_an_hour_alarm(n: int, alarm: bool) -> None:
     assert fires("probing_calls", calls(9, "user: ann", n, "probing_findings: 2")) is alarm
+
+
+@pytest.mark.req("D8")
+@pytest.mark.parametrize(("bad", "alarm"), [(15, False), (30, True)])
+def test_attacks_alarm_once_they_are_more_than_false_alarms_of_guards_give(bad: int, alarm: bool) -> None:
+    """15 of 1,000 are 50 % more than ten, and what ten on average give once in ten times."""
+    assert fires("attack_rate", calls(1000, "", bad, "injection_findings: 1")) is alarm
+
+
+@pytest.mark.req("D8")
+@pytest.mark.parametrize(("bad", "alarm"), [(10_000, False), (10_400, True)])
+def test_ten_attacks_in_each_thousand_calls_are_still_no_alarm(bad: int, alarm: bool) -> None:
+    """A million calls make the interval narrow enough for four of ten thousand."""
+    when = next(rule.when for rule in parse(HEAD, "p.yaml", {}).plan.rules if rule.name == "attack_rate")
+    assert isinstance(when, Threshold)
+    assert when.signal.sli.kind == "rate"
+    assert when.holds(when.signal.sli.evidence({"n": bad, "total": 1_000_000}, looks(when.over))) is alarm
+
+
+@pytest.mark.req("D8")
+def test_few_calls_are_no_rate_of_attacks() -> None:
+    assert not fires("attack_rate", calls(99, "", 99, "injection_findings: 1"))
 
 
 @pytest.mark.req("D9")

@@ -81,7 +81,7 @@ def test_a_call_has_the_cell_of_what_was_asked_last_where_a_signal_reads_it(tmp_
 
 
 def test_events_that_are_sent_get_the_cells_of_their_prompts_and_no_text_stays_with_them() -> None:
-    cloak = Cloak(Tokeniser(bytes(32)), "s", "h", lambda: "id", clusters=True)
+    cloak = Cloak(Tokeniser(bytes(32)), "s", "h", lambda: "id", clusters=frozenset({"prompt"}))
     rows = [{"id": "a", "time": 1, "prompt": BANK[0]}, {"id": "b", "time": 1},
             {"id": "c", "time": 1, "prompt": BANK[0], "prompt_cluster": "1.31"}]
     table, texts, _ = cloak.masked(read_json(json.dumps(rows).encode(), "s", Span(0, 1)).table)

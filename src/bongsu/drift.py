@@ -106,7 +106,8 @@ class Vocabulary:
 class Reference:
     """What windows are compared with. ``version`` is a digest of its bins and counts: unlike things never mix.
 
-    ``source`` says where it came from (a file's name, a window, a model's version); it holds no rows.
+    ``source`` says where it came from (a file's name, a window, a model's version); it holds no rows. Its vocabularies
+    are named as the event's columns that say by which words it was read (``event.TEXTS``).
     """
 
     name: str
@@ -117,6 +118,7 @@ class Reference:
     model_version: str = ""
     joint: Joint | None = None
     vocabulary: Vocabulary | None = None
+    reply_vocabulary: Vocabulary | None = None
 
     def get(self, column: str) -> Bins | None:
         return next((bins for bins in self.columns if bins.column == column), None)

@@ -17,7 +17,8 @@ Units: times are microseconds since 1970 (UTC), durations are milliseconds, mone
 
 ``prompt_cluster`` is the cell of what was asked last (``prompt.py``), where the policy has a signal that reads it.
 ``new_words`` is the share of its words that a reference of texts does not have (``novelty.py``), ``vocabulary`` the
-version of that reference's words. ``repeats`` says, for each signal that asks whether events are distinct, whether this
+version of that reference's words. ``reply_cluster``, ``new_reply_words`` and ``reply_vocabulary`` are the same of what
+was answered. ``repeats`` says, for each signal that asks whether events are distinct, whether this
 one was (``NAME=0``) or says again what another said (``NAME=1``).
 ``sampled`` says, for each guard that looks at a sample of the calls, of which share (``NAME=0.1``), and of one that did
 not look at this call so (``NAME=0.0``).
@@ -44,7 +45,7 @@ says which label it is where there are several (``review``, ``feedback``), ``ann
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -162,6 +163,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prompt_cluster: str = ""
     new_words: float | None = None
     vocabulary: str = ""
+    reply_cluster: str = ""
+    new_reply_words: float | None = None
+    reply_vocabulary: str = ""
     repeats: str = ""
     sampled: str = ""
     prompt: str | None = None
@@ -205,6 +209,22 @@ def _kinds() -> dict[str, Kind]:
 
 COLUMNS: dict[str, Kind] = _kinds()
 """Column -> its type in expressions. ``verdicts`` is JSON text there; features have columns of their own."""
+
+
+
+class TextColumns(NamedTuple):
+    """What is read of a text: the columns of the text itself, its cell, the share of its words that are new, and the
+    version of the words that are not."""
+
+    text: str
+    cells: str
+    words: str
+    by: str
+
+
+PROMPT = TextColumns("prompt", "prompt_cluster", "new_words", "vocabulary")
+REPLY = TextColumns("reply", "reply_cluster", "new_reply_words", "reply_vocabulary")
+TEXTS = (PROMPT, REPLY)
 
 FEATURES = "features."
 FeatureKind = Literal["number", "text", "bool"]

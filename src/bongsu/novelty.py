@@ -22,9 +22,8 @@ from sys import byteorder
 from zlib import crc32
 
 from bongsu.drift import Bins, Vocabulary
+from bongsu.event import TextColumns
 
-COLUMN, KNOWN_BY = "new_words", "vocabulary"
-"""The event's columns: the share, and the version of the vocabulary that it was found by."""
 LONGEST = 4000
 """Characters of a text that are looked at."""
 MOST_WORDS = 1 << 16
@@ -63,9 +62,9 @@ class Known:
         mine = _hashes(text)
         return len(mine - self._words) / len(mine) if mine else None
 
-    def columns(self, text: str | None) -> dict[str, float | str | None]:
+    def columns(self, text: str | None, of: TextColumns) -> dict[str, float | str | None]:
         """What an event with this text says of it."""
-        return {COLUMN: self.share(text), KNOWN_BY: self.version}
+        return {of.words: self.share(text), of.by: self.version}
 
 
 def learnt(column: str, texts: Sequence[str | None]) -> tuple[Bins, Vocabulary]:

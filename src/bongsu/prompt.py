@@ -17,8 +17,6 @@ import re
 from zlib import crc32
 
 VERSION = "1"
-COLUMN = "prompt_cluster"
-"""The event's column."""
 CELLS = 32
 LONGEST = 4000
 """Characters that are looked at: the first of a text."""

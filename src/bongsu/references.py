@@ -13,11 +13,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from bongsu import novelty
 from bongsu.alert import Burn, Rule, Signal, Threshold
 from bongsu.drift import Reference
 from bongsu.engine import Plan
-from bongsu.event import COLUMNS, FEATURES, feature_column
+from bongsu.event import COLUMNS, FEATURES, TEXTS, feature_column
 from bongsu.policy.model import Policy, ReferenceDecl
 from bongsu.ports import Compared
 from bongsu.slis.joint import JointDrift
@@ -26,6 +25,7 @@ from bongsu.sources.columns import Columns, ColumnsError, Kind, bins_of, referen
 from bongsu.sources.joint import joined
 from bongsu.stores.references import ReferenceStore
 
+_WORDS = frozenset(one.words for one in TEXTS)
 _ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
 
 
@@ -49,7 +49,7 @@ def made(policy: Policy, name: str, lake: Path | None = None) -> Reference | Non
         return reference(name, file, columns, Path(decl.file).name, together=joined if together(policy) else None)
     if not decl.window or lake is None:
         return None
-    columns = {column: kind for column, kind in columns.items() if column != novelty.COLUMN}  # no texts are there
+    columns = {column: kind for column, kind in columns.items() if column not in _WORDS}  # no texts are there
     return _pinned(name, decl, columns, lake, together(policy))
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bongsu.drift import Bins, Joint, Measure, Reference, distance, shares
-from bongsu.novelty import COLUMN, Known, counted, new_words
+from bongsu.novelty import Known, counted, new_words
 from bongsu.quantity import show_share
-from bongsu.sources.columns import Columns, ColumnsError, bins_of, counts_of
+from bongsu.sources.columns import WORDS, Columns, ColumnsError, bins_of, counts_of
 from bongsu.sources.joint import counts_along, joined
 
 THRESHOLDS: dict[Measure, float] = {"psi": 0.25, "kl": 0.125, "js": 0.18, "chi2": 0.0, "wasserstein": 0.0}
@@ -115,8 +115,9 @@ def against(reference: Reference, current: Columns, terms: Terms) -> dict[str, A
 
 
 def _counted(reference: Reference, bins: Bins, current: Columns, there: str) -> list[int]:
-    if bins.column == COLUMN and reference.vocabulary is not None:
-        return counted(map(Known(reference.vocabulary).share, current.some_texts(there)))
+    words = getattr(reference, WORDS[bins.column]) if bins.column in WORDS else None
+    if words is not None:
+        return counted(map(Known(words).share, current.some_texts(there)))
     return counts_of(current.read(there), bins)
 
 
@@ -169,7 +170,7 @@ def _judge(bins: Bins, now: list[int], terms: Terms, comparisons: int) -> Found:
         if bins.kind != "number":
             values["wasserstein"] = None
         chosen = all_of[terms.measure]
-        novel = terms.threshold is None and (bins.column == COLUMN or bins.column.endswith(NEW_WORDS))
+        novel = terms.threshold is None and (bins.column in WORDS or bins.column.endswith(NEW_WORDS))
         limit = terms.limit * (NOVEL if novel else 1)
         p, alarm = chosen.p, chosen.value > limit and chosen.p < terms.alpha / max(1, comparisons)
     return Found(bins.kind, values["psi"], values["kl"], values["js"], values["chi2"], values["wasserstein"], p, alarm,

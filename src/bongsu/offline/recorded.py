@@ -92,6 +92,7 @@ def trace_of(file: Path, pairs: tuple[str, ...], constants: tuple[str, ...], uni
 def evaluate_file(file: Path, policy_path: Path, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any,
                   ids: str) -> Evaluation:
     """Measure a data set by a policy's signals."""
+    from bongsu.event import TEXTS
     from bongsu.novelty import Known
     from bongsu.offline.dataset import evaluate
     from bongsu.prompt import cell
@@ -99,14 +100,17 @@ def evaluate_file(file: Path, policy_path: Path, pairs: tuple[str, ...], constan
     from bongsu.wording import in_force
 
     plan = compared(load(policy_path, os.environ)).plan
-    vocabulary = in_force(plan)
-    known = None if vocabulary is None else Known(vocabulary)
+    known = {text: Known(vocabulary) for text, vocabulary in in_force(plan).items()}
 
     def read(event: Event) -> Event:
-        """With what is read of its text, as the ways in read it."""
-        words = known.columns(event.prompt) if known and (event.prompt or event.kind == "prediction") else {}
-        return replace(event, origin="evaluation", **words,
-                       prompt_cluster=event.prompt_cluster or cell(event.prompt or ""))
+        """With what is read of its texts, as the ways in read them."""
+        found: dict[str, Any] = {}
+        for one in TEXTS:
+            text = getattr(event, one.text)
+            found[one.cells] = getattr(event, one.cells) or cell(text or "")
+            if one.text in known and (text or event.kind == "prediction"):
+                found |= known[one.text].columns(text, one)
+        return replace(event, origin="evaluation", **found)
 
     return evaluate(plan, (list(map(read, batch)) for batch in trace_of(file, pairs, constants, unit, ids).batches()))
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.drift import Bins, Distance, Measure, Reference, Smoothing, chance, distance
-from bongsu.event import FEATURES
+from bongsu.event import FEATURES, TEXTS
 from bongsu.expression import Expression, feature, read
 from bongsu.interval import check_alpha, exact
 
@@ -63,8 +63,9 @@ class Drift:
 
     def _known_by(self, bins: Bins) -> tuple[Expression, ...]:
         """What is found of an event by a reference's words (``novelty.py``) is compared with no other's."""
-        words = self.bound_to.vocabulary if self.bound_to and bins.column == "new_words" else None
-        return (read(f"vocabulary = '{words.version}'"),) if words else ()
+        by = next((one.by for one in TEXTS if one.words == bins.column), "")
+        words = getattr(self.bound_to, by, None) if by else None
+        return (read(f"{by} = '{words.version}'"),) if words else ()
 
     def _about(self) -> Expression:
         """Predictions, and other events that have any of the columns."""

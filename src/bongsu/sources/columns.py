@@ -17,9 +17,11 @@ import pyarrow.parquet as pq
 
 from bongsu import novelty, prompt
 from bongsu.drift import MISSING, OTHER, Bins, Joint, Reference, Vocabulary, number_bins, text_bins
-from bongsu.event import FEATURES
+from bongsu.event import FEATURES, TEXTS
 
 Kind = Literal["number", "text", "bool"]
+WORDS = {one.words: one.by for one in TEXTS}
+"""Column of new words -> that of the words that are not."""
 MOST_TEXTS = 50_000
 """Texts that are compared word by word."""
 
@@ -54,14 +56,15 @@ class Columns:
     def find(self, column: str) -> str | None:
         """The name under which the file has a column; a feature may stand without its prefix.
 
-        Where cells of prompts are asked for and only prompts are there, it is theirs: they are read as cells from now.
+        Where cells of texts are asked for and only the texts are there, it is theirs: they are read as cells from now.
         """
         names = self.schema.names
-        if column == prompt.COLUMN and column not in names and "prompt" in names:
-            self._texts = (*self._texts, "prompt")
-            return "prompt"
-        if column == novelty.COLUMN:  # of what another reference does not have, whatever the file says
-            return "prompt" if "prompt" in names else None
+        for one in TEXTS:
+            if column == one.cells and column not in names and one.text in names:
+                self._texts = (*self._texts, one.text)
+                return one.text
+            if column == one.words:  # of what another reference does not have, whatever the file says
+                return one.text if one.text in names else None
         return next((name for name in (column, column.removeprefix("features.")) if name in names), None)
 
     def kind(self, name: str) -> Kind | None:
@@ -174,27 +177,27 @@ def reference(name: str, file: Columns, wanted: Mapping[str, Kind] | None = None
     if not found:
         raise ColumnsError(f"{file.path}: expected a column of {', '.join(wanted or ('numbers', 'texts'))}; it has "
                            f"{', '.join(file.schema.names)}")
-    made, vocabulary = [], None
+    made, learnt = [], {}
     for column, (there, kind) in found.items():
         progress(column)
-        if column == novelty.COLUMN:
-            bins, vocabulary = novelty.learnt(column, file.some_texts(there))
+        if column in WORDS:
+            bins, learnt[WORDS[column]] = novelty.learnt(column, file.some_texts(there))
         else:
             bins = bins_of(file.read(there), column, kind)
         made.append(bins)
     numbers = {column: there for column, (there, kind) in found.items()
                if kind == "number" and (wanted is None or column.startswith(FEATURES))}
     joint = together({column: file.read(there) for column, there in numbers.items()}) if together else None
-    return referred(name, made, file.rows, source or file.path.name, model_version, joint, vocabulary)
+    return referred(name, made, file.rows, source or file.path.name, model_version, joint, learnt)
 
 
 def referred(name: str, columns: Iterable[Bins], rows: int, source: str, model_version: str = "",
-             joint: Joint | None = None, vocabulary: Vocabulary | None = None) -> Reference:
-    """A reference whose version is a digest of what it compares with."""
-    made = tuple(sorted(columns, key=lambda bins: bins.column))
-    more = [one for one in (joint, vocabulary and vocabulary.version) if one]
+             joint: Joint | None = None, words: Mapping[str, Vocabulary] | None = None) -> Reference:
+    """A reference whose version is a digest of what it compares with; ``words`` are by the column that names them."""
+    made, words = tuple(sorted(columns, key=lambda bins: bins.column)), words or {}
+    more = [one for one in (joint, *(words[text.by].version for text in TEXTS if text.by in words)) if one]
     digest = hashlib.sha256(repr((made, *more) if more else made).encode()).hexdigest()[:12]
-    return Reference(name, digest, made, rows, source, model_version, joint, vocabulary)
+    return Reference(name, digest, made, rows, source, model_version, joint, **words)
 
 
 def checked(one: Reference) -> Reference:
@@ -216,11 +219,15 @@ def checked(one: Reference) -> Reference:
             raise ValueError("directions: expected a finite weight of one of their columns in every term")
         if not all(isfinite(x) for c in one.joint.columns for x in (c.low, c.high, c.mean, c.deviation)):
             raise ValueError("directions: expected finite numbers of every column")
-    if (one.vocabulary is None) != (one.get(novelty.COLUMN) is None):
-        raise ValueError(f"expected column {novelty.COLUMN!r} together with a vocabulary, came one of them")
-    if one.vocabulary and not novelty.sound(one.vocabulary):
-        raise ValueError("vocabulary: expected hashes of four bytes in ascending order, and their digest")
-    return referred(one.name, one.columns, one.rows, one.source, one.model_version, one.joint, one.vocabulary)
+    words: dict[str, Vocabulary] = {}
+    for column, by in WORDS.items():
+        vocabulary: Vocabulary | None = getattr(one, by)
+        if (vocabulary is None) != (one.get(column) is None):
+            raise ValueError(f"expected column {column!r} together with a {by}, came one of them")
+        if vocabulary and not novelty.sound(vocabulary):
+            raise ValueError(f"{by}: expected hashes of four bytes in ascending order, and their digest")
+        words |= {by: vocabulary} if vocabulary else {}
+    return referred(one.name, one.columns, one.rows, one.source, one.model_version, one.joint, words)
 
 
 __all__ = ["MISSING", "OTHER", "Columns", "ColumnsError", "as_numbers", "bins_of", "cells", "checked", "counts_of",

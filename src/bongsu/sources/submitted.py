@@ -26,7 +26,8 @@ KIND = r"^[a-z][a-z0-9_.-]{0,63}$"
 RESERVED = ("content", "action", "guard")
 """Kinds of event that are bongsu's own word."""
 ORIGINS = ("live", "evaluation", "replay")
-OURS = ("policy", "verdicts", "new_words", "vocabulary", "repeats", "sampled")
+OURS = ("policy", "verdicts", "new_words", "vocabulary", "new_reply_words", "reply_vocabulary", "repeats",
+        "sampled")
 """Columns that are bongsu's own word."""
 LONGEST_LABEL, LONGEST_TEXT = 256, 256 << 10
 NOT_KNOWN = pa.scalar(None, pa.bool_())

@@ -65,7 +65,7 @@ class Call:
         self.subject = ""
         self.key: ApiKey | None = None
         self.past: Past | None = None
-        self.known: Known | None = None
+        self.known: Mapping[str, Known] = {}
         self.told: list[Header] = []
         self.owes: list[Callable[[Mapping[str, Any]], None]] = []
 

@@ -16,13 +16,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bongsu.event import COLUMNS, FEATURES, Event, feature_of
+from bongsu.event import COLUMNS, FEATURES, TEXTS, Event, TextColumns, feature_of
 from bongsu.guard import Guard
-from bongsu.novelty import COLUMN as NEW_WORDS
-from bongsu.novelty import KNOWN_BY, Known
+from bongsu.novelty import Known
 from bongsu.privacy.sealing import KIND, Noting, Said, Sealer
 from bongsu.privacy.tokens import Tokeniser
-from bongsu.prompt import COLUMN
 from bongsu.quantity import DAY
 from bongsu.sources.columns import cells
 from bongsu.web.masking import KEPT, TAG, Masking
@@ -53,7 +51,8 @@ class Cloak:
     """One policy's way of masking what is sent. Safe to use from many threads."""
 
     def __init__(self, tokens: Tokeniser, service: str, policy: str, ids: Callable[[], str], *,
-                 guards: Sequence[Guard] = (), sealer: Sealer | None = None, clusters: bool = False,
+                 guards: Sequence[Guard] = (), sealer: Sealer | None = None,
+                 clusters: frozenset[str] = frozenset(),
                  wording: Wording | None = None) -> None:
         self._tokens, self._service, self._policy, self._ids = tokens, service, policy, ids
         self._sealer, self._clusters, self._wording = sealer, clusters, wording
@@ -61,10 +60,12 @@ class Cloak:
 
     def masked(self, table: pa.Table) -> Cloaked:
         """The events without what is personal; their texts, masked by form, as events of their own."""
-        if self._clusters:
-            table = _placed(table)
-        if self._wording is not None and (known := self._wording.known()) is not None:
-            table = _worded(table, known)
+        known = self._wording.known() if self._wording is not None else {}
+        for one in TEXTS:
+            if one.text in self._clusters:
+                table = _placed(table, one)
+            if one.text in known:
+                table = _worded(table, known[one.text], one)
         noting, notes = self._noting(), _Notes()
         columns = dict(zip(table.column_names, table.columns, strict=True))
         for name in table.column_names:
@@ -189,18 +190,18 @@ def _tag(masking: Masking, text: str) -> str:
     return masking.tag(text)[:TAG]
 
 
-def _worded(table: pa.Table, known: Known) -> pa.Table:
-    """Events with how much of their prompts is in new words: predictions, and others that have a prompt."""
-    prompts = table["prompt"]
-    about = pc.or_(pc.is_valid(prompts), pc.equal(table["kind"], "prediction"))
-    shares = pa.array([known.share(text) for text in prompts.to_pylist()], pa.float64())
-    found = {NEW_WORDS: shares, KNOWN_BY: pc.if_else(about, pa.scalar(known.version), pa.scalar(None, pa.string()))}
+def _worded(table: pa.Table, known: Known, of: TextColumns) -> pa.Table:
+    """Events with how much of their texts is in new words: predictions, and others that have such a text."""
+    texts = table[of.text]
+    about = pc.or_(pc.is_valid(texts), pc.equal(table["kind"], "prediction"))
+    shares = pa.array([known.share(text) for text in texts.to_pylist()], pa.float64())
+    found = {of.words: shares, of.by: pc.if_else(about, pa.scalar(known.version), pa.scalar(None, pa.string()))}
     for name, values in found.items():
         table = table.set_column(table.column_names.index(name), name, values)
     return table
 
 
-def _placed(table: pa.Table) -> pa.Table:
-    """Events with the cells of their prompts; one that came with its cell keeps it."""
-    where = table.column_names.index(COLUMN)
-    return table.set_column(where, COLUMN, pc.coalesce(table[COLUMN], cells(table["prompt"])))
+def _placed(table: pa.Table, of: TextColumns) -> pa.Table:
+    """Events with the cells of their texts; one that came with its cell keeps it."""
+    where = table.column_names.index(of.cells)
+    return table.set_column(where, of.cells, pc.coalesce(table[of.cells], cells(table[of.text])))

@@ -1,4 +1,5 @@
-"""What is read of the text that was asked last, as columns of the event: its cell, and how much of it is in new words.
+"""What is read of the text that was asked last, and of the answer, as columns of the event: its cell, and how much of
+it is in new words.
 
 Only where the policy has a signal that reads them, and from the text as it came: aliases would be words, too. Of the
 text itself nothing stays.
@@ -9,22 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bongsu.engine import Plan
+from bongsu.event import TEXTS, TextColumns
 from bongsu.novelty import Known
 from bongsu.policy.asks import asks
-from bongsu.prompt import COLUMN, cell
+from bongsu.prompt import cell
 from bongsu.web.asked import UNREADABLE, Asked, decode
 from bongsu.web.grounded import context_of
 
 _ASKED = ("prompt", "input", "messages")
 
 
-def clustered(plan: Plan) -> bool:
-    """Whether any signal reads cells of prompts.
+def clustered(plan: Plan) -> frozenset[str]:
+    """The texts whose cells any signal reads.
 
     >>> clustered(Plan("support"))
-    False
+    frozenset()
     """
-    return any(asks(signal, COLUMN) for signal in plan.signals)
+    return frozenset(one.text for one in TEXTS if any(asks(signal, one.cells) for signal in plan.signals))
 
 
 def asked_last(request: Asked) -> str:
@@ -40,7 +42,8 @@ def asked_last(request: Asked) -> str:
     return said[-1] if said else ""
 
 
-def read_of(text: str, *, clusters: bool, known: Known | None) -> Mapping[str, str | float | None]:
-    """The columns of an event whose text this is."""
-    cells = {COLUMN: cell(text)} if clusters else {}
-    return cells if known is None else {**cells, **known.columns(text)}
+def read_of(text: str, of: TextColumns, clusters: frozenset[str],
+            known: Mapping[str, Known]) -> Mapping[str, str | float | None]:
+    """The columns of an event that has this text."""
+    cells = {of.cells: cell(text)} if of.text in clusters else {}
+    return cells if of.text not in known else {**cells, **known[of.text].columns(text, of)}

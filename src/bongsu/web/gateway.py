@@ -296,7 +296,7 @@ class Gateway:
         plan = await self.door.admit(call, request, plan, plans.policy)
         if not call.surface.free:
             call.past = self._past if plans.reads_prompts else None
-            call.known = self._wording.known() if self._wording is not None else None
+            call.known = self._wording.known() if self._wording is not None else {}
         extra = {"x-request-id": call.id, **call.surface.passed(headers), **context(call, plans.policy, headers)}
         found = None
         if self.holding is not None and HEADER in headers:

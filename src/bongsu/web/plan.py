@@ -92,7 +92,7 @@ class RoutePlan:
     light: tuple[Target, ...] = ()
     retries: RetryBudget | None = None
     stored: tuple[Guard, ...] = ()
-    clusters: bool = False
+    clusters: frozenset[str] = frozenset()
     reviews: bool = False
     judges: Mapping[str, Target] = field(default_factory=dict)
     sources: Mapping[str, FactSource] = field(default_factory=dict)

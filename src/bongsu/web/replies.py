@@ -65,6 +65,16 @@ class Replies(ABC):
         """Keep what the reply tells its caller, for who judges it when it is whole."""
         self.changes, self._heard = True, {}
 
+    def overhear(self) -> None:
+        """Keep it, but let the stream pass as it comes where nobody else reads it."""
+        self._heard = {}
+
+    def passed(self, channel: Channel, text: str, told: bool = True) -> None:
+        """A piece that goes out as it came; ``told``: it tells the caller something."""
+        self.chars += len(text)
+        if told and self._heard is not None and self.chars <= MOST:
+            self._heard.setdefault(channel, []).append(text)
+
     def heard(self) -> list[str]:
         return ["".join(pieces) for _, pieces in sorted((self._heard or {}).items())]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from bongsu.access.meter import NOTHING, Usage, estimate
 from bongsu.allow import Allowing
+from bongsu.event import PROMPT, REPLY, TextColumns
 from bongsu.guard import STOPS, Guard, Outcome
 from bongsu.policy.model import Policy
 from bongsu.quantity import SECOND
@@ -66,8 +67,8 @@ class Served:
     def check_request(self) -> Outcome | None:
         """The input guards; the outcome if the call ends here. What is to be tokenised goes on as aliases."""
         call, request, plan = self.call, self.request, self.plan
-        if plan.clusters or call.known is not None:  # before anything is replaced by an alias
-            call.facts |= read_of(asked_last(request), clusters=plan.clusters, known=call.known)
+        if self.reads(PROMPT):  # before anything is replaced by an alias
+            call.facts |= read_of(asked_last(request), PROMPT, plan.clusters, call.known)
         if request.user:  # on every route: what names a person is no business of the model's
             request.name_user(call.facts["user"])
         if not plan.before and not self.grounding and not self.judges and call.past is None:
@@ -99,6 +100,15 @@ class Served:
                 if not slot.fixed:
                     slot.put(text)
         return None
+
+    def reads(self, of: TextColumns) -> bool:
+        """Whether a signal asks what a text of this kind says, beside guards."""
+        return of.text in self.plan.clusters or of.text in self.call.known
+
+    def answered(self, texts: Sequence[str]) -> None:
+        """What is read of a reply, as the model gave it, with the caller's own values in place of aliases."""
+        said = self.call.masking.restored("\n".join(texts).encode("utf-8", "replace")).decode()
+        self.call.facts |= read_of(said, REPLY, self.plan.clusters, self.call.known)
 
     def sentence(self, outcome: Outcome) -> str:
         return outcome.reply or self.policy.apology
@@ -134,11 +144,14 @@ class Served:
         """The reply as the caller gets it; the outcome if a guard withholds it."""
         call, masking = self.call, self.call.masking
         told, unread = call.surface.told(found), not self.plan.after and not masking.active
-        slots = None if unread and told.usage is not None else call.surface.texts(found)
+        skipped = unread and told.usage is not None and not self.reads(REPLY)
+        slots = None if skipped else call.surface.texts(found)
         usage = self.usage = told.usage or estimate(self.request.chars(), sum(len(s.text) for s in slots or ()))
         call.used(usage, got.target.meter)
         call.facts.update(model=told.model or call.facts["model"], response_id=told.id, finish_reason=told.finish)
         call.ended("ok", 200)
+        if slots is not None and self.reads(REPLY):
+            self.answered(claimed(slots))
         if unread:
             return got.reply.body
         if slots is None:

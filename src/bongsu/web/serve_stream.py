@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 
 from bongsu.access.meter import NOTHING, Usage, estimate
+from bongsu.event import REPLY
 from bongsu.guard import Outcome
 from bongsu.web import errors
 from bongsu.web.apart import aside, crews_of
@@ -94,6 +95,8 @@ class Streamed(Served):
         whole = (*self.grounding, *self.judges)
         if whole:
             out.listen()
+        elif self.reads(REPLY):
+            out.overhear()
         self.held = waits(whole) or (self.plan.reviews and holds(self.reading))
         return out
 
@@ -221,6 +224,8 @@ class Streamed(Served):
                           finish_reason=out.finish_reason)
         call.found(out.outcome().verdicts, *out.counts())
         call.reply = out.kept()
+        if self.reads(REPLY):
+            self.answered(out.heard())
 
     async def _last(self, out: Replies, events: list[bytes]) -> None:
         """Write the fact, then send the end: with what came before a fault in the very first piece."""

@@ -109,7 +109,7 @@ class ChoiceReplies(Replies):
                 continue
             said = self.said(choice)
             if said:
-                self.chars += len(said)
+                self.passed((number(choice),), said)
                 self._started = True
             if isinstance(choice.get("finish_reason"), str):
                 self._finish(choice, number(choice))

@@ -170,7 +170,7 @@ class MessageReplies(Replies):
         if not isinstance(text, str):
             return self._apart(found, block, kind, delta)
         if not self.changes:
-            self.chars += len(text)
+            self.passed((index,), text, kind == "text_delta")
         else:
             self._open[index] = kind
             text = delta[DELTAS[kind]] = self._through(index, kind, text)

@@ -87,7 +87,7 @@ class ResponseReplies(Replies):
 
     def _count(self, kind: str, found: dict[str, Any]) -> None:
         if kind.endswith(".delta") and isinstance(found.get("delta"), str):
-            self.chars += len(found["delta"])
+            self.passed((number(found, "output_index"),), found["delta"], kind == "response.output_text.delta")
         self._number = max(self._number, number(found, "sequence_number") + 1)
 
     def _whole_response(self, kind: str, found: dict[str, Any], told: dict[str, Any], block: bytes) -> list[bytes]:
