@@ -128,6 +128,16 @@ def test_the_order_of_the_past_does_not_matter_and_more_is_never_less_unusual(pa
     assert (found.value > 0) == (now > median(past))
 
 
+@pytest.mark.parametrize("season", ["none", "day", "week"])
+def test_what_has_jumped_before_must_jump_more_to_alarm_again(season):
+    """Eleven windows of 100 events and one of 400 deviate by 82.9; without that one chance gives 10."""
+    sli, calm = Anomaly(season=season), [{"n": 100}] * 11
+    assert sli.beside({"n": 400}, [*calm, {"n": 100}]).value == 30
+    again = sli.beside({"n": 400}, [*calm, {"n": 400}]).value
+    assert float(again) == pytest.approx(300 / (300 * 11**0.5 / 12))
+    assert again < 4.5 < sli.beside({"n": 600}, [*calm, {"n": 400}]).value
+
+
 @pytest.mark.parametrize(("values", "found"), [
     ([rhythm(h) for h in range(WEEKS * 168)], "week"),
     ([rhythm(h % 24) for h in range(WEEKS * 168)], "day"),

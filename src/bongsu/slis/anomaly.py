@@ -29,11 +29,11 @@ class Anomaly:
     """How many deviations the window is from its own past: (x - median) / spread.
 
     x is the number of events, or the ``statistic`` (total or mean) of ``of``. Without a ``season`` the past are the
-    windows just before it, for ``past`` (24 to 288 of them), and the spread is the larger of 1.4826 MAD and the
-    standard deviation: what has jumped before may jump again. With ``season: day`` or ``week`` the past are the same
-    windows so many seasons ``back``, each with its neighbours before and after, and the spread is 1.4826 MAD. At least
-    half of the past must have events. The spread is no smaller than chance gives a count (its square root), nor than
-    1 % of the median. ``bongsu signal season NAME`` says which season a signal's past has.
+    windows just before it, for ``past`` (24 to 288 of them). With ``season: day`` or ``week`` they are the same windows
+    so many seasons ``back``, each with its neighbours before and after. At least half of the past must have events. The
+    spread is the larger of 1.4826 MAD and the standard deviation: what has jumped before may jump again. It is no
+    smaller than chance gives a count (its square root), nor than 1 % of the median. ``bongsu signal season NAME`` says
+    which season a signal's past has.
 
     Median and MAD: P. Rousseeuw, C. Croux, JASA 88 (1993) 1273.
     """
@@ -94,11 +94,8 @@ class Anomaly:
         if 2 * len(was) < len(past):
             return aggregate.Evidence(None, n, insufficient=f"{len(was)} of {len(past)} windows of its past have "
                                       "events, half of them are needed")
-        middle = median(was)
-        spread = NORMAL * median([abs(x - middle) for x in was])
-        if self.season == "none":
-            mean = fmean(was)
-            spread = max(spread, sqrt(fmean([(x - mean) ** 2 for x in was])))
+        middle, mean = median(was), fmean(was)
+        spread = max(NORMAL * median([abs(x - middle) for x in was]), sqrt(fmean([(x - mean) ** 2 for x in was])))
         chance = sqrt(max(1.0, middle)) if self.of is None else 0.0
         least = max(spread, chance, LEAST * abs(middle), 1 / MICRO)
         return aggregate.Evidence(exact(((now or 0.0) - middle) / least), max(n, 1))
