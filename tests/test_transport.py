@@ -25,6 +25,7 @@ from bongsu.web import http1
 from bongsu.web.transport import HttpTransport
 from bongsu.web.upstream import (
     Endpoint,
+    Flow,
     Limits,
     NotConnected,
     NotConnectedInTime,
@@ -240,6 +241,69 @@ def test_a_stream_that_stops_is_waited_for_only_so_long(limits: Limits) -> None:
         flow = await transport.stream(to, b"{}", {})
         assert await flow.piece() == b"hello"
         await fails(flow.piece(), TimedOut)
+        flow.close()
+
+    against(Server(PLAIN.replace(b"length: 5", b"length: 9"), stays=True), work, limits)
+
+
+async def poured(flow: Flow, wanted: int = 1 << 30) -> list[bytes]:
+    """What comes until there is no more, or so many bytes are here."""
+    got: list[bytes] = []
+
+    def into(data: bytes) -> bool:
+        got.append(data)
+        return sum(map(len, got)) < wanted
+
+    await flow.pour(into)
+    return got
+
+
+@given(st.sampled_from((PLAIN, CHUNKED, TILL_CLOSE)), st.lists(st.integers(0, 200), max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_what_is_poured_is_all_that_came_and_then_nothing(words: bytes, cut: list[int]) -> None:
+    async def work(transport: HttpTransport, to: Endpoint) -> None:
+        flow = await transport.stream(to, b"{}", {})
+        begun = await poured(flow, 2)
+        rest = await poured(flow)
+        assert b"".join([*begun, *rest]) == b"hello"
+        assert rest[-1] == b""
+        assert await poured(flow) == [b""], "an end stays one"
+        flow.close()
+
+    against(Server(words, cut=cut), work)
+
+
+def test_who_wants_no_more_is_given_the_rest_when_it_asks_again_and_what_it_raises_is_raised() -> None:
+    async def work(transport: HttpTransport, to: Endpoint) -> None:
+        flow = await transport.stream(to, b"{}", {})
+
+        def refuse(data: bytes) -> bool:
+            raise LookupError(data.decode())
+
+        with pytest.raises(LookupError) as caught:
+            await flow.pour(refuse)
+        assert str(caught.value).encode() + b"".join(await poured(flow)) == b"hello"
+        flow.close()
+
+    against(Server(CHUNKED, cut=[CHUNKED.index(b"hel") + 2]), work)
+
+
+def test_what_came_is_poured_before_it_is_known_that_no_more_will() -> None:
+    async def work(transport: HttpTransport, to: Endpoint) -> None:
+        flow, got = await transport.stream(to, b"{}", {}), []
+        await fails(flow.pour(lambda data: not got.append(data)), Unreachable)
+        assert b"".join(got) == b"hel"
+        flow.close()
+
+    against(Server(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n"), work)
+
+
+@pytest.mark.parametrize("limits", [Limits(60, 60, 0.05, 60), Limits(60, 60, 60, 60, stream=0.05)])
+def test_what_is_poured_may_be_silent_only_so_long(limits: Limits) -> None:
+    async def work(transport: HttpTransport, to: Endpoint) -> None:
+        flow, got = await transport.stream(to, b"{}", {}), []
+        await fails(flow.pour(lambda data: not got.append(data)), TimedOut)
+        assert b"".join(got) == b"hello"
         flow.close()
 
     against(Server(PLAIN.replace(b"length: 5", b"length: 9"), stays=True), work, limits)

@@ -12,12 +12,13 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
+import msgspec
+
 from bongsu.policy.model import Price
 from bongsu.quantity import NANO
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Tokens of one call; ``input`` includes the cached ones, ``output`` those of reasoning."""
 
     input: int

@@ -20,7 +20,7 @@ PLENTY = 64 << 10
 """Bytes of a body that may wait to be read."""
 _NO_BODY = (204, 304)
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-STATUS = {status: f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n".encode() for status in range(100, 600)}
+STATUS = {status: f"HTTP/1.1 {status} {_REASONS.get(status, '')}".encode() for status in range(100, 600)}
 Message = MutableMapping[str, Any]
 
 
@@ -83,23 +83,30 @@ class Caller:
         return {"type": "http.request", "body": body, "more_body": not self.whole}
 
     async def send(self, message: Message) -> None:
-        """The head of an answer waits for the first of its body, as ASGI asks for."""
-        if self._line.full is not None and not self.left:
-            await self._line.full.wait()
-        if self.left:
-            return
+        """An answer as ASGI tells it."""
+        await self.ready()
         if self._head is None:
             if message["type"] != "http.response.start":
                 raise RuntimeError(f"expected http.response.start, came {message['type']}")
-            self._expects = False
-            self._head = self._begun(message["status"], message.get("headers", ()))
+            self.begin(message["status"], message.get("headers", ()))
         elif message["type"] != "http.response.body" or self.over:
             raise RuntimeError(f"expected http.response.body before the last, came {message['type']}")
         else:
-            self._body(message.get("body", b""), more=message.get("more_body", False))
+            self.say(message.get("body", b""), last=not message.get("more_body", False))
 
-    def _begun(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-        """The head of the answer; what follows it has ``_length`` bytes, or is of unknown length where that is None."""
+    @property
+    def keeps_up(self) -> bool:
+        """Whether what was written is being taken; nobody waits for who has left."""
+        return self._line.full is None or self.left
+
+    async def ready(self) -> None:
+        """Wait until its reader has caught up."""
+        if self._line.full is not None and not self.left:
+            await self._line.full.wait()
+
+    def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """The head of an answer: it waits for the first of its body, as ASGI asks for."""
+        self._expects = False
         lines, given = list(headers), dict(headers)
         length = b"0" if self.scope["method"] == "HEAD" or status in _NO_BODY else given.get(b"content-length")
         self._length = None if length is None else int(length)
@@ -110,26 +117,29 @@ class Caller:
             self.stays = False
         if not self.stays and b"connection" not in given:
             lines.append((b"connection", b"close"))
-        head = STATUS[status] + b"".join([b"%b: %b\r\n" % line for line in lines])
-        if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1 or b"\0" in head:
+        head = b"\r\n".join([STATUS[status], *[b": ".join(line) for line in lines], b"", b""])
+        if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2 or b"\0" in head:
             raise RuntimeError("a header of an answer: expected one line, came more")
-        return head + b"\r\n"
+        self._head = head
 
-    def _body(self, data: bytes, *, more: bool) -> None:
+    def say(self, data: bytes, *, last: bool = False) -> None:
+        """Some of its body. Nothing is said to who has left."""
+        if self.left:
+            return
         if self.scope["method"] == "HEAD":
             data = b""
         if self._chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            data = data if more else data + b"0\r\n\r\n"
+            data = data + b"0\r\n\r\n" if last else data
         elif self._length is None:
             pass  # all until the connection ends
-        elif len(data) > self._length or (len(data) < self._length and not more):
+        elif len(data) > self._length or (len(data) < self._length and last):
             raise RuntimeError(f"expected {self._length} more bytes of an answer, came {len(data)}")
         else:
             self._length -= len(data)
         head, self._head = self._head, b""
         self._line.write(head + data if head else data)
-        if not more:
+        if last:
             self.over = True
             self._move()
             self._line.answered(self)
@@ -168,8 +178,8 @@ class Caller:
             return
         if self._head is None:
             self.stays, said = False, b"Internal Server Error"
-            self._head = self._begun(500, ((b"content-type", b"text/plain"), (b"content-length", b"%d" % len(said))))
-            self._body(said, more=False)
+            self.begin(500, ((b"content-type", b"text/plain"), (b"content-length", b"%d" % len(said))))
+            self.say(said, last=True)
         else:
             self._line.hang_up()
 

@@ -222,5 +222,5 @@ def refusal(status: int, code: str, message: str) -> bytes:
     said: dict[str, Any] = {"message": message, "type": "invalid_request_error" if status < 500 else "server_error",
                             "param": None, "code": code}
     body = json.dumps({"error": said}).encode()
-    return b"".join((STATUS[status], b"content-type: application/json\r\nconnection: close\r\ncontent-length: ",
-                     str(len(body)).encode(), b"\r\n\r\n", body))
+    return b"\r\n".join((STATUS[status], b"content-type: application/json", b"connection: close",
+                         b"content-length: %d" % len(body), b"", body))

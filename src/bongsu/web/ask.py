@@ -21,7 +21,6 @@ from bongsu.web.plan import RoutePlan, Target
 from bongsu.web.sse import Events, Overlong, data_of
 from bongsu.web.upstream import (
     MOST,
-    Endpoint,
     Flow,
     NotConnectedInTime,
     Overlarge,
@@ -80,9 +79,6 @@ class Asking:
                  extra: Mapping[str, str]) -> None:
         self._transport, self._timer, self._call = transport, timer, call
         self._plan, self._request, self._extra = plan, request, extra
-
-    def _at(self, target: Target) -> Endpoint:
-        return target.endpoint.at(self._call.surface.path)
 
     def _body(self, target: Target) -> bytes:
         body = self._request.body(target.model)
@@ -151,11 +147,15 @@ class Asking:
         self._call.waited(since)
         return True
 
-    async def _whole(self, target: Target) -> Answer:
-        reply = await self._transport.send(self._at(target), self._body(target), self._extra)
-        bad = errors.by_status(reply.status, _after(reply.headers), self._call.id)
+    def _check(self, status: int, headers: Sequence[Header]) -> None:
+        """Raise what a status means that the caller is not to read."""
+        bad = errors.by_status(status, _after(headers), self._call.id) if status >= 300 else None
         if bad is not None:
             raise bad
+
+    async def _whole(self, target: Target) -> Answer:
+        reply = await self._transport.send(target.at(self._call.surface.path), self._body(target), self._extra)
+        self._check(reply.status, reply.headers)
         if reply.status >= 400:
             return Answer(target, reply, None)
         found = self._call.surface.decode(reply.body)
@@ -164,12 +164,10 @@ class Asking:
         return Answer(target, reply, found)
 
     async def _begin(self, target: Target) -> Open | Answer:
-        flow = await self._transport.stream(self._at(target), self._body(target), self._extra)
+        flow = await self._transport.stream(target.at(self._call.surface.path), self._body(target), self._extra)
         handed_on = False
         try:
-            bad = errors.by_status(flow.status, _after(flow.headers), self._call.id)
-            if bad is not None:
-                raise bad
+            self._check(flow.status, flow.headers)
             if flow.status >= 400:
                 return Answer(target, Reply(flow.status, flow.headers, await whole(flow.piece)), None)
             events = Events()

@@ -65,7 +65,10 @@ class Asked(ABC):
         self.said = 0
 
     def _user(self) -> str:
-        return next(filter(None, (self.read(name, str, "a text") for name in self.names_user)), "")
+        for name in self.names_user:
+            if name in self.fields and (found := self.read(name, str, "a text")):
+                return str(found)
+        return ""
 
     def read(self, name: str, kind: type | tuple[type, ...], expected: str, *, required: bool = False) -> Any:
         """A field's value; None where it is not there, or null."""

@@ -85,8 +85,7 @@ class Call:
         if subject := headers.get(b"x-bongsu-subject"):
             self.subject = self.masking.token("USER", subject.decode("utf-8", "replace"))
         self.asks_cost = headers.get(b"x-bongsu-stream-cost") == b"true"
-        trace = _TRACE.fullmatch(headers.get(b"traceparent", b""))
-        if trace:
+        if b"traceparent" in headers and (trace := _TRACE.fullmatch(headers[b"traceparent"])):
             facts.update(trace=trace[1].decode(), parent=trace[2].decode())
         given = headers.get(b"x-request-id", b"")
         if given and re.fullmatch(rb"[A-Za-z0-9_.:-]{1,128}", given):

@@ -15,6 +15,7 @@ from typing import Any
 from bongsu.access.apikey import LIST
 from bongsu.access.circuit import Health
 from bongsu.exports.exposition import CONTENT_TYPE
+from bongsu.host.caller import Caller
 from bongsu.live import Live, Snapshot
 from bongsu.policy.model import Policy
 from bongsu.ports import Spool
@@ -91,11 +92,11 @@ class Gateway:
         elif scope["type"] == "http":
             surface = surface_of(scope["path"])
             if surface is not None and scope["method"] == "POST":
-                await self._serve(surface, scope, send)
+                await self._serve(surface, scope)
             elif scope["path"] == APPEALS and scope["method"] == "POST":
-                await self._appeal(scope, send)
+                await self._appeal(scope)
             else:
-                await self._other(scope, send)
+                await self._other(scope)
         else:
             await send({"type": "websocket.close", "code": 1003})
 
@@ -168,7 +169,7 @@ class Gateway:
 
     # ---- everything but calls ----
 
-    async def _other(self, scope: Scope, send: Send) -> None:
+    async def _other(self, scope: Scope) -> None:
         path, method = scope["path"], scope["method"]
         status = 200
         if path in health.ALIVE and method in ("GET", "HEAD"):
@@ -182,7 +183,7 @@ class Gateway:
                 status, found["status"] = 503, "draining"
         elif path == METRICS and method == "GET" and self.ops.lets(dict(scope["headers"])):
             page = self.ops.page(self.health, self.ledger, self._plans.policy.hash, self.crews)
-            await text(send, 200, CONTENT_TYPE, page)
+            await text(caller_of(scope), 200, CONTENT_TYPE, page)
             return
         elif path == METRICS and method == "GET":
             status, found = 401, errors.no_scrape().error()
@@ -197,7 +198,7 @@ class Gateway:
             error = (errors.other_method("POST" if posted else "GET", method) if posted or path in ours
                      else errors.unknown_path((*PATHS, "/v1/models", "/health/readiness")))
             status, found = error.status, error.error()
-        await answer(send, status, (), encode(found))
+        await answer(caller_of(scope), status, (), encode(found))
 
     def note(self) -> None:
         """Leave the numbers of this worker, and what is wrong with it, where the others and control find them."""
@@ -221,26 +222,27 @@ class Gateway:
             raise errors.unknown_model()
         return found
 
-    async def _appeal(self, scope: Scope, send: Send) -> None:
+    async def _appeal(self, scope: Scope) -> None:
         """Who is restricted says why they should not be; it is written down before they are told so."""
+        caller = caller_of(scope)
         try:
             headers = dict(scope["headers"])
             not_by_a_page(headers)
             plans = await self.plans()
-            event = appealed(await body_of(caller_of(scope), MOST, self._patience), headers, self.door, plans.policy,
+            event = appealed(await body_of(caller, MOST, self._patience), headers, self.door, plans.policy,
                              Masking(self._tokens), self._clock)
             if not await self.ledger.keep([event], plans.policy):
                 raise errors.log_unavailable()
         except ApiError as error:
-            await answer(send, error.status, error.headers(), encode(error.error()))
+            await answer(caller, error.status, error.headers(), encode(error.error()))
         except Gone:
             return
         else:
-            await answer(send, 202, (), encode({"review": event.name, "appeal": "taken"}))
+            await answer(caller, 202, (), encode({"review": event.name, "appeal": "taken"}))
 
     # ---- calls ----
 
-    async def _serve(self, surface: Surface, scope: Scope, send: Send) -> None:
+    async def _serve(self, surface: Surface, scope: Scope) -> None:
         call = Call(self._ids(), self._clock, self._timer, Masking(self._tokens, self._sealer), surface)
         caller, task, left = caller_of(scope), asyncio.current_task(), False
         self.ops.began(call, task)
@@ -259,30 +261,30 @@ class Gateway:
             call.key = self.door.who(headers, plans.policy, call.at, call.facts)
             call.of_region(plans.policy.trust.region_of(headers, keyed=call.key is not None))
             body = await body_of(caller, plans.policy.max_body, self._patience)
-            served = await self._admit(call, plans, surface.read(body), headers, send)
+            served = await self._admit(call, plans, surface.read(body), headers, caller)
             caller.on_leave(leave)
             await served.serve()
         except ApiError as error:
-            await self._refuse(call, error, send)
+            await self._refuse(call, error, caller)
         except Gone:
             self._cancelled(call)
         except asyncio.CancelledError:
             if call.cut and not call.sealed:
-                await self._refuse(call, errors.shutting_down(call.id), send)
+                await self._refuse(call, errors.shutting_down(call.id), caller)
                 return
             self._cancelled(call)
             if not left or task is None or task.uncancel() > 0:
                 raise
         except Exception as error:  # noqa: BLE001 (a fault of ours: logged, recorded, and answered)
             log_fault(call, error)
-            await self._refuse(call, errors.internal(call.id), send)
+            await self._refuse(call, errors.internal(call.id), caller)
         finally:
             caller.on_leave(None)
             call.settle()
             self.ops.ended(call)
 
     async def _admit(self, call: Call, plans: Plans, request: Asked, headers: Mapping[bytes, bytes],
-                     send: Send) -> Streamed:
+                     caller: Caller) -> Streamed:
         """Find the route and let the call in; a closed policy with a broken log goes no further."""
         plan = plans.routes.get(request.model)
         if plan is None:
@@ -302,16 +304,16 @@ class Gateway:
         if self.holding is not None and HEADER in headers:
             found = await self.holding.redeem(headers[HEADER], call, request.stream)
         kind = serving(call, plan)
-        return kind(call, request, plan, plans.policy, self.ledger, self._transport, self._timer, send, extra,
+        return kind(call, request, plan, plans.policy, self.ledger, self._transport, self._timer, caller, extra,
                     self.holding, found)
 
-    async def _refuse(self, call: Call, error: ApiError, send: Send) -> None:
+    async def _refuse(self, call: Call, error: ApiError, caller: Caller) -> None:
         if not call.sealed:
             call.ended(outcome_of(error), error.status, error.code)
             if not await self.ledger.keep(call.seal(), self._plans.policy, call.stored):
                 error = errors.log_unavailable()
             call.settle()
-        await refuse(send, call, error)
+        await refuse(caller, call, error)
 
     def _cancelled(self, call: Call) -> None:
         if not call.sealed:

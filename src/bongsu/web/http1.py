@@ -30,8 +30,8 @@ class Exchange:
     begun with its first piece, any other reply with its head.
     """
 
-    __slots__ = ("_between", "_connection", "_error", "_first", "_hard", "_pieces", "_size", "_stream", "_waiter",
-                 "begun", "headers", "over", "status")
+    __slots__ = ("_between", "_connection", "_error", "_first", "_hard", "_into", "_pieces", "_raised", "_size",
+                 "_stream", "_waiter", "begun", "headers", "over", "status")
 
     def __init__(self, connection: Connection, limits: Limits, first: float, hard: float, *, stream: bool) -> None:
         self._connection: Connection | None = connection
@@ -40,6 +40,8 @@ class Exchange:
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
         self._error: UpstreamError | None = None
+        self._into: Callable[[bytes], bool] | None = None
+        self._raised: Exception | None = None
         self.begun = self.over = False
         self.status = 0
         self.headers: Sequence[Header] = ()
@@ -57,17 +59,44 @@ class Exchange:
             if self.over:
                 return b""
             await self._wait(self._first if self._stream else 0.0)
-        self._stream = False
-        pieces, self._pieces, self._size = self._pieces, [], 0
-        if self._connection is not None:
-            self._connection.go_on()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return self._take()
+
+    async def pour(self, into: Callable[[bytes], bool]) -> None:
+        """Give ``into`` all that comes the moment it comes, and nothing at the end, until it wants no more. Raises
+        ``UpstreamError``, and what ``into`` raises."""
+        self._into, self._raised = into, None
+        try:
+            while self._pours():
+                await self._wait(self._first if self._stream else 0.0)
+        finally:
+            self._into = None
+        if self._raised is not None:
+            raise self._raised
 
     def close(self) -> None:
         """Done with it; a reply that is not over is not wanted any more, which the model is told by hanging up."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.leave(self)
+
+    def _take(self) -> bytes:
+        self._stream = False
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if self._connection is not None:
+            self._connection.go_on()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _pours(self) -> bool:
+        """Hand on what is here; whether there is more to come."""
+        while self._into is not None and (self._pieces or self.over):
+            last = not self._pieces
+            try:
+                wanted = self._into(self._take())
+            except Exception as error:  # noqa: BLE001 (it is raised where the pouring is awaited)
+                self._raised, wanted = error, False
+            if last or not wanted:
+                self._into = None
+        return self._into is not None
 
     async def _wait(self, first: float) -> None:
         """Until something happens; ``first``, if any, is when the beginning has to be here."""
@@ -77,11 +106,14 @@ class Exchange:
         if connection is None:
             raise Unreachable("it was closed")
         self._waiter = waiter = connection.loop.create_future()
-        connection.watch(min(first or connection.loop.time() + self._between, self._hard))
+        self._watched(connection, first)
         try:
             await waiter
         finally:
             self._waiter = None
+
+    def _watched(self, connection: Connection, first: float) -> None:
+        connection.watch(min(first or connection.loop.time() + self._between, self._hard))
 
     # ---- for its connection ----
 
@@ -101,8 +133,13 @@ class Exchange:
         self.wake()
 
     def wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._into is not None and self._error is None and self._pours():
+            if self._connection is not None:
+                self._watched(self._connection, 0.0)
+            return
+        self._waiter.set_result(None)
 
 
 class Connection(asyncio.Protocol):

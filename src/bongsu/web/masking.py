@@ -130,9 +130,10 @@ class Text:
         if self._fixed and freed.spans:
             raise Unwritable(freed.spans[0].kind)
         if self._room > 0:  # a reply without end must not fill the memory
-            self._kept.append(self._masking.for_store(freed.text, freed.hidden))
-            self._room -= len(self._kept[-1])
-        out = self._masking.for_store(freed.text, freed.spans)
+            kept = self._masking.for_store(freed.text, freed.hidden) if freed.hidden else freed.text
+            self._kept.append(kept)
+            self._room -= len(kept)
+        out = self._masking.for_store(freed.text, freed.spans) if freed.spans else freed.text
         if self._restorer is not None:
             out = self._restorer.feed(out) + (self._restorer.close() if last else "")
         return out

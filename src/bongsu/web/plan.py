@@ -52,6 +52,17 @@ class Target:
     shape: Shape = PLAIN
 
     @cached_property
+    def _places(self) -> dict[str, Endpoint]:
+        return {}
+
+    def at(self, path: str) -> Endpoint:
+        """Where calls of an API go, by its ``path``: there are few."""
+        found = self._places.get(path)
+        if found is None:
+            found = self._places[path] = self.endpoint.at(path)
+        return found
+
+    @cached_property
     def facts(self) -> Mapping[str, Any]:
         """What the event of a call says of whom it asked."""
         up = self.upstream

@@ -272,13 +272,14 @@ class Gate:
             return NOTHING
         window, base = self._context + self.pending, len(self._context)
         cut = len(window) if last or len(self.pending) > 2 * LONGEST else self._free(window)
+        seen = {}
+        if cut > base:
+            for track in self._tracks:
+                if (found := track.look(window)) and (fresh := [f for f in found if f.end > base]):
+                    seen[track] = fresh
+        self._failures()
         if cut <= base:
             return NOTHING
-        seen = {}
-        for track in self._tracks:
-            if (found := track.look(window)) and (fresh := [f for f in found if f.end > base]):
-                seen[track] = fresh
-        self._failures()
         if seen:
             cut = _whole([f for found in seen.values() for f in found], cut)
             if cut <= base:
@@ -294,7 +295,6 @@ class Gate:
         for track in self._tracks:
             if (wanted := track.hold(window)) > held:
                 held = wanted
-        self._failures()
         return len(window) - min(held, LONGEST)
 
     def _failures(self) -> None:

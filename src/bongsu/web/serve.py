@@ -12,6 +12,7 @@ from bongsu.access.meter import NOTHING, Usage, estimate
 from bongsu.allow import Allowing
 from bongsu.event import PROMPT, REPLY, TextColumns
 from bongsu.guard import STOPS, Guard, Outcome
+from bongsu.host.caller import Caller
 from bongsu.policy.model import Policy
 from bongsu.quantity import SECOND
 from bongsu.web import errors
@@ -29,7 +30,7 @@ from bongsu.web.plan import RoutePlan
 from bongsu.web.screen import MOST, MOST_TEXTS, REPLACES, screen, unwritable
 from bongsu.web.surface import Blocked
 from bongsu.web.upstream import Transport
-from bongsu.web.wire import Send, answer
+from bongsu.web.wire import answer
 
 log = logging.getLogger("bongsu.gateway")
 ASIDE = 20_000
@@ -40,10 +41,10 @@ class Served:
     """What serving one call needs; ``extra`` are headers for the upstream. ``found`` is what a person has let pass."""
 
     def __init__(self, call: Call, request: Asked, plan: RoutePlan, policy: Policy, ledger: Ledger,
-                 transport: Transport, timer: Callable[[], int], send: Send, extra: Mapping[str, str],
+                 transport: Transport, timer: Callable[[], int], caller: Caller, extra: Mapping[str, str],
                  holding: Holding | None = None, found: Found | None = None) -> None:
         self.call, self.request, self.plan, self.policy = call, request, plan, policy
-        self.ledger, self.send, self.timer, self.holding, self.cleared = ledger, send, timer, holding, found
+        self.ledger, self.caller, self.timer, self.holding, self.cleared = ledger, caller, timer, holding, found
         self.asking = Asking(transport, timer, call, plan, request, extra)
         self.allowing = Allowing(plan.allowed, call.at, call.masking.mark) if plan.allowed or plan.reviews else None
         self.reading, self.grounding, self.judges = plan.reading, plan.grounding, plan.judging
@@ -56,6 +57,7 @@ class Served:
         self.digest = ""
         self.usage = NOTHING
         self.waiting: Outcome | None = None
+        self.fresh: list[bytes] = []
         self.ready: list[bytes] = []
 
     # ---- before the model ----
@@ -260,11 +262,11 @@ class Served:
     async def finish(self, status: int, body: bytes, upstream: Sequence[Header], more: Sequence[Header] = ()) -> None:
         """Write the fact, then answer."""
         if not await self.ledger.keep(self.call.seal(), self.policy, self.call.stored):
-            await refuse(self.send, self.call, errors.log_unavailable())
+            await refuse(self.caller, self.call, errors.log_unavailable())
             return
         self.call.settle()
         self.call.started = True
-        await answer(self.send, status, [*self.call.headers(upstream), *more], body)
+        await answer(self.caller, status, [*self.call.headers(upstream), *more], body)
 
 
 def _looking(guard: Guard) -> Guard:
@@ -272,12 +274,12 @@ def _looking(guard: Guard) -> Guard:
     return replace(guard, act="flag") if guard.act in REPLACES else guard
 
 
-async def refuse(send: Send, call: Call, error: ApiError) -> None:
+async def refuse(caller: Caller, call: Call, error: ApiError) -> None:
     """Answer with an error, unless an answer has begun. The fact has been written."""
     if call.started:
         return
     call.started = True
-    await answer(send, error.status, [*call.headers(), *error.headers()], encode(call.surface.error(error, call.id)))
+    await answer(caller, error.status, [*call.headers(), *error.headers()], encode(call.surface.error(error, call.id)))
 
 
 def log_fault(call: Call, error: Exception) -> None:

@@ -76,8 +76,8 @@ class Streamed(Served):
             raise errors.log_unavailable()
         call.settle()
         *most, last = found.body.removesuffix(b"\n\n").split(b"\n\n")
-        await self._begin()
-        await piece(self.send, self._receipted([*(event + b"\n\n" for event in most), last + b"\n\n"]), last=True)
+        self._begin()
+        piece(self.caller, self._receipted([*(event + b"\n\n" for event in most), last + b"\n\n"]), last=True)
 
     async def _broke(self, got: Open, out: Replies, error: ApiError) -> None:
         """End with an error: a plain answer if nothing was sent yet, else an error event and the end."""
@@ -175,28 +175,51 @@ class Streamed(Served):
         await self._last(out, out.broken(errors.filtered(outcome.by, "output", self.call.id)))
 
     async def _pump(self, got: Open, out: Replies) -> None:
-        """Pass pieces on until the model is done."""
-        events, ended, crews = got.first, False, crews_of(self.reading)
-        beside = crews.beside if crews is not None else None
-        while True:
-            for block in events:
-                self.ready += out.feed(block) if beside is None else await beside(partial(out.feed, block))
-                if out.done:
-                    break
-            if self.held and out.chars > MOST:
-                self._overlong()
-            if self.ready and not self.held:
-                await self._begin()
-                self.call.first_token()
-                ready, self.ready = self.ready, []
-                await piece(self.send, ready)
-            if out.done or ended:
-                return
-            since = self.timer()
-            data = await got.flow.piece()
+        """Pass pieces on until the model is done: the moment they come, unless guards look beside."""
+        crews = crews_of(self.reading)
+        self.fresh, ended, since = got.first, False, 0
+
+        def take(data: bytes) -> bool:
+            nonlocal ended, since
             self.call.waited(since)
             ended = not data
-            events = got.events.end() if ended else got.events.feed(data)
+            self.fresh = got.events.end() if ended else got.events.feed(data)
+            if crews is None:
+                self._feed(out)
+                self._let_go(out)
+                since = self.timer()
+            return crews is None and not (ended or out.done) and self.caller.keeps_up
+
+        while True:
+            if crews is None:
+                self._feed(out)
+            else:
+                await crews.beside(partial(self._feed, out))
+            self._let_go(out)
+            if ended or out.done:
+                return
+            await self.caller.ready()
+            since = self.timer()
+            await got.flow.pour(take)
+
+    def _feed(self, out: Replies) -> None:
+        """Have the events that came looked at."""
+        events, self.fresh = self.fresh, []
+        for block in events:
+            self.ready += out.feed(block)
+            if out.done:
+                break
+
+    def _let_go(self, out: Replies) -> None:
+        """Send what is ready, unless all waits for the end."""
+        if self.held and out.chars > MOST:
+            self._overlong()
+        if self.ready and not self.held:
+            if not self.call.started:
+                self._begin()
+                self.call.first_token()
+            ready, self.ready = self.ready, []
+            piece(self.caller, ready)
 
     def _overlong(self) -> None:
         """More waits than guards look at: what that means is their policy."""
@@ -205,10 +228,10 @@ class Streamed(Served):
             raise errors.guard_unavailable(closed.name, self.call.id)
         self.held = False
 
-    async def _begin(self) -> None:
+    def _begin(self) -> None:
         if not self.call.started:
             self.call.started = True
-            await begin_stream(self.send, self.call.headers())
+            begin_stream(self.caller, self.call.headers())
 
     def _usage(self, out: Replies) -> Usage:
         return out.usage or estimate(self.request.chars(), out.chars)
@@ -238,8 +261,8 @@ class Streamed(Served):
             if not self.call.started:
                 raise error
             self.ready, events = [], out.broken(error)
-        await self._begin()
-        await piece(self.send, self._receipted([*self.ready, *events, out.closing]), last=True)
+        self._begin()
+        piece(self.caller, self._receipted([*self.ready, *events, out.closing]), last=True)
 
     def _receipted(self, pieces: list[bytes]) -> list[bytes]:
         """With what it cost, where that is asked for: inside the last event, as some readers trip over an empty one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from bongsu.policy.patience import Timeouts
 from bongsu.quantity import Duration
@@ -81,8 +81,7 @@ class Endpoint:
         return Endpoint(self.url + path, self.limits, self.headers, self.method) if path else self
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     status: int
     headers: Sequence[Header]
     body: bytes
@@ -96,6 +95,10 @@ class Flow(Protocol):
 
     async def piece(self) -> bytes:
         """The next bytes, as they come; none at the end."""
+        ...
+
+    async def pour(self, into: Callable[[bytes], bool]) -> None:
+        """Give ``into`` all that comes the moment it comes, and nothing at the end, until it wants no more."""
         ...
 
     def close(self) -> None: ...

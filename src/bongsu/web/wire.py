@@ -79,28 +79,28 @@ async def _body(receive: Receive, limit: int) -> bytes:
     return first if len(pieces) == 1 else b"".join(pieces)
 
 
-async def answer(send: Send, status: int, headers: Sequence[Header], body: bytes) -> None:
+async def answer(caller: Caller, status: int, headers: Sequence[Header], body: bytes) -> None:
     """A whole JSON answer."""
-    await send({"type": "http.response.start", "status": status,
-                "headers": [JSON, (b"content-length", str(len(body)).encode()), *headers]})
-    await send({"type": "http.response.body", "body": body})
+    await caller.ready()
+    caller.begin(status, [JSON, (b"content-length", str(len(body)).encode()), *headers])
+    caller.say(body, last=True)
 
 
-async def text(send: Send, status: int, kind: str, body: str) -> None:
+async def text(caller: Caller, status: int, kind: str, body: str) -> None:
     """A whole answer that is no JSON."""
     data = body.encode()
-    await send({"type": "http.response.start", "status": status, "headers": [
-        (b"content-type", kind.encode()), (b"content-length", str(len(data)).encode())]})
-    await send({"type": "http.response.body", "body": data})
+    await caller.ready()
+    caller.begin(status, [(b"content-type", kind.encode()), (b"content-length", str(len(data)).encode())])
+    caller.say(data, last=True)
 
 
-async def begin_stream(send: Send, headers: Sequence[Header]) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [*SSE, *headers]})
+def begin_stream(caller: Caller, headers: Sequence[Header]) -> None:
+    caller.begin(200, [*SSE, *headers])
 
 
-async def piece(send: Send, events: Iterable[bytes], *, last: bool = False) -> None:
+def piece(caller: Caller, events: Iterable[bytes], *, last: bool = False) -> None:
     """Some server-sent events, already framed; ``last`` ends the answer."""
-    await send({"type": "http.response.body", "body": b"".join(events), "more_body": not last})
+    caller.say(b"".join(events), last=last)
 
 
 def frame(data: bytes) -> bytes:

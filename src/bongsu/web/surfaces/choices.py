@@ -74,9 +74,8 @@ class ChoiceReplies(Replies):
         return out
 
     def _note(self, chunk: dict[str, Any]) -> None:
-        usage = read_usage(chunk.get("usage"))
-        if usage is not None:
-            self.usage = usage
+        if (told := chunk.get("usage")) is not None:
+            self.usage = read_usage(told) or self.usage
         if not self._top:
             self._top = {k: chunk[k] for k in ("id", "object", "created", "model", "system_fingerprint") if k in chunk}
             self.model, self.response_id = str(chunk.get("model") or "")[:256], str(chunk.get("id") or "")[:256]
