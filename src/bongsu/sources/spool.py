@@ -80,9 +80,11 @@ class SpoolWriter:
             return
         with self._state:
             self._ready()
+            idle = self._durable == self._written
             self._write(data)
             self._written += len(data)
-            self._state.notify_all()
+            if idle:  # else the thread is at work already, and looks again when it is done
+                self._state.notify_all()
             if self.strict:
                 self._wait()
 

@@ -290,11 +290,11 @@ class Gate:
         return freed
 
     def _free(self, window: str) -> int:
-        """Up to where no guard holds it back."""
-        held = 0
+        """Up to where no guard holds it back; who else would is not asked once nothing is free."""
+        held, waiting = 0, len(self.pending)
         for track in self._tracks:
-            if (wanted := track.hold(window)) > held:
-                held = wanted
+            if (wanted := track.hold(window)) > held and (held := wanted) >= waiting:
+                break
         return len(window) - min(held, LONGEST)
 
     def _failures(self) -> None:
