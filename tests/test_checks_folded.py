@@ -111,3 +111,18 @@ def test_words_are_hashed_together_as_they_would_be_one_by_one(words: list[bytes
     assert found.rests == [crc32(w[6:12], 1) & MASK for w in long]
     assert [w for w, is_long in zip(words, found.long, strict=True) if is_long] == long
     assert list(found.sizes) == [min(len(w), 255) for w in words]
+
+
+@settings(deadline=None)
+@given(st.text("aZ09+/_-%: =é가", max_size=120) | st.from_regex(r"x?([0-9A-F]{2}[ :]){11,13}", fullmatch=True)
+       | st.from_regex(r"가 [a-z_-]{22,26}|(%[0-9a-f]{2}){3,5}", fullmatch=True))
+def test_what_may_be_coded_is_told_by_a_quick_look_that_misses_nothing(text: str) -> None:
+    if quick._CODED.search(text):
+        assert quick._may_be_coded(text)
+
+
+@settings(deadline=None)
+@given(st.text("ab13@! 가é\n", max_size=60))
+def test_digits_that_may_stand_for_letters_are_told_by_a_quick_look_that_misses_nothing(text: str) -> None:
+    seen = folded(text)
+    assert seen.data.translate(quick._MAY_BE_LEET).count(b"1a") >= len(quick._LEET.findall(seen.text))

@@ -22,8 +22,8 @@ MASK = SIZE - 1
 ZERO = 128
 """What stands for no weight in a table: bytes are looked up in half of the time that signed numbers take."""
 
-_STEM, _LONG, _MORE = 6, 8, 12
-"""Bytes of a stem; longest word whose stem says it all; bytes at which the rest of a longer one ends."""
+_STEM, _REST, _LONG = slice(6), slice(6, 12), 8
+"""The bytes of a stem, those of the rest of a long word, and the longest word whose stem says it all."""
 _FEW = 512
 """Words of a text up to which the numbers that are made for so many are kept for the next."""
 _IS_LONG = bytes(n > _LONG for n in range(256))
@@ -53,9 +53,9 @@ def hashed(words: Sequence[bytes]) -> Hashed:
     except ValueError:
         sizes = bytes([min(len(w), 255) for w in words])
     long = sizes.translate(_IS_LONG)
-    stems = [crc32(w[:_STEM]) for w in words]
+    stems = [crc32(w[_STEM]) for w in words]
     return Hashed(sizes, stems, features(stems), long,
-                  [crc32(w[_STEM:_MORE], 1) & MASK for w in compress(words, long)])
+                  [crc32(w[_REST], 1) & MASK for w in compress(words, long)])
 
 
 def features(stems: Sequence[int]) -> list[int]:
