@@ -157,13 +157,6 @@ class StepStore(IncidentStore):
             rows = connection.execute(select(schema.change.c.key, schema.change.c.value).order_by(schema.change.c.seq))
             return {key: load(value) for key, value in rows}
 
-    def changes_of(self, owner: str) -> dict[str, Any]:
-        """The changes in force that one step made."""
-        table = schema.change
-        with self.reading() as connection:
-            rows = connection.execute(select(table.c.key, table.c.value).where(table.c.owner == owner))
-            return {key: load(value) for key, value in rows}
-
     def steps(self, incident: str) -> list[Shown]:
         """The steps of an incident, in the order they were written down."""
         with self.reading() as connection:
