@@ -53,9 +53,10 @@ def read(kind: str, path: Path) -> list[Row]:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     rows.append(_row(kind, line, f"{path}:{number}"))
-    except (OSError, UnicodeDecodeError) as error:
-        came = getattr(error, "strerror", None) or error
-        raise RowsError(f"{path}: expected a JSONL file in UTF-8, came '{came}'") from None
+    except OSError as error:
+        raise RowsError(f"{path}: expected a JSONL file, came '{error.strerror}'") from None
+    except UnicodeDecodeError as error:
+        raise RowsError(f"{path}: expected text in UTF-8, came the byte 0x{error.object[error.start]:02x}") from None
     if not rows:
         raise RowsError(f"{path}: expected at least one row, came none")
     return rows

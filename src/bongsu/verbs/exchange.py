@@ -104,8 +104,10 @@ def _read(file: Path, convert: Callable[[str, str], str]) -> None:
 
     try:
         text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(WRONG, f"{file}: expected a file in UTF-8, came '{getattr(error, 'strerror', None) or error}'")
+    except OSError as error:
+        fail(WRONG, f"{file}: expected a file to read, came '{error.strerror}'")
+    except UnicodeDecodeError as error:
+        fail(WRONG, f"{file}: expected text in UTF-8, came the byte 0x{error.object[error.start]:02x}")
     try:
         click.echo(convert(text, str(file)), nl=False)
     except PolicyError as error:
