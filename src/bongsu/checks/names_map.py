@@ -82,7 +82,12 @@ def features(text: str, found: list[Token], tagger: str, more: Iterable[tuple[st
     rows = _korean(text, found) if tagger.startswith("ko") else _latin(text, found)
     if more:
         rows = (own + others for own, others in zip(rows, more, strict=True))
-    return [[crc32(f"{i}|{value}".encode("utf-8", "replace")) & mask for i, value in enumerate(row)] for row in rows]
+    return [[crc32(value.encode("utf-8", "replace"), begun) & mask for begun, value in zip(_BEGUN, row)]  # noqa: B905
+            for row in rows]
+
+
+_BEGUN = tuple(crc32(b"%d|" % i) for i in range(128))
+"""A feature is its number, a stroke and its value; a sum that has begun is gone on with."""
 
 
 def _plain(word: str) -> str:

@@ -7,6 +7,7 @@ what the tagger learns from its tags.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -40,7 +41,9 @@ def _kiwi() -> Any:
     except ImportError:
         raise MorphemesError("expected the package kiwipiepy, came an installation without it; "
                              "pip install 'bongsu[korean]', or leave out morphology") from None
-    return Kiwi(num_workers=1)
+    with warnings.catch_warnings():  # it warns that 0 once meant all cores; here it means this thread and no other,
+        warnings.simplefilter("ignore", DeprecationWarning)  # since to hand a sentence over costs more than to cut it
+        return Kiwi(num_workers=0)
 
 
 def morphemes(text: str, start: int, end: int) -> list[Morpheme]:
