@@ -53,7 +53,7 @@ _SAID: tuple[tuple[str, str], ...] = (
     *((f"restrict: expected an alert by {whom}, came labels that name none; nobody is restricted",
        f"제한: 알림에 어느 {korean}인지 나와 있지 않아 아무도 제한하지 않았습니다") for whom, korean in _WHOM.items()),
     (r"restrict: expected a person's token of now, came one of epoch (?P<a>\d+), which is over; nobody is restricted\. .+",
-     "제한: 이미 끝난 토큰 세대({a})의 사용자라 아무도 제한하지 않았습니다. 개인정보 책임자가 bongsu epoch join으로 지금의 토큰을 찾을 수 있습니다."),
+     "제한: 이미 끝난 토큰 세대({a})의 사용자라 아무도 제한하지 않았습니다. 개인정보 보호책임자가 bongsu epoch join으로 지금의 토큰을 찾을 수 있습니다."),
     (r"moving (?P<a>\S+) to (?P<b>\S+) would save (?P<c>.+) an hour", "현재 트래픽 기준으로 {a} 경로를 {b} 쪽으로 옮기면 시간당 {c} 절감"),
     (r"limiting (?P<a>.+) to (?P<b>\d+) output tokens a call would save at least (?P<c>.+) an hour and bring (?P<d>\S+) to (?P<e>.+)",
      "{a} 경로의 출력을 호출당 {b}토큰으로 제한하면 시간당 {c} 이상 절감되고 {d} 값이 {e} 조건으로 돌아옵니다"),
