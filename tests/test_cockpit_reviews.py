@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from bongsu.quantity import HOUR
 from bongsu.review import Person, claimed
 from bongsu.stores.reviews import Altered
 from gatewaykit import reply
@@ -123,3 +124,30 @@ def test_the_pages_are_readable_on_every_width(one: Place, enter: Callable[..., 
     no_sideways(page)
     assert page.evaluate(CONTRAST)["weak"] == []
     keep(page, f"review-{width}")
+
+
+def test_a_false_alarm_passes_for_a_while_by_what_a_reviewer_said_and_then_no_more(one: Place,
+                                                                                  enter: Callable[..., Page]) -> None:
+    """From the queue to an expiring entry, on the record, told on each call that it let pass."""
+    one.model.plain = reply("Good day.")
+    held(one, ATTACK)
+    token = one.api().post("/v1/reviewers", {"name": "kim", "reason": "is on duty"})["token"]
+    page = enter(token=token)
+    page.get_by_role("link", name="Look at it").click()
+    page.get_by_role("button", name="I look at it").click()
+    page.get_by_label("Verdict").select_option("false_alarm")
+    page.locator("#allow").fill("2h")
+    page.get_by_label("Reason").fill("the title of a song")
+    page.get_by_role("button", name="Decide").click()
+    page.wait_for_url(one.url + "/reviews")
+    one.cycle()
+    entries = one.api().get("/v1/allow")["allowed"]  # one for each thing that the guard found
+    assert {(e["guard"], e["by"], e["reason"]) for e in entries} == {("injection", "kim", "the title of a song")}
+    assert ask(one, ATTACK).choices[0].message.content == "Good day."
+    passed = {entry for v in one.last().verdicts for entry in v.allowed}
+    assert passed == {e["id"] for e in entries}
+    one.now += 2 * HOUR
+    assert held(one, ATTACK).response.status_code == 403
+    one.cycle()
+    assert one.api().get("/v1/allow")["allowed"] == []
+    assert set(one.actions("allow.")) == {"allow.expire", "allow.add"}

@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu.cell import OTHER
+from bongsu.event import Verdict
 from bongsu.exports import exposition
 from bongsu.exports.exposition import Counter, Family, Histogram, page, sample
 from bongsu.host.shelf import Shelf
+from bongsu.web.metrics import Metrics
 from bongsu.web.ops import Ops
 from bongsu.web.scrape import Admission
 from gatewaykit import INJECTION, PII, SECRET, Stand, now, standing
@@ -190,3 +192,13 @@ def test_any_text_is_one_line_of_a_page(text: str) -> None:
     assert "\n" not in line
     assert re.sub(r"\\(.)", lambda m: {"n": "\n"}.get(m[1], m[1]), inner) == text
     assert page({"# TYPE m gauge": [line]}).endswith(line + "\n")
+
+
+def test_what_the_allow_list_lets_pass_is_counted_by_entry() -> None:
+    metrics = Metrics("3")
+    for allowed in (("a1", "b2"), ("a1",), ()):
+        verdict = Verdict(guard="g", on="input", act="allow", allowed=allowed)
+        metrics.ended({"operation": "chat", "route": "r"}, [verdict])
+    found = metrics.allowed.lines()
+    assert [*found.values()] == [['bongsu_guard_allowed_total{guard="g",entry="a1"} 2',
+                                 'bongsu_guard_allowed_total{guard="g",entry="b2"} 1']]

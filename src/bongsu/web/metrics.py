@@ -46,6 +46,8 @@ class Metrics:
         self.guards = Histogram(Family("bongsu_guard_duration_seconds", "histogram", "Time a guard looked at one side "
                                        "of a call.", ("guard", "phase", "verdict", "error")), OURS)
         self.unread = Unread()
+        self.allowed = Counter(Family("bongsu_guard_allowed_total", "counter", "Sides of calls in which something "
+                                      "passed by an entry of the allow-list.", ("guard", "entry")))
         self.tokens = Histogram(Family("gen_ai_client_token_usage", "histogram", "Tokens used by a call.",
                                        (*_MODEL, "gen_ai_token_type")), TOKENS)
         self.duration = Histogram(Family("gen_ai_client_operation_duration_seconds", "histogram", "Time of a call.",
@@ -64,6 +66,8 @@ class Metrics:
             self.guards.add((v.guard, v.on, v.act, v.error), v.took_us / 1e6)
             if v.unread:
                 self.unread.add(v.guard, v.unread)
+            for entry in v.allowed:
+                self.allowed.add((v.guard, entry))
         if get("upstream"):
             self._of_the_model(facts, error)
 
@@ -82,7 +86,8 @@ class Metrics:
         """All families, each series labelled with this worker."""
         fixed = (("worker", self.worker),)
         out: Lines = {}
-        for kept in (self.requests, self.cost, self.overhead, self.guards, self.tokens, self.duration, self.first):
+        for kept in (self.requests, self.cost, self.overhead, self.guards, self.allowed, self.tokens, self.duration,
+                     self.first):
             out |= kept.lines(fixed)
         out |= self.unread.lines(fixed)
         standings: dict[Values, int] = {(name, state): int(circuit.standing == state)
