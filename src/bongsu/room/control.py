@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import takewhile
 
 import pyarrow as pa
 
@@ -30,6 +29,7 @@ from bongsu.quantity import HOUR, SECOND, Duration, show_duration
 from bongsu.references import register
 from bongsu.room.advice import ADVICE, FAULTS
 from bongsu.room.aside import Aside
+from bongsu.room.backfill import stored
 from bongsu.room.binding import bound_plan, counting, distinct, exposed_by
 from bongsu.room.clock import SLACK, came_back
 from bongsu.room.epochs import Epochs
@@ -368,14 +368,14 @@ class Control:
         return born(plan, {name: min(since, self.now) for name, since in created.items()})
 
     def _backfill(self) -> None:
-        """A signal that is new (or newly defined) counts the events the log still has."""
+        """A signal that is new (or newly defined) counts the events that the lake and the log still have."""
         fresh = [s for s in self.plan.signals if not self.store.position(f"signal/{s.key}")]
         if not fresh:
             return
         counter = Counter([s for s in fresh if not reads_label(s)], self.plan.base)
         joining, upto, after = Joining(filter(reads_label, fresh), self.plan.base), self.store.position("cells"), 0
         counted, self._seats = {s.key: Cells(self.plan.base) for s in fresh}, Seats(Cells(self.plan.base))
-        for _, table in takewhile(lambda batch: batch[0] <= upto, self.log.read(0, columns=counter.columns)):
+        for table in stored(self.log, self.folder.lake, upto, self.now - self.policy.retention.cells, counter.columns):
             _sort(self._count(counter, table), counted)
         for tables, last in grouped(self.log.kept(upto, joining.columns) if joining else iter(()), FOLD_BATCHES):
             _sort(joining.count(self.log, tables, after, last, self._count), counted)

@@ -12,6 +12,7 @@ import re
 import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -71,6 +72,25 @@ class Lake:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(path.stat().st_size for path in self.folder.rglob("*.parquet"))
+
+
+class File(NamedTuple):
+    """One file, and which positions of the log it holds."""
+
+    first: int
+    last: int
+    path: Path
+
+
+def files(folder: Path, since: int = 0) -> list[File]:
+    """The files of every day that was not over at ``since`` (microseconds), in order of position."""
+    found = []
+    for day in folder.glob("date=*"):
+        match = _DATE.fullmatch(day.name)
+        if match and date.fromisoformat(match[1]) >= day_of(max(0, since)):
+            found += [File(int(name[1]), int(name[2]), path) for path in day.rglob("*.parquet")
+                      if (name := _FILE.fullmatch(path.name))]
+    return sorted(found)
 
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
