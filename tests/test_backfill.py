@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bongsu.event import Event
@@ -77,6 +77,7 @@ def test_of_the_lake_only_what_cells_are_kept_of_is_read(tmp_path: Path) -> None
     assert len(days) == 9
 
 
+@settings(max_examples=25)
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=8), cuts=st.sets(st.integers(1, 8), max_size=4),
        dropped=st.integers(0, 8), upto=st.integers(0, 9))
 def test_whatever_the_lake_holds_and_the_log_has_dropped_each_event_comes_once(
