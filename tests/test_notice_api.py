@@ -84,6 +84,7 @@ def test_the_verbs_say_what_they_did(house: House) -> None:
     made = run("silence", "add", "alert=cost", "model=~demo-.*", "--for", "2h", "--by", "anna", "--reason", "load test")
     assert made.exit_code == 0
     assert "keeps back alert=cost, model=~demo-.* until 2026-" in made.output
+    assert "severe alerts, channels that cannot be muted, and that something is over are told" in made.output
     assert "SIL-1  alert=cost  from 2026-" in run("silence", "list").output
     assert run("silence", "remove", "SIL-1", "--reason", "done").output == "SIL-1 is removed\n"
     assert run("silence", "remove", "SIL-2", "--reason", "done").exit_code == 2

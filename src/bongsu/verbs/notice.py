@@ -32,7 +32,8 @@ def add(match: tuple[str, ...], lasting: str, by: str, reason: str, url: str, to
     body = {"match": list(match), "for": lasting, "by": by, "reason": reason}
     made = ask(lambda: Client(url, token).post("/v1/silences", body))
     click.echo(json.dumps(made, ensure_ascii=False) if as_json else
-               f"{made['id']} keeps back {', '.join(made['matchers'])} until {_instant(made['ends'])}")
+               f"{made['id']} keeps back {', '.join(made['matchers'])} until {_instant(made['ends'])}; "
+               "severe alerts, channels that cannot be muted, and that something is over are told all the same")
 
 
 @silence.command("list")
