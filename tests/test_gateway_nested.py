@@ -135,6 +135,18 @@ def test_what_a_stream_says_beside_its_texts_is_read_whole(tmp_path: Path, event
     assert "zeus" not in str([c.model_dump(warnings=False) for c in chunks])
 
 
+def test_what_a_choice_says_beside_its_message_is_read(tmp_path: Path) -> None:
+    found, beside = reply("fine"), chunk("fine ")
+    for one in (found, beside):
+        one["choices"][0]["note"] = {"deep": ["it is zeus"]}
+    model = Script(sse(beside, chunk("", reason="stop"), "[DONE]"), plain=found)
+    with standing(tmp_path, [SECRET], model=model) as stand:
+        assert stand.ask().choices[0].finish_reason == "content_filter"
+        chunks = stand.stream()
+    assert chunks[-1].choices[0].finish_reason == "content_filter"
+    assert "zeus" not in str([c.model_dump(warnings=False) for c in chunks])
+
+
 def test_events_of_no_choice_that_say_nothing_forbidden_pass_as_they_are(tmp_path: Path) -> None:
     event = {"choices": [], "prompt_filter_results": [{"prompt_index": 0, "hate": {"severity": "safe"}}], "x": 1}
     model = Script(sse(event, delta(**cited("a title")), chunk("good "), chunk("", reason="stop"), "[DONE]"))

@@ -25,6 +25,9 @@ _OF_PARTS = frozenset(("type", "text", "refusal", "content", "cache_control", "i
 NAMES = frozenset(("id", "type", "role", "tool_call_id", "tool_use_id", "call_id", "signature", "encrypted_content",
                     "data", "file_data", "b64_json"))
 """Fields by which programs find each other, or that hold no text: an id, a kind, a seal, a file."""
+OF_CHOICES = frozenset(("index", "message", "delta", "text", "finish_reason", "native_finish_reason", "stop_reason",
+                        "logprobs", "content_filter_results", "content_filter_offsets"))
+"""What a choice has beside its texts, and those that are read by name."""
 APART = "\n;\n"
 """Between texts that are read as one: no form of personal data and no phrase goes over it."""
 

@@ -12,7 +12,7 @@ from bongsu.web.asked import Asked, decode_object, encode
 from bongsu.web.errors import ApiError, wrong
 from bongsu.web.masking import Masking
 from bongsu.web.replies import Replies
-from bongsu.web.slots import Slot, content_slots, declared_slots, message_slots
+from bongsu.web.slots import OF_CHOICES, Slot, content_slots, declared_slots, free_slots, message_slots
 from bongsu.web.surface import Blocked, Told, short
 from bongsu.web.surfaces.chat_stream import ChatReplies
 from bongsu.web.surfaces.choices import annotation
@@ -90,6 +90,8 @@ class Chat:
             if not isinstance(message, dict) or not isinstance(message.get("content"), str | list | None):
                 return None
             out += message_slots(message, spoken=True)
+            if not choice.keys() <= OF_CHOICES:
+                out += free_slots(choice, OF_CHOICES)
         return out
 
     def rewritten(self, reply: dict[str, Any], masking: Masking) -> bytes:  # noqa: ARG002

@@ -13,7 +13,7 @@ from bongsu.web.asked import encode
 from bongsu.web.errors import ApiError
 from bongsu.web.masking import Masking
 from bongsu.web.replies import END, Broken, Replies, Unreadable
-from bongsu.web.slots import free_slots
+from bongsu.web.slots import OF_CHOICES, free_slots
 from bongsu.web.wire import DONE, frame
 
 _TOP = frozenset(("id", "object", "model", "system_fingerprint", "service_tier", "provider", "choices", "usage"))
@@ -129,6 +129,10 @@ class ChoiceReplies(Replies):
             self._seen.add(index)
             last = isinstance(choice.get("finish_reason"), str)
             full = self.piece(index, choice)
+            if not choice.keys() <= OF_CHOICES:
+                for slot in free_slots(choice, OF_CHOICES):
+                    slot.put(self.whole(index, "choice", slot.text))
+                    full = True
             if choice.get("logprobs") is not None:
                 choice["logprobs"] = None
             if last:  # only now is the choice finished: the last of its text may still be blocked
