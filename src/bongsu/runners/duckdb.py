@@ -3,10 +3,10 @@
 Everything is integers. A sum is rounded once per event and then added as whole numbers; a bucket is found by shifts; a
 base window by integer division. So any cut of the events into shards, in any order, gives the same cells.
 
-Signals with the same labels and filter share one scan; its columns are turned into cells here. Which base window an
-event is in, and whether a filter holds for it, is computed once for all scans. Histograms that ask the same question
-share one scan of their own. An event that is about another (kinds ``content`` and ``label``) is not
-an event to count, unless a signal speaks of ``kind``.
+Signals with the same labels and filter share one scan; its columns are turned into cells here. Which events a filter is
+about, and the base window and labels each is counted under, is found once for all its scans (``runners/places.py``).
+Histograms that ask the same question share one scan of their own. An event that is about another (kinds ``content`` and
+``label``) is not an event to count, unless a signal speaks of ``kind``.
 
 Label values come from callers. Where more come than have a seat (``Seats``), each signal is scanned by itself, with the
 others put together before anything is grouped: no more rows come out than there are seats, however many values there
@@ -22,23 +22,20 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlglot import exp
 
 from bongsu.aggregate import Aggregate, Count, Histogram, Tally
 from bongsu.alert import Signal
 from bongsu.cell import Cell, Seats
-from bongsu.event import FEATURES, feature_of
 from bongsu.expression import Expression
-from bongsu.label import APART
 from bongsu.runners import trees
+from bongsu.runners.places import Places, held, places, timed
 from bongsu.runners.trees import (
     BATCH,
     GROUPS,
+    PLACE,
     ROW,
     SEATS,
-    START,
-    Filter,
     Group,
     expressions,
     group_of,
@@ -87,43 +84,38 @@ class Counter:
             raise RuntimeError("a counter belongs to the thread that made it; make another one here")
         if not table.num_rows:
             return []
-        self._db.register(BATCH, made := self._asked(table))
+        asked = timed(table, self.columns, self.base)
         try:
-            out = [cell for scan in self._scans for cell in self._scanned(scan, made, seats)]
-        except duckdb.Error as error:
-            raise self._blame(error) from error
+            out = [cell for of in self._filters if (rows := held(asked, of)).num_rows
+                   for scan in self._scans if scan.group.filter == of for cell in self._scanned(scan, rows, seats)]
         finally:
             self._db.unregister(BATCH)
         if seats is not None:
             seats.note(out)
         return out
 
-    def _asked(self, table: pa.Table) -> pa.Table:
-        """What the queries read: the signals' columns, each event's base window, and where each filter holds."""
-        asked = _with(table, self.columns)
-        made = {START: _starts(asked["time"], self.base), **{one.column: _holds(one, asked) for one in self._filters}}
-        return pa.Table.from_arrays([*asked.columns, *made.values()], names=[*asked.column_names, *made])
+    def _scanned(self, scan: _Scan, table: pa.Table, seats: Seats | None) -> list[Cell]:
+        """One scan's cells of the events that its filter is about."""
+        where = places(table, scan.group.labels)
+        self._db.register(BATCH, table.append_column(PLACE, where.codes))
+        try:
+            if seats is None or not self._crowded(scan, table.num_rows, where.combinations, seats):
+                return [cell for query in scan.queries for cell in self._run(query, where)]
+            self._db.register(BATCH, table.append_column(ROW, pa.array(range(table.num_rows), pa.int64())))
+            return [cell for one in scan.signals for cell in self._seated(scan.group, one, seats)]
+        except duckdb.Error as error:
+            self._db.register(BATCH, table.append_column(PLACE, where.codes))
+            raise self._blame(scan, error) from error
 
-    def _scanned(self, scan: _Scan, table: pa.Table, seats: Seats | None) -> Iterator[Cell]:
-        if seats is None or not self._crowded(scan, table.num_rows, seats):
-            for query in scan.queries:
-                yield from self._run(query)
-            return
-        self._db.register(BATCH, table.append_column(ROW, pa.array(range(table.num_rows), pa.int64())))
-        for signal in scan.signals:
-            yield from self._seated(scan.group, signal, seats)
-
-    def _crowded(self, scan: _Scan, rows: int, seats: Seats) -> bool:
-        """Whether more label values may come than any signal of the scan has seats for."""
-        if not scan.crowd:
-            return False
+    def _crowded(self, scan: _Scan, rows: int, combinations: int, seats: Seats) -> bool:
+        """Whether more label values come than any signal of the scan has seats for."""
         free = [(seats.free(one.key), seats.free_groups(one.key)) for one in scan.signals]
-        labels, groups = min(one for one, _ in free), min(one for _, one in free)
-        if rows <= min(labels, groups):
+        if scan.group.labels and combinations > min(labels for labels, _ in free):
+            return True
+        groups = min(groups for _, groups in free)
+        if not scan.crowd or rows <= groups:
             return False
-        came = self._db.execute(scan.crowd).fetchall()[0]
-        split = bool(scan.group.labels)
-        return (split and came[0] > labels) or any(n > groups for n in came[split:])
+        return any(n > groups for n in self._db.execute(scan.crowd).fetchall()[0])
 
     def _seated(self, group: Group, signal: Signal, seats: Seats) -> Iterator[Cell]:
         """One signal's cells; first, those who come take the seats that are free."""
@@ -147,7 +139,7 @@ class Counter:
             seats.take(key, came)
             self._show(SEATS, names, seats.labels(key))
         if by:
-            came = self._db.execute(trees.new_groups(group, by[0], parts, seats.free_groups(key) + 1)).fetchall()
+            came = self._db.execute(trees.new_groups(by[0], parts, seats.free_groups(key) + 1)).fetchall()
             seats.take_groups(key, [one for (one,) in came])
             self._show(GROUPS, ["v"], [(one,) for one in seats.groups(key)])
 
@@ -156,12 +148,11 @@ class Counter:
         made = {column: pa.array([row[i] for row in taken], pa.string()) for i, column in enumerate(columns)}
         self._db.register(name, pa.table(made or {"none": pa.array([], pa.string())}))
 
-    def _run(self, query: _Query) -> Iterator[Cell]:
-        rows = self._db.execute(query.sql).fetchall()
-        width = 1 + query.labels
-        for row in rows:
-            start, labels = row[0], row[1:width]
-            for owners, n in query.read(row[width:]):
+    def _run(self, query: _Query, where: Places | None = None) -> Iterator[Cell]:
+        """The cells of one query. Its rows say ``where`` by number, or with seats by base window and labels."""
+        for row in self._db.execute(query.sql).fetchall():
+            start, labels = where.of[row[0]] if where else (row[0], row[1 : query.width])
+            for owners, n in query.read(row[query.width :]):
                 if not n:
                     continue
                 if not -INT64 <= n < INT64:
@@ -170,9 +161,9 @@ class Counter:
                 for owner in owners:
                     yield Cell(owner.signal.key, labels, start, owner.part, int(n))
 
-    def _blame(self, error: duckdb.Error) -> CountError:
+    def _blame(self, scan: _Scan, error: duckdb.Error) -> CountError:
         """Which signal it was: each is tried alone, which only ever happens on the way to an error."""
-        for query in (query for signal in self.signals for query in _compile((signal,))):
+        for query in (query for signal in scan.signals for query in _compile((signal,))):
             try:
                 self._db.execute(query.sql).fetchall()
             except duckdb.Error as its:
@@ -180,33 +171,6 @@ class Counter:
                 return CountError(f"signal {query.name!r} cannot be counted over these events: {reason}; "
                                   "expected 64-bit integers after scaling")
         return CountError(f"these events cannot be counted: {error}")
-
-
-def _with(table: pa.Table, columns: Sequence[str]) -> pa.Table:
-    """These columns; a feature that no event of the table has is NULL."""
-    for name in columns:
-        if name.startswith(FEATURES) and name not in table.column_names:
-            kind = _ARROW[feature_of(name)[1]]
-            table = table.append_column(name, pa.nulls(table.num_rows, kind))
-    return table.select(columns)
-
-
-def _starts(times: pa.ChunkedArray, base: int) -> pa.ChunkedArray:
-    """Where the base window of each time begins. Division cuts off, so times before 1970 are moved on for it."""
-    first = pc.min(times).as_py()
-    moved = -(first // base) * base if first is not None and first < 0 else 0
-    return pc.subtract(pc.multiply(pc.divide(pc.add(times, moved), base), base), moved)
-
-
-def _holds(of: Filter, table: pa.Table) -> pa.ChunkedArray:
-    origin = pc.equal(table["origin"], of.origin) if of.origin != "any" else pc.is_valid(table["time"])
-    if of.apart:
-        return origin
-    return pc.and_(origin, pc.and_(pc.is_valid(table["kind"]), pc.invert(pc.is_in(table["kind"], _APART))))
-
-
-_APART = pa.array(APART)
-_ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
 
 
 class _Owner(NamedTuple):
@@ -226,10 +190,11 @@ class _Owner(NamedTuple):
 
 @dataclass
 class _Query:
-    """One scan. Of a histogram, the first value of a row is the bucket, the second the count."""
+    """One scan; the first ``width`` values of a row say where it is counted. Of a histogram the next is the bucket,
+    then comes the count."""
 
     sql: str
-    labels: int
+    width: int
     owners: list[list[_Owner]]
     histogram: bool = False
 
@@ -254,7 +219,7 @@ def _apart(owners: list[_Owner], value: Any) -> Iterator[tuple[list[_Owner], Any
 
 @dataclass(frozen=True)
 class _Scan:
-    """The signals of one group; ``crowd`` asks how many label values there are, if they have any."""
+    """The signals of one group; ``crowd`` asks how many values their parts are split by, if they are."""
 
     group: Group
     signals: tuple[Signal, ...]
@@ -269,7 +234,7 @@ def _scans(signals: Sequence[Signal]) -> list[_Scan]:
     out = []
     for group, mine in by_group.items():
         by = _split_by([part for signal in mine for part in signal.sli.parts().values()])
-        crowd = trees.crowd(group, by) if group.labels or by else ""
+        crowd = trees.crowd(by) if by else ""
         out.append(_Scan(group, tuple(mine), tuple(_compile(mine)), crowd))
     return out
 
@@ -304,13 +269,13 @@ def _compile(signals: Iterable[Signal], *, seated: bool = False) -> list[_Query]
                 plan.fixed.setdefault(trees.fixed(aggregate, seated=seated), []).append(owner)
     out = []
     for group, plan in plans.items():
-        wide, scanned = len(group.labels), trees.scan(group, seated=seated)
+        keys, scanned = trees.keys(group, seated=seated), trees.scan(group, seated=seated)
         if plan.fixed:
             query = scanned.select(*(exp.alias_(c, f"p{i}") for i, c in enumerate(plan.fixed)))
-            out.append(_Query(trees.grouped(query, wide), wide, list(plan.fixed.values())))
+            out.append(_Query(trees.grouped(query, len(keys)), len(keys), list(plan.fixed.values())))
         for histogram, owners in plan.histograms.items():
-            sql = trees.grouped(trees.buckets(scanned.copy(), group, histogram), wide + 1)
-            out.append(_Query(sql, wide, [owners], histogram=True))
+            sql = trees.grouped(trees.buckets(scanned.copy(), keys, histogram), len(keys) + 1)
+            out.append(_Query(sql, len(keys), [owners], histogram=True))
     return out
 
 

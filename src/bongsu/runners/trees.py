@@ -7,7 +7,7 @@ and all others are ``__other__`` before anything is grouped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sqlglot import exp
@@ -19,8 +19,9 @@ from bongsu.event import FEATURES, feature_column
 from bongsu.expression import Expression
 
 BATCH, SEATS, GROUPS = "batch", "seats", "groups"
-START, ROW = "base window", "row"
-"""Columns of the batch beside an event's own: where its base window begins, and its place in the order of the log."""
+START, ROW, PLACE = "base window", "row", "place"
+"""Columns of the batch beside an event's own: where its base window begins, its place in the order of the log, and the
+number of what it is counted under (``runners/places.py``)."""
 
 
 class Filter(NamedTuple):
@@ -28,11 +29,6 @@ class Filter(NamedTuple):
 
     origin: str
     apart: bool
-
-    @property
-    def column(self) -> str:
-        """Where in the batch it is said whether it holds."""
-        return f"counted {self.origin} {self.apart}"
 
 
 class Group(NamedTuple):
@@ -65,15 +61,20 @@ def expressions(part: Aggregate) -> tuple[Expression, ...]:
 
 
 def scan(group: Group, *, seated: bool = False) -> exp.Select:
-    """SELECT base window, labels FROM batch WHERE the group's events."""
-    query = exp.select(exp.alias_(_stored(START), "start"))
-    for i, label in enumerate(_labels(group)):
-        query = query.select(exp.alias_(_with_a_seat(group, label) if seated else label, f"l{i}"))
-    return _only(group, query)
+    """SELECT place FROM batch; with seats, base window and labels, for those without one go together."""
+    if not seated:
+        return _all(exp.select(exp.alias_(_stored(PLACE), keys(group)[0])))
+    names, labels = keys(group, seated=True), [_with_a_seat(group, label) for label in _labels(group)]
+    return _all(exp.select(*map(exp.alias_, [_stored(START), *labels], names)))
 
 
-def _only(group: Group, query: exp.Select) -> exp.Select:
-    return query.from_(exp.to_table(BATCH)).where(_stored(group.filter.column))
+def keys(group: Group, *, seated: bool = False) -> list[str]:
+    """The names of what a scan groups by."""
+    return ["start", *(f"l{i}" for i in range(len(group.labels)))] if seated else ["place"]
+
+
+def _all(query: exp.Select) -> exp.Select:
+    return query.from_(exp.to_table(BATCH))
 
 
 def _stored(name: str) -> exp.Expr:
@@ -96,33 +97,31 @@ def _seated(value: exp.Expr, seats: exp.Select, instead: exp.Expr) -> exp.Expr:
     return exp.Case().when(has, instead.copy()).else_(exp.Literal.string(OTHER))
 
 
-def grouped(query: exp.Select, labels: int) -> str:
-    keys = [exp.Literal.number(i + 1) for i in range(1 + labels)]
-    return str(query.group_by(*keys).sql("duckdb", identify=True))
+def grouped(query: exp.Select, width: int) -> str:
+    """The query, grouped by its first columns."""
+    return str(query.group_by(*(exp.Literal.number(i + 1) for i in range(width))).sql("duckdb", identify=True))
 
 
 # ---- who needs a seat ----
 
 
-def crowd(group: Group, by: Iterable[Expression]) -> str:
-    """How many combinations of label values the events have, and values of each that parts are split by."""
-    kinds = [exp.Tuple(expressions=_labels(group))] if group.labels else []
-    asked = [*kinds, *(tree(one) for one in by)]
-    query = exp.select(*(exp.Count(this=exp.Distinct(expressions=[one])) for one in asked))
-    return str(_only(group, query).sql("duckdb", identify=True))
+def crowd(by: Iterable[Expression]) -> str:
+    """How many values there are of each that parts are split by."""
+    query = exp.select(*(exp.Count(this=exp.Distinct(expressions=[tree(one)])) for one in by))
+    return str(_all(query).sql("duckdb", identify=True))
 
 
 def newcomers(group: Group, parts: Iterable[Aggregate], room: int) -> str:
     """The first combinations, in the order of the log, that have no seat and of which any part counts an event."""
     names = [exp.column(f"l{i}") for i in range(len(group.labels))]
     query = exp.select(*(exp.alias_(one, f"l{i}") for i, one in enumerate(_labels(group))))
-    return _first(_only(group, query), parts, names, SEATS, room)
+    return _first(_all(query), parts, names, SEATS, room)
 
 
-def new_groups(group: Group, by: Expression, parts: Iterable[Aggregate], room: int) -> str:
+def new_groups(by: Expression, parts: Iterable[Aggregate], room: int) -> str:
     """The same of the values that parts are split by."""
     query = exp.select(exp.alias_(tree(by), "v")).where(exp.not_(exp.Is(this=tree(by), expression=exp.Null())))
-    return _first(_only(group, query), parts, [exp.column("v")], GROUPS, room)
+    return _first(_all(query), parts, [exp.column("v")], GROUPS, room)
 
 
 def _first(found: exp.Select, parts: Iterable[Aggregate], names: list[exp.Column], seats: str, room: int) -> str:
@@ -171,8 +170,7 @@ def _group_of(by: Expression, seated: bool) -> exp.Expr:
 
 
 def count(conditions: list[exp.Expr]) -> exp.Expr:
-    found = exp.Count(this=exp.Star())
-    return exp.Filter(this=found, expression=exp.Where(this=exp.and_(*conditions))) if conditions else found
+    return exp.CountIf(this=exp.and_(*conditions)) if conditions else exp.Count(this=exp.Star())
 
 
 def tally(part: Tally) -> exp.Expr:
@@ -210,22 +208,21 @@ def _spread(value: exp.Expr, conditions: list[exp.Expr], *edges: exp.Expr) -> ex
     return exp.Filter(this=spread, expression=exp.Where(this=exp.and_(*conditions)))
 
 
-def buckets(scanned: exp.Select, group: Group, part: Histogram) -> exp.Select:
+def buckets(scanned: exp.Select, names: Sequence[str], part: Histogram) -> exp.Select:
     """Bucket numbers by integer shifts only. ``log2`` is a guess that may be one off near a power of two; two shifts
     correct it, so the bucket is exact for every 64-bit integer."""
     zero, one = exp.Literal.number(0), exp.Literal.number(1)
     v, guess, shift = exp.column("v"), exp.column("guess"), exp.column("shift")
-    names = ["start", *(f"l{i}" for i in range(len(group.labels)))]
-    keys = [exp.column(name) for name in names]
+    place = [exp.column(name) for name in names]
     inner = scanned.select(exp.alias_(_greatest(_whole(part.of, part.scale), zero), "v")).where(known(part.of))
     log = exp.Floor(this=exp.Anonymous(this="log2", expressions=[_greatest(v, one)]))
-    middle = exp.select(*keys, v, exp.alias_(exp.cast(log, "BIGINT"), "guess")).from_(inner.subquery("a"))
+    middle = exp.select(*place, v, exp.alias_(exp.cast(log, "BIGINT"), "guess")).from_(inner.subquery("a"))
     low = exp.cast(exp.paren(_right(v, guess).eq(zero)), "BIGINT")
     high = exp.cast(exp.paren(_right(v, guess + one) > zero), "BIGINT")
     top = guess - low + high - exp.Literal.number(part.sub_bits)
-    outer = exp.select(*keys, v, exp.alias_(_greatest(top, zero), "shift")).from_(middle.subquery("b"))
+    outer = exp.select(*place, v, exp.alias_(_greatest(top, zero), "shift")).from_(middle.subquery("b"))
     number = shift * exp.Literal.number(1 << part.sub_bits) + _right(v, shift)
-    return exp.select(*keys, exp.alias_(number, "bucket"), exp.alias_(exp.Count(this=exp.Star()), "n")).from_(
+    return exp.select(*place, exp.alias_(number, "bucket"), exp.alias_(exp.Count(this=exp.Star()), "n")).from_(
         outer.subquery("c"))
 
 
