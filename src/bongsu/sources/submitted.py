@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 from bongsu.event import COLUMNS, FEATURE_NAME, FEATURES, Event, feature_column
 from bongsu.stores import arrow
 
-ID = r"^[A-Za-z0-9._:#/=+~-]{1,128}$"
+_IN_ID, LONGEST_ID = "[A-Za-z0-9._:#/=+~-]", 128
+ID = rf"^{_IN_ID}{{1,{LONGEST_ID}}}$"
 KIND = r"^[a-z][a-z0-9_.-]{0,63}$"
 RESERVED = ("content", "action", "guard")
 """Kinds of event that are bongsu's own word."""
@@ -31,6 +32,7 @@ OURS = ("policy", "verdicts", "new_words", "vocabulary", "new_reply_words", "rep
 """Columns that are bongsu's own word."""
 LONGEST_LABEL, LONGEST_TEXT = 256, 256 << 10
 NOT_KNOWN = pa.scalar(None, pa.bool_())
+_NOT_IN_ID = _IN_ID.replace("[", "[^", 1)
 _IDS = ("call", "trace", "parent", "response_id")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`(?: - at `\$\.?(?P<at>.*)`)?")
@@ -272,6 +274,18 @@ def _short(most: int, values: Any) -> Any:
     return pc.less_equal(pc.utf8_length(values), most)
 
 
+def _ids(values: Any) -> Any:
+    """Where a column has ids: looked at as one text first, for that most often says it of all of them."""
+    values = _array(values)
+    if not len(values) or values.null_count:
+        return pc.match_substring_regex(values, ID)
+    sizes = pc.min_max(pc.binary_length(values)).as_py()
+    whole = pc.binary_join(pa.ListArray.from_arrays([0, len(values)], values), "")[0]
+    if 1 <= sizes["min"] and sizes["max"] <= LONGEST_ID and not pc.match_substring_regex(whole, _NOT_IN_ID).as_py():
+        return pa.repeat(pa.scalar(True), len(values))
+    return pc.match_substring_regex(values, ID)
+
+
 def _instant(at: int) -> str:
     """A time as people read it; one that no calendar has, in words."""
     if not 0 <= at < arrow.YEAR_10000:
@@ -290,9 +304,6 @@ def _array(values: Any) -> Any:
 
 def _rules(table: pa.Table, service: str, span: Span) -> Iterable[tuple[str, str, Any]]:
     """Field, what is expected of it, where that holds."""
-    def fits(name: str, pattern: str) -> Any:
-        return pc.match_substring_regex(table[name], pattern)
-
     def empty_or(name: str, holds: Callable[[Any], Any]) -> Any:
         values = table[name]
         return pc.or_kleene(pc.is_null(values), holds(values) if values.null_count < len(values) else NOT_KNOWN)
@@ -303,7 +314,7 @@ def _rules(table: pa.Table, service: str, span: Span) -> Iterable[tuple[str, str
         return holds(coded.dictionary).take(coded.indices)
 
     letters = "1 to 128 letters, digits or ._:#/=+~-"
-    yield "id", letters, fits("id", ID)
+    yield "id", letters, _ids(table["id"])
     yield "time", str(span), pc.and_(pc.greater_equal(table["time"], span.first),
                                      pc.less_equal(table["time"], span.last))
     yield ("kind", f"a short name in small letters, none of {', '.join(RESERVED)}",
@@ -317,7 +328,7 @@ def _rules(table: pa.Table, service: str, span: Span) -> Iterable[tuple[str, str
     yield ("call", "the id of what the label is about",
            pc.or_(pc.not_equal(table["kind"], "label"), pc.is_valid(table["call"])))
     for name in _IDS:
-        yield name, letters, empty_or(name, lambda values: pc.match_substring_regex(values, ID))
+        yield name, letters, empty_or(name, _ids)
     for name, most in (("label", LONGEST_LABEL), ("prediction", LONGEST_LABEL), ("prompt", LONGEST_TEXT),
                        ("reply", LONGEST_TEXT)):
         yield name, f"at most {most} characters", empty_or(name, partial(_short, most))
