@@ -34,7 +34,8 @@ from bongsu.room.desk import ControlDesk
 from bongsu.room.intake import Intake
 from bongsu.room.worker import Worker, resolve_action
 from bongsu.sources.alertmanager import WebhookError, read_webhook
-from bongsu.stores.log import DiskFull, EventLog
+from bongsu.stores.faults import DiskFull
+from bongsu.stores.log import EventLog
 from bongsu.stores.state import State
 from bongsu.web.site import control_app
 from bongsu.web.sources import source_ways

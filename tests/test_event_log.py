@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from bongsu.event import COLUMNS, Event, Verdict
 from bongsu.sources.spool import SpoolReader, SpoolWriter
 from bongsu.stores import arrow
-from bongsu.stores.log import DiskFull, EventLog, LogError
+from bongsu.stores.faults import DiskFull, LogError
+from bongsu.stores.log import EventLog
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

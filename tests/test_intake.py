@@ -23,7 +23,7 @@ from bongsu.quantity import SECOND
 from bongsu.room.desk import ControlDesk
 from bongsu.sources.submitted import Fault, Span, read_arrow, read_json, read_ndjson
 from bongsu.stores import arrow
-from bongsu.stores.log import DiskFull
+from bongsu.stores.faults import DiskFull
 from bongsu.web.cloak import Cloak
 from bongsu.web.events import Inlet
 from bongsu.web.site import control_app

@@ -18,7 +18,7 @@ from bongsu.policy import PolicyError, parse
 from bongsu.privacy.tokens import Tokeniser
 from bongsu.quantity import DAY, MINUTE, SECOND
 from bongsu.room.vaulting import day_scope, subject_scope
-from bongsu.stores.log import DiskFull
+from bongsu.stores.faults import DiskFull
 from bongsu.web.cloak import Cloak
 from bongsu.web.later import Later
 from intakekit import ARROW, T0, Site, site, stream

@@ -208,7 +208,7 @@ def test_what_may_get_a_label_is_kept_without_its_texts_and_counts_weeks_later(t
 
 
 OLDER = """
-ALTER TABLE batch DROP COLUMN sent; DROP TABLE past; DROP TABLE waits; DROP TABLE told;
+DROP TABLE span; ALTER TABLE batch DROP COLUMN sent; DROP TABLE past; DROP TABLE waits; DROP TABLE told;
 """
 ROWS = """
 CREATE TABLE label (call TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, id TEXT NOT NULL, label TEXT NOT NULL,
@@ -220,7 +220,10 @@ DELETE FROM related WHERE call = 'p9';
 """
 
 
-@pytest.mark.parametrize("version", [1, 2])
+BACK = {1: OLDER + "DROP TABLE kept;", 2: OLDER + "ALTER TABLE kept DROP COLUMN sent;" + ROWS, 3: "DROP TABLE span;"}
+
+
+@pytest.mark.parametrize("version", BACK)
 def test_a_log_of_an_older_bongsu_gets_its_index(tmp_path, counting, version):
     joining, by_name = counting
     path = tmp_path / "log.db"
@@ -230,7 +233,7 @@ def test_a_log_of_an_older_bongsu_gets_its_index(tmp_path, counting, version):
         log.append(events[0], now=99)
         log.append(events[1], now=100)
     db = sqlite3.connect(path)
-    db.executescript(OLDER + ("DROP TABLE kept;" if version == 1 else "ALTER TABLE kept DROP COLUMN sent;" + ROWS))
+    db.executescript(BACK[version])
     db.execute(f"PRAGMA user_version = {version}")
     db.commit()
     db.close()

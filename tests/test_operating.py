@@ -22,7 +22,8 @@ from bongsu.host.backup import back_up
 from bongsu.host.folder import Folder
 from bongsu.proof import prove_audit, verify_audit
 from bongsu.stores.database import StateError, Store
-from bongsu.stores.log import EventLog, LogError
+from bongsu.stores.faults import LogError
+from bongsu.stores.log import EventLog
 from bongsu.web.site import control_app
 from gatehouse import TOKEN, Gatehouse, gatehouse
 
@@ -132,7 +133,8 @@ def test_a_write_on_a_full_disk_is_refused_with_what_to_do(house: Gatehouse, pat
 
 
 def test_an_event_log_on_a_full_disk_asks_for_room_and_not_for_a_backup(tmp_path: Path) -> None:
-    program = ("import resource, sys; from pathlib import Path; from bongsu.stores.log import EventLog, LogError\n"
+    program = ("import resource, sys; from pathlib import Path; from bongsu.stores.log import EventLog\n"
+               "from bongsu.stores.faults import LogError\n"
                "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))\n"
                "try: EventLog(Path(sys.argv[1]))\nexcept LogError as error: print(type(error).__name__, error)\n")
     said = subprocess.run([sys.executable, "-c", program, str(tmp_path / "events.db"), "512"], capture_output=True,

@@ -224,7 +224,7 @@ def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str =
             pinned = folder.policy(folder.wanted.read_text()) if folder.wanted.exists() else pinned
             gc.collect()  # what the one before held open is closed now
     except Exception as error:
-        from bongsu.stores.log import DiskFull
+        from bongsu.stores.faults import DiskFull
 
         full = isinstance(error, DiskFull) or "disk is full" in str(error)
         if not full and getattr(error, "errno", None) not in (ENOSPC, EDQUOT, EFBIG):

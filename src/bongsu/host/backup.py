@@ -18,7 +18,8 @@ from bongsu.host.epochs import BESIDE, GONE
 from bongsu.host.epochs import FOLDER as EPOCHS
 from bongsu.host.folder import Folder
 from bongsu.stores.database import StateError
-from bongsu.stores.log import EventLog, LogError
+from bongsu.stores.faults import LogError
+from bongsu.stores.log import EventLog
 from bongsu.stores.state import State
 from bongsu.stores.state import restore as restore_state
 

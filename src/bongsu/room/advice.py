@@ -10,8 +10,8 @@ from bongsu.ports import SecretError
 from bongsu.privacy.envelope import SealError
 from bongsu.references import ColumnsError
 from bongsu.stores.database import StateError
+from bongsu.stores.faults import LogError
 from bongsu.stores.lake import LakeError
-from bongsu.stores.log import LogError
 from bongsu.stores.vault import VaultError
 from bongsu.wraps.wrapping import WrapError
 

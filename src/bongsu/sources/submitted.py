@@ -281,7 +281,7 @@ def _ids(values: Any) -> Any:
         return pc.match_substring_regex(values, ID)
     sizes = pc.min_max(pc.binary_length(values)).as_py()
     whole = pc.binary_join(pa.ListArray.from_arrays([0, len(values)], values), "")[0]
-    if 1 <= sizes["min"] and sizes["max"] <= LONGEST_ID and not pc.match_substring_regex(whole, _NOT_IN_ID).as_py():
+    if sizes["min"] and sizes["max"] <= LONGEST_ID and not pc.match_substring_regex(whole, _NOT_IN_ID).as_py():
         return pa.repeat(pa.scalar(True), len(values))
     return pc.match_substring_regex(values, ID)
 

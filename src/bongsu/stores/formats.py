@@ -7,27 +7,26 @@ from collections.abc import Callable, Iterable
 
 import pyarrow as pa
 
-from bongsu.stores import ids, labels
+from bongsu.stores import ids, labels, related, seen, spans
 
-VERSION = 3
+VERSION = 4
 _TABLES = """
 CREATE TABLE batch (position INTEGER PRIMARY KEY AUTOINCREMENT, n INTEGER NOT NULL, first INTEGER NOT NULL,
                     last INTEGER NOT NULL, sent INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE TABLE seen (id TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE related (call TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (call, position)) WITHOUT ROWID;
 CREATE TABLE mark (spool TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
-"""
+""" + seen.TABLES + related.TABLES
 _KEPT = """
 CREATE TABLE kept (position INTEGER PRIMARY KEY, n INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
                    sent INTEGER NOT NULL, data BLOB NOT NULL);
 """
 _SENT = "ALTER TABLE {} ADD COLUMN sent INTEGER NOT NULL DEFAULT 1;"
 """Of what is there already nobody knows whether it was sent, so its ids are remembered as if it had been."""
-_NEW = labels.TABLES + ids.TABLES
+_NEW = labels.TABLES + ids.TABLES + spans.TABLES
 _STEPS = {
     0: _TABLES + _KEPT + _NEW,
     1: _SENT.format("batch") + _KEPT + _NEW,
     2: _SENT.format("batch") + _SENT.format("kept") + _NEW,
+    3: spans.TABLES,  # what is there stays as rows
 }
 """Format that is found -> what makes its tables those of the newest."""
 

@@ -1,9 +1,10 @@
 """Labels in the event log's database: those of a batch are one block of columns, which stays as long as what they are
 about, however long ago their batch went.
 
-Which blocks have labels of an event is said by the log's index ``related``, where the event itself is by ``seen``. Both
-are facts of the log, so which label an event had when the log had come to some position can be asked of any position,
-and counting again gives the same. ``known`` is when a label came: what was known at a time in the past.
+Which blocks may have labels of an event is said by ``stores/related.py``, where the event itself is by
+``stores/seen.py``. Both are facts of the log, so which label an event had when the log had come to some position can be
+asked of any position, and counting again gives the same. ``known`` is when a label came: what was known at a time in
+the past.
 
 A label that came before its event ``waits``, and it is noted where the event came then.
 
@@ -12,16 +13,16 @@ All functions work inside the caller's transaction.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bongsu.label import APART, Label
-from bongsu.stores import arrow
+from bongsu.stores import arrow, related, seen, spans
 
 TABLES = """
 CREATE TABLE told (position INTEGER PRIMARY KEY, known INTEGER NOT NULL, data BLOB NOT NULL);
@@ -46,7 +47,8 @@ BLOCK = pa.schema([("call", pa.string()), ("name", pa.string()), ("at", pa.int64
                    ("label", pa.string()), ("annotator", pa.string()), ("known", pa.int64())])
 HISTORY = pa.schema([("call", pa.string()), ("name", pa.string()), ("place", pa.int64()), ("at", pa.int64()),
                      ("label", pa.string()), ("before", pa.bool_())])
-"""Labels as columns, in the order of (call, name, at, id). ``before``: known already at the beginning of a span."""
+"""Labels as columns; those of one event are together, in the order of (name, at, id). ``before``: known already at the
+beginning of a span."""
 _ORDER = [("call", "ascending"), ("name", "ascending"), ("at", "ascending"), ("id", "ascending")]
 _READ = ("kind", "call", "name", "time", "id", "label", "annotator")
 
@@ -59,7 +61,7 @@ def note(db: sqlite3.Connection, table: pa.Table, position: int, now: int | None
     if db.execute("SELECT 1 FROM waits WHERE place IS NULL LIMIT 1").fetchone():
         others = table.select(["id", "kind"]).filter(pc.invert(pc.is_in(table["kind"], pa.array(APART))))
         db.execute("UPDATE waits SET place = ? WHERE place IS NULL AND call IN (SELECT value FROM json_each(?))",
-                   (position, listed(others["id"])))
+                   (position, spans.listed(others["id"])))
     given = table.select(_READ).filter(pc.and_(pc.equal(table["kind"], "label"), pc.is_valid(table["call"])))
     if given.num_rows:
         known = given["time"] if now is None else pa.repeat(pa.scalar(now, pa.int64()), given.num_rows)
@@ -71,21 +73,12 @@ def note(db: sqlite3.Connection, table: pa.Table, position: int, now: int | None
 def keep(db: sqlite3.Connection, position: int, block: pa.Table) -> None:
     """Store the labels of a batch, and which of them came before what they are about."""
     _put(db, position, block)
-    counted = pc.value_counts(block["call"])
-    calls, counts = counted.field("values").to_pylist(), counted.field("counts")
-    waiting = db.execute("SELECT key, seen.position FROM json_each(?) LEFT JOIN seen ON seen.id = value "
-                         "WHERE seen.position IS NULL OR seen.position > ?", (_json(calls), position))
+    calls, counts = pc.value_counts(block["call"]).flatten()
+    places = seen.places(db, calls)
+    waiting = pc.greater(places.fill_null(_NOWHERE), position)
+    rows = zip(*(one.filter(waiting).to_pylist() for one in (calls, places, counts)), strict=True)
     db.executemany("INSERT INTO waits VALUES (?, ?, ?, ?)",
-                   [(calls[key], position, place, counts[key].as_py()) for key, place in waiting.fetchall()])
-
-
-def listed(ids: pa.ChunkedArray) -> str:
-    """Texts as JSON, for ``json_each``: a third of what binding them one by one costs."""
-    return _json(ids.to_pylist())
-
-
-def _json(values: Sequence[str]) -> str:
-    return msgspec.json.encode(values).decode()
+                   [(call, position, place, n) for call, place, n in rows])
 
 
 def touched(db: sqlite3.Connection, after: int, upto: int) -> pa.Table:
@@ -104,9 +97,10 @@ def known_since(db: sqlite3.Connection, moment: int, upto: int) -> pa.Table:
 
 def of(db: sqlite3.Connection, call: str) -> list[Known]:
     """The labels an event was ever given, oldest first."""
-    found = _blocks(db, "position IN (SELECT position FROM related WHERE call = ?)", (call,))
+    asked = pa.array([call])
+    found = _blocks(db, _AMONG, (json.dumps(related.positions(db, asked)),))
     mine = found.filter(pc.equal(found["call"], call)).sort_by(_ORDER)
-    place = next(iter(db.execute("SELECT position FROM seen WHERE id = ?", (call,))), (None,))[0]
+    place = seen.places(db, asked)[0].as_py()
     return [Known(Label(row["call"], row["name"], row["at"], row["id"], row["label"]), row["annotator"],
                   row["position"], place, row["known"]) for row in mine.to_pylist()]
 
@@ -116,14 +110,12 @@ def orphans(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(sum(n), 0) FROM waits WHERE place IS NULL").fetchone()[0])
 
 
-def forget(db: sqlite3.Connection, calls: Sequence[str]) -> None:
+def forget(db: sqlite3.Connection, ids: pa.ChunkedArray) -> None:
     """Drop every label of these events, which are gone."""
-    asked = _json(calls)
-    _without(db, calls, [p for (p,) in db.execute(
-        "SELECT DISTINCT position FROM json_each(?) CROSS JOIN related ON related.call = value "
-        "JOIN told USING (position)", (asked,))])
-    for name in ("related", "waits"):
-        db.execute(f"DELETE FROM {name} WHERE call IN (SELECT value FROM json_each(?))", (asked,))  # noqa: S608
+    calls = ids.combine_chunks()
+    _without(db, calls, related.positions(db, calls))
+    related.forget(db, calls)
+    db.execute("DELETE FROM waits WHERE call IN (SELECT value FROM json_each(?))", (spans.listed(calls),))
 
 
 def forget_orphans(db: sqlite3.Connection, before: int) -> int:
@@ -131,11 +123,11 @@ def forget_orphans(db: sqlite3.Connection, before: int) -> int:
     rows = db.execute("SELECT call, position, n FROM waits JOIN told USING (position) "
                       "WHERE place IS NULL AND known < ?", (before,)).fetchall()
     for position in dict.fromkeys(row[1] for row in rows):
-        calls = [row[0] for row in rows if row[1] == position]
+        calls = pa.array([row[0] for row in rows if row[1] == position], pa.string())
         _without(db, calls, [position])
-        for name in ("related", "waits"):
-            db.executemany(f"DELETE FROM {name} WHERE call = ? AND position = ?",  # noqa: S608
-                           [(call, position) for call in calls])
+        related.forget(db, calls, position)
+        db.execute("DELETE FROM waits WHERE position = ? AND call IN (SELECT value FROM json_each(?))",
+                   (position, spans.listed(calls)))
     return sum(row[2] for row in rows)
 
 
@@ -159,38 +151,44 @@ def _placed(position: int, data: bytes) -> pa.Table:
     return block.append_column(_POSITION, pa.repeat(pa.scalar(position, pa.int64()), block.num_rows))
 
 
+_NOWHERE = 2**63 - 1
+_AMONG = "position IN (SELECT value FROM json_each(?))"
 _POSITION = pa.field("position", pa.int64())
 _NONE = BLOCK.append(_POSITION).empty_table()
 
 
-def _without(db: sqlite3.Connection, calls: Sequence[str], positions: Iterable[int]) -> None:
-    """Write blocks again without the labels of these events."""
-    gone = pa.array(calls, pa.string())
+def _without(db: sqlite3.Connection, calls: pa.Array, positions: Iterable[int]) -> None:
+    """Write blocks again without the labels of these events, where they have any."""
     for position in positions:
         block = _blocks(db, "position = ?", (position,)).select(BLOCK.names)
-        rest = block.filter(pc.invert(pc.is_in(block["call"], gone)))
+        rest = block.filter(pc.invert(pc.is_in(block["call"], calls)))
+        if rest.num_rows == block.num_rows:
+            continue
         if rest.num_rows:
             _put(db, position, rest)
         else:
             db.execute("DELETE FROM told WHERE position = ?", (position,))
+            spans.forget(db, position)
 
 
 def _history(db: sqlite3.Connection, new: pa.Table, more: Sequence[str], upto: int,
              before: Callable[[pa.Table], pa.Array]) -> pa.Table:
     """All labels, come up to ``upto``, of the events that ``new`` ones are about, and of ``more``."""
-    calls = pc.unique(new["call"]).to_pylist()
+    calls = pc.unique(new["call"])
     if more:
-        calls = list(dict.fromkeys([*calls, *more]))
-    if not calls:
+        calls = pc.unique(pa.concat_arrays([calls, pa.array(more, pa.string())]))
+    if not len(calls):
         return HISTORY.empty_table()
-    asked = _json(calls)
-    # CROSS JOIN fixes the order: few calls, each looked up.
-    places = dict(db.execute("SELECT key, position FROM json_each(?) CROSS JOIN seen ON seen.id = value "
-                             "WHERE position <= ?", (asked, upto)))
-    found = _blocks(db, "position IN (SELECT DISTINCT position FROM json_each(?) CROSS JOIN related "
-                        "ON related.call = value) AND position <= ?", (asked, upto))
-    where = pc.index_in(found["call"], pa.array(calls, pa.string()))
-    found = found.append_column("place", pa.array(map(places.get, range(len(calls))), pa.int64()).take(where))
+    places = seen.places(db, calls)
+    places = pc.if_else(pc.less_equal(places, upto), places, None)
+    found = _blocks(db, f"{_AMONG} AND position <= ?", (json.dumps(related.positions(db, calls)), upto))
+    where = pc.index_in(found["call"], calls)
+    found = found.append_column("place", places.take(where.combine_chunks()))
     found = found.append_column("before", before(found))
-    return found.select(["place", *BLOCK.names, "before"]).filter(pc.is_valid(found["place"])).sort_by(
-        _ORDER).select(HISTORY.names)
+    found = found.select(["place", *BLOCK.names, "before"]).filter(pc.is_valid(found["place"]))
+    return (found if _each_once(found["call"]) else found.sort_by(_ORDER)).select(HISTORY.names)
+
+
+def _each_once(calls: pa.ChunkedArray) -> bool:
+    """Whether every event has one label, as most have: then there is nothing to put in order."""
+    return bool(pc.count_distinct(calls).as_py() == len(calls))

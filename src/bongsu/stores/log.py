@@ -7,28 +7,29 @@ again changes nothing. Commits are ``synchronous=FULL``: what ``append`` returne
 Labels are indexed by the event they are about (``stores/labels.py``) in the same transaction. Where labels may come
 weeks later, what they are about stays longer than the rest: without its texts, and not to be read as a batch.
 
-Ids are remembered as long as their batch is kept, and those of what was sent as long as their times are believed
-(``stores/ids.py``); what came from a spool comes once, for its mark moved with it. Ids that grow with time (UUIDv7,
-ULID) keep the index in the cache; random ones are right too but cost more as the log grows.
+Ids are remembered as long as their batch is kept (``stores/seen.py``), and those of what was sent as long as their
+times are believed (``stores/ids.py``); what came from a spool comes once, for its mark moved with it. Ids that grow
+with time (UUIDv7, ULID) cost next to nothing; random ones are right too but cost more as the log grows.
 
 A log belongs to the thread that opened it; open the path again for another reader.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bongsu.event import Event
 from bongsu.label import APART
-from bongsu.stores import arrow, formats, ids, labels, repeats
+from bongsu.stores import arrow, formats, ids, labels, related, repeats, seen, spans
+from bongsu.stores.faults import NO_ROOM, DiskFull, LogError, unusable
 from bongsu.stores.repeats import Distinct
 
 APPLICATION = 0x626F6E67
@@ -38,14 +39,6 @@ PAGE = 16 << 10
 """Bytes: a batch is some hundred thousand, and larger pages are fewer."""
 AT_ONCE = 16
 """Batches that are forgotten in one transaction."""
-
-
-class LogError(Exception):
-    """The event log cannot be used; the message says which, why and what to do."""
-
-
-class DiskFull(LogError):
-    """Nothing was taken and nothing was changed: append again when there is room."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +70,12 @@ class EventLog:
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
         except sqlite3.DatabaseError as error:
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
             self._db.close()
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
         except LogError:
             self._db.close()
             raise
@@ -109,9 +102,10 @@ class EventLog:
         came = table.num_rows
         with self._transaction(f"{came} events"):
             position = self._next_position()
-            table = repeats.marked(self._db, self._new(table, position), self._distinct)
+            table = repeats.marked(self._db, seen.fresh(self._db, table, position), self._distinct)
             if table.num_rows:
-                self._insert(position, table, sent=marks is None)
+                self._store("batch", position, table, marks is None)
+                related.note(self._db, table["call"], position)
                 labels.note(self._db, table, position, now)
             self._db.executemany("INSERT INTO mark VALUES (?, ?) ON CONFLICT DO UPDATE SET offset = excluded.offset",
                                  (marks or {}).items())
@@ -153,9 +147,9 @@ class EventLog:
 
     def find(self, event_id: str) -> Event | None:
         """The event with this id, if it is still kept."""
-        row = self._db.execute("SELECT position FROM seen WHERE id = ?", (event_id,)).fetchone()
-        data = self._data(row[0]) if row else None
-        return None if data is None else next(iter(self._pick(row[0], data, "id", event_id)), None)
+        place = seen.places(self._db, pa.array([event_id]))[0].as_py()
+        data = None if place is None else self._data(place)
+        return None if place is None or data is None else next(iter(self._pick(place, data, "id", event_id)), None)
 
     def rows(self, position: int, ids: pa.Array, columns: Sequence[str] = arrow.NAMES) -> pa.Table:
         """Those events of one batch, of kinds that can have a label; also of a batch kept for its labels."""
@@ -195,8 +189,8 @@ class EventLog:
 
     def related(self, call: str) -> list[Event]:
         """The events that name this call (its kept content, a label that came later), oldest position first."""
-        rows = self._db.execute("SELECT position, data FROM related JOIN batch USING (position) WHERE call = ? "
-                                "ORDER BY position", (call,))
+        rows = self._db.execute("SELECT position, data FROM batch WHERE position IN (SELECT value FROM json_each(?)) "
+                                "ORDER BY position", (json.dumps(related.positions(self._db, pa.array([call]))),))
         return [event for position, data in rows for event in self._pick(position, data, "call", call)]
 
     def drop_before(self, time: int, labelled: int | None = None, believed: int | None = None) -> int:
@@ -233,17 +227,17 @@ class EventLog:
         told = pc.equal(table["kind"], "label")
         calls = pc.unique(table["call"].filter(pc.invert(told))).drop_null()
         calls = calls.filter(pc.invert(pc.is_in(calls, pc.unique(table["call"].filter(told)))))
-        self._db.execute("DELETE FROM related WHERE position = ? AND call IN (SELECT value FROM json_each(?))",
-                         (position, labels.listed(calls)))
+        related.forget(self._db, calls, position)
         self._db.execute(f"DELETE FROM {name} WHERE position = ?", (position,))  # noqa: S608
         if kept.num_rows:
             self._store("kept", position, kept.drop_columns([c for c in _TEXTS if c in kept.column_names]), sent)
+        spans.forget(self._db, position)
         return gone.append_column("sent", pa.repeat(pa.scalar(bool(sent)), gone.num_rows))
 
     def _forget(self, gone: pa.Table, position: int, believed: int | None) -> None:
         """Forget ids and labels of events that are gone. ``position`` is that of the newest of their batches."""
-        labels.forget(self._db, gone["id"].to_pylist())
-        self._db.execute("DELETE FROM seen WHERE id IN (SELECT value FROM json_each(?))", (labels.listed(gone["id"]),))
+        labels.forget(self._db, gone["id"])
+        seen.forget(self._db, gone["id"])
         if believed is not None:
             ids.remember(self._db, gone.filter(gone["sent"]), position, believed)
 
@@ -304,7 +298,7 @@ class EventLog:
         except BaseException as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _NO_ROOM:
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in NO_ROOM:
                 raise DiskFull(f"event log {self.path}: {what} not taken, nothing was changed: {error}; "
                                "free space on its disk or keep events for less time") from error
             raise
@@ -312,30 +306,6 @@ class EventLog:
     def _next_position(self) -> int:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batch'").fetchone()
         return 1 + (int(row[0]) if row else 0)
-
-    def _new(self, table: pa.Table, position: int) -> pa.Table:
-        """The events that never came before; their ids are noted."""
-        if (past := ids.known(self._db, table)) is not None:
-            table = table.filter(pc.invert(past))
-        given = table["id"].to_pylist()
-        self._db.execute("SAVEPOINT ids")
-        # In order of id: neighbours share a page of the index.
-        added = self._db.execute("INSERT OR IGNORE INTO seen SELECT value, ? FROM json_each(?)",
-                                 (position, msgspec.json.encode(sorted(given)).decode())).rowcount
-        if added == len(given) or not given:
-            self._db.execute("RELEASE ids")
-            return table
-        # Some came before. Do it again one by one to learn which; this is rare and costs only itself.
-        self._db.execute("ROLLBACK TO ids")
-        self._db.execute("RELEASE ids")
-        insert = "INSERT OR IGNORE INTO seen VALUES (?, ?)"
-        fresh = [place for place, i in enumerate(given) if self._db.execute(insert, (i, position)).rowcount]
-        return table.take(pa.array(fresh, pa.int64()))
-
-    def _insert(self, position: int, table: pa.Table, *, sent: bool) -> None:
-        self._store("batch", position, table, sent)
-        calls = pc.unique(table["call"]).drop_null()
-        self._db.execute("INSERT INTO related SELECT value, ? FROM json_each(?)", (position, labels.listed(calls)))
 
     def _store(self, name: str, position: int, table: pa.Table, sent: int) -> None:
         times = pc.min_max(table["time"]).as_py()
@@ -357,24 +327,6 @@ class EventLog:
 
 def _labelable(table: pa.Table) -> pa.Array:
     return pc.invert(pc.is_in(table["kind"], pa.array(APART)))
-
-
-_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-_NOT_NOW = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
-            sqlite3.SQLITE_PERM)
-
-
-def _unusable(path: Path, error: sqlite3.DatabaseError) -> LogError:
-    """Why a log cannot be opened, and what helps: room, rights, or a backup."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _NO_ROOM:
-        return DiskFull(f"event log {path}: expected room on its disk, came none ({error}); free some, and start "
-                        "again: nothing in it is lost")
-    if code in _NOT_NOW:
-        return LogError(f"event log {path}: expected a file that can be opened and written, came: {error}; look at "
-                        "its folder's owner and rights, and who else has it open")
-    return LogError(f"event log {path}: expected an event log, came a file SQLite cannot use ({error}); restore it "
-                    "from a backup")
 
 
 def _storable(events: Sequence[Event]) -> tuple[pa.Table, tuple[str, ...]]:

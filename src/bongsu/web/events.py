@@ -21,7 +21,8 @@ from bongsu.event import Event
 from bongsu.sources import otlp
 from bongsu.sources.submitted import READERS, Span, Submission, UnreadableError, of_events
 from bongsu.stores import arrow
-from bongsu.stores.log import Appended, DiskFull
+from bongsu.stores.faults import DiskFull
+from bongsu.stores.log import Appended
 from bongsu.web.access import Visit, Way, Wrong, answer
 from bongsu.web.api import reason_of
 from bongsu.web.cloak import Cloak, Cloaked

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from bongsu.event import Event
-from bongsu.stores.log import DiskFull
+from bongsu.stores.faults import DiskFull
 from bongsu.web.cloak import Cloak
 
 log = logging.getLogger("bongsu.control")

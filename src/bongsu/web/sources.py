@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from bongsu.ports import SecretError
 from bongsu.sources.alertmanager import Taken, WebhookError
-from bongsu.stores.log import DiskFull
+from bongsu.stores.faults import DiskFull
 from bongsu.web.access import Visit, Way, Wrong, answer
 
 MOST_BODY = 4 << 20

@@ -1,0 +1,111 @@
+"""Which events the log has, and in which batch each is: so what came twice is known, and what a label is about found.
+
+Ids that grow with time are spans (``stores/spans.py``) and in their batch; the others are rows of ``seen``.
+
+All functions work inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bongsu.stores import arrow, ids, spans
+from bongsu.stores.faults import LogError
+
+TABLES = """
+CREATE TABLE seen (id TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+def fresh(db: sqlite3.Connection, table: pa.Table, position: int) -> pa.Table:
+    """The events that never came before, of several with one id the first. That they are at ``position`` is noted."""
+    if (past := ids.known(db, table)) is not None:
+        table = table.filter(pc.invert(past))
+    names = table["id"].combine_chunks()
+    ordered = names if spans.ascend(names) else names.take(pc.array_sort_indices(names))
+    if not spans.ascend(ordered):
+        table = _once(table)
+        names = table["id"].combine_chunks()
+        ordered = names.take(pc.array_sort_indices(names))
+    rest = [part for part in spans.split(ordered) or [ordered] if not _alone(db, part, position)]
+    return _noted(db, table, pa.concat_arrays(rest), position) if rest else table
+
+
+def _alone(db: sqlite3.Connection, part: pa.Array, position: int) -> bool:
+    """Whether ids (in order) are a span from now on: nothing else is between them."""
+    return (len(part) >= spans.LEAST and not _any(db, part[0].as_py(), part[-1].as_py())
+            and spans.place(db, "id", part, position))
+
+
+def _once(table: pa.Table) -> pa.Table:
+    """Of events with one id the first."""
+    first: dict[str, int] = {}
+    for row, name in enumerate(table["id"].to_pylist()):
+        first.setdefault(name, row)
+    return table.take(pa.array(first.values(), pa.int64()))
+
+
+def _any(db: sqlite3.Connection, first: str, last: str) -> bool:
+    """Whether an id between these is a row."""
+    return db.execute("SELECT 1 FROM seen WHERE id BETWEEN ? AND ? LIMIT 1", (first, last)).fetchone() is not None
+
+
+def _noted(db: sqlite3.Connection, table: pa.Table, rest: pa.Array, position: int) -> pa.Table:
+    """The table without those of ``rest`` (in order, each once) that came before; the others become rows."""
+    inside = pc.is_valid(_in_spans(db, rest))
+    known, new = rest.filter(inside), rest.filter(pc.invert(inside))
+    # In order of id: neighbours share a page of the index.
+    added = db.execute("INSERT OR IGNORE INTO seen SELECT value, ? FROM json_each(?)",
+                       (position, spans.listed(new))).rowcount
+    if added < len(new):
+        older = db.execute("SELECT value FROM json_each(?) CROSS JOIN seen ON seen.id = value WHERE position <> ?",
+                           (spans.listed(new), position))
+        known = pa.concat_arrays([known, pa.array([i for (i,) in older], pa.string())])
+    return table.filter(pc.invert(pc.is_in(table["id"], known))) if len(known) else table
+
+
+def places(db: sqlite3.Connection, ids: pa.Array) -> pa.Array:
+    """Where the events with these ids are; null for those that the log does not have."""
+    order = None if spans.ascend(ids) else pc.array_sort_indices(ids)
+    names = ids if order is None else ids.take(order)
+    found = _in_spans(db, names)
+    if found.null_count and _any(db, names[0].as_py(), names[-1].as_py()):
+        missing = names.filter(pc.is_null(found))
+        # CROSS JOIN fixes the order: few ids, each looked up.
+        rows = dict(db.execute("SELECT key, position FROM json_each(?) CROSS JOIN seen ON seen.id = value",
+                               (spans.listed(missing),)).fetchall())
+        found = pc.replace_with_mask(found, pc.is_null(found),
+                                     pa.array(map(rows.get, range(len(missing))), pa.int64()))
+    return found if order is None else found.take(pc.array_sort_indices(order))
+
+
+def forget(db: sqlite3.Connection, ids: pa.ChunkedArray) -> None:
+    """Drop the rows of events that are gone; what is in a span goes with its batch."""
+    db.execute("DELETE FROM seen WHERE id IN (SELECT value FROM json_each(?))", (spans.listed(ids),))
+
+
+def _in_spans(db: sqlite3.Connection, names: pa.Array) -> pa.Array:
+    """Where ids (in order) are that are in a span's batch; null for the others."""
+    parts, upto = [pa.nulls(0, pa.int64())], 0
+    for position, begin, end in spans.near(db, "id", names):
+        has = pc.is_in(names[begin:end], value_set=_held(db, position))
+        parts += [pa.nulls(begin - upto, pa.int64()),
+                  pc.if_else(has, pa.scalar(position, pa.int64()), pa.scalar(None, pa.int64()))]
+        upto = end
+    return pa.concat_arrays([*parts, pa.nulls(len(names) - upto, pa.int64())])
+
+
+def _held(db: sqlite3.Connection, position: int) -> pa.Array:
+    """The ids of a batch, or of what is kept of it."""
+    row = db.execute("SELECT data FROM batch WHERE position = ?1 UNION ALL SELECT data FROM kept WHERE position = ?1",
+                     (position,)).fetchone()
+    if row is None:
+        return pa.array([], pa.string())
+    try:
+        return arrow.unpack(row[0], ("id",))["id"].combine_chunks()
+    except (pa.ArrowException, OSError) as error:
+        raise LogError(f"event log: the ids of batch {position} cannot be read ({error}); restore it from a "
+                       "backup") from error
