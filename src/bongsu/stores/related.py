@@ -24,10 +24,8 @@ def note(db: sqlite3.Connection, calls: pa.ChunkedArray, position: int) -> None:
     """That a batch has events about these calls; null is none."""
     named = pc.unique(calls).drop_null()
     ordered = named.take(pc.array_sort_indices(named))
-    rest = [part for part in spans.split(ordered) or [ordered] if not spans.place(db, "call", part, position)]
-    if rest:
-        db.execute("INSERT INTO related SELECT value, ? FROM json_each(?)",
-                   (position, spans.listed(pa.concat_arrays(rest))))
+    rest = spans.note(db, "call", ordered, position)
+    db.execute("INSERT INTO related SELECT value, ? FROM json_each(?)", (position, spans.listed(rest)))
 
 
 def positions(db: sqlite3.Connection, calls: pa.Array) -> list[int]:

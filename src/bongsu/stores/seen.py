@@ -30,14 +30,8 @@ def fresh(db: sqlite3.Connection, table: pa.Table, position: int) -> pa.Table:
         table = _once(table)
         names = table["id"].combine_chunks()
         ordered = names.take(pc.array_sort_indices(names))
-    rest = [part for part in spans.split(ordered) or [ordered] if not _alone(db, part, position)]
-    return _noted(db, table, pa.concat_arrays(rest), position) if rest else table
-
-
-def _alone(db: sqlite3.Connection, part: pa.Array, position: int) -> bool:
-    """Whether ids (in order) are a span from now on: nothing else is between them."""
-    return (len(part) >= spans.LEAST and not _any(db, part[0].as_py(), part[-1].as_py())
-            and spans.place(db, "id", part, position))
+    rest = spans.note(db, "id", ordered, position, lambda first, last: not _any(db, first, last))
+    return _noted(db, table, rest, position) if len(rest) else table
 
 
 def _once(table: pa.Table) -> pa.Table:

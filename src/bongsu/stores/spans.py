@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import Literal
 
 import msgspec
@@ -33,31 +34,37 @@ FAMILY, MOST, LEAST = 2, 8, 16
 predictions and of labels have. Names of more than 8 families have no order; fewer than 16 are as well off as rows."""
 
 
-def split(names: pa.Array) -> list[pa.Array]:
-    """Names (in order, each once) by family, if they can have spans; else none."""
+def note(db: sqlite3.Connection, of: Of, names: pa.Array, position: int,
+         free: Callable[[str, str], bool] = lambda first, last: True) -> pa.Array:
+    """Note spans for names of a batch (in order, each once): those that are in none.
+
+    ``free`` is whether a first and a last may be a span, for all else that is known.
+    """
+    families = _families(names)
+    rest = [one for one in families if not _noted(db, of, one, position, free)]
+    return pa.concat_arrays([names[:0] if families else names, *rest])
+
+
+def _families(names: pa.Array) -> list[pa.Array]:
+    """Names by family; none where they are too few, or of too many families."""
     if len(names) < LEAST:
         return []
     heads = pc.utf8_slice_codeunits(pa.concat_arrays([names[:1], names[-1:]]), 0, FAMILY)
     if heads[0] == heads[1]:
         return [names]
-    counted = pc.value_counts(pc.utf8_slice_codeunits(names, 0, FAMILY))
-    if len(counted) > MOST:
-        return []
-    out, begin = [], 0
-    for n in counted.field("counts").to_pylist():
-        out.append(names[begin : begin + n])
-        begin += n
-    return out
+    counts = pc.value_counts(pc.utf8_slice_codeunits(names, 0, FAMILY)).field("counts").to_pylist()
+    ends = list(accumulate(counts))
+    return [names[end - n : end] for n, end in zip(counts, ends, strict=True)] if len(counts) <= MOST else []
 
 
-def place(db: sqlite3.Connection, of: Of, names: pa.Array, position: int) -> bool:
-    """Note a family of names as a span. False, and nothing is noted, where it is too small or another span is there."""
+def _noted(db: sqlite3.Connection, of: Of, names: pa.Array, position: int, free: Callable[[str, str], bool]) -> bool:
+    """Note a family as a span. False, and nothing is noted, where it is too small or not alone."""
     if len(names) < LEAST:
         return False
     first, last = names[0].as_py(), names[-1].as_py()
     row = db.execute("SELECT last FROM span WHERE of = ? AND first <= ? ORDER BY first DESC LIMIT 1",
                      (of, last)).fetchone()
-    if row is not None and row[0] >= first:
+    if (row is not None and row[0] >= first) or not free(first, last):
         return False
     db.execute("INSERT INTO span VALUES (?, ?, ?, ?)", (of, first, last, position))
     return True
