@@ -31,8 +31,8 @@ from bongsu.verbs.client import Client, RefusedError, UnreachableError
 from servers import StandIn, body_of, serving
 
 T = TypeVar("T")
-PATIENCE = 60.0
-"""Of a condition, on a machine that does ten other things; a quiet one needs a tenth of it."""
+PATIENCE = 120.0
+"""Of a condition, on a machine that does ten other things; a quiet one needs a twentieth of it."""
 POLICY = """
 bongsu: 1
 service: {name: shop, environment: test}

@@ -26,7 +26,7 @@ from machine import Machine, free_port, machine, until
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 WORKERS = 3
 TRIALS = 10
-DEADLINE = 60.0
+DEADLINE = 120.0
 WITH = """
 bongsu: 1
 service: {name: shop, environment: test}
