@@ -325,6 +325,11 @@ def test_nothing_of_a_finding_is_released_before_it_is_found(parts, cuts) -> Non
     assert_nothing_leaks("".join(parts), cuts)
 
 
+def test_a_second_address_behind_one_announcement_is_held_too() -> None:
+    text = "배송지는 동백3로11번길 200;테헤란로 152, 1203호"
+    assert_nothing_leaks(text, list(range(len(text))))
+
+
 @pytest.mark.parametrize(("kind", "before", "value", "after"), KNOWN)
 def test_character_by_character_a_value_stays_held_until_it_is_found(kind, before, value, after) -> None:
     text = f"보내 주신 {before}{value}{after} 입니다."

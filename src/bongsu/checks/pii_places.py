@@ -41,9 +41,9 @@ _BEGUN = {name[:n] for name in (*_NAMES.split(), *(f"{city}시" for city in CITI
                                 *(f"{county}군" for county in COUNTIES.split("|")),
                                 *(f"{gu}구" for gu in DISTRICTS.split("|"))) for n in range(1, len(name))}
 KR_OPEN = (rf"(?:{_PROVINCES}|{_DISTRICT})[가-힣A-Za-z0-9 ,.()·-]*|(?:{'|'.join(sorted(_BEGUN))})|"
-           rf"(?:{KR_TOLD})[가-힣A-Za-z0-9 ,:.()·-]*|[0-9]{{1,4}}동 {{0,2}}[0-9]{{0,4}}|"
+           rf"(?:{KR_TOLD})[\s\S]{{0,25}}[가-힣A-Za-z0-9 ,:.()·-]*|[0-9]{{1,4}}동 {{0,2}}[0-9]{{0,4}}|"
            r"[0-9][0-9 ./년월일-]{3,14}(?:출|태)")
-"""The end of a text in which an address may still be open."""
+"""The end of a text in which an address may be open still; an announced one may begin behind any 25 characters."""
 
 _COUNTED = re.compile(
     r"\s?(?:번지?길|개|명|원|년|월|일(?![가-힣])|시(?!오)|분|초|차|회|번(?!지)|가(?![가-힣])|점|위|대(?!로)|건|만|억|천|조|배|권|장|"
