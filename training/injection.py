@@ -123,11 +123,11 @@ def begin() -> list[dict[str, str]]:
 
 
 class Table:
-    """Rows as windows of hashed features; ``own`` says which row a window belongs to."""
+    """Rows, with what they hide behind an encoding, as windows of hashed features; ``own`` is the row of a window."""
 
     def __init__(self, rows: list[Row]) -> None:
         sets = [(i, sorted(w)) for i, row in enumerate(rows)
-                for w in injection_map.windows(next(injection_map.views(row.text)))]
+                for view in injection_map.views(row.text) for w in injection_map.windows(view)]
         self.rows, self.own = rows, np.array([i for i, _ in sets])
         self.tongue = np.array([injection_map.tongue(next(injection_map.views(row.text))) for row in rows])
         at = np.cumsum([0] + [len(s) for _, s in sets])
@@ -143,7 +143,7 @@ class Table:
         """Which features are in which window, but for those of a window that another of the same sentence has."""
         names = [row.sentence or str(n) for n, row in enumerate(self.rows)]
         _, told = np.unique(names, return_inverse=True)
-        pairs = np.repeat(told[self.own], np.diff(self.x.indptr)) * injection_map.SIZE + self.x.indices
+        pairs = np.repeat(told[self.own], np.diff(self.x.indptr)) * self.x.shape[1] + self.x.indices
         _, first = np.unique(pairs, return_index=True)
         ones = np.zeros(self.x.nnz)
         ones[first] = 1
@@ -241,7 +241,7 @@ class Calibration:
 
 
 def line(table: Table, scores: np.ndarray) -> list[tuple[float, float]]:
-    """The middling harmless prompt comes out at -log 9, the one at the cut at 0."""
+    """The middling harmless prompt of a tongue comes out at -log 9, the one at the cut at 0."""
     cuts, middles = cuts_of(table, scores, SHARE), cuts_of(table, scores, 0.5)
     return [(round(cut, 6), round(math.log(9) / (cut - middle), 6)) for cut, middle in zip(cuts, middles, strict=True)]
 
@@ -252,11 +252,14 @@ def along(table: Table, scores: np.ndarray, lines: list[tuple[float, float]]) ->
 
 
 def calibrated(table: Table, windows: np.ndarray, odds: np.ndarray) -> tuple[np.ndarray, Calibration]:
-    """The two scores as one: their odds are added."""
+    """The two scores as one: their odds are added. At the end a unit of the windows is the same in every tongue, that
+    of English: with one each, what is below the cut in one tongue would be below what is harmless in another."""
     first = line(table, windows)
     second = [(round(cut, 6), WEIGHT_HIDDEN) for cut in cuts_of(table, odds, SHARE_HIDDEN)]
     both = np.logaddexp(along(table, windows, first), along(table, odds, second))
-    last = line(table, both)
+    found = line(table, both)
+    unit = found[0][1] * first[0][1]
+    last = [(cut, round(unit / own, 6)) for (cut, _), (_, own) in zip(found, first, strict=True)]
     return along(table, both, last), Calibration(first, second, last)
 
 

@@ -3,10 +3,10 @@
 Two things are looked for: the words of an attack, in every stretch of the text (``injection_map``), and a task for the
 reader that stands in a document which does not lead to expect one (``injection_document``; indirect injection). The
 score is 0.5 where one in a hundred harmless prompts from sources the training had not seen raised an alarm, and 0.1 for
-the middling harmless prompt; English, Korean and other languages each have a calibration. It was trained on English and
-Korean, with a little of other languages. What it finds of attacks that nobody had looked at is in training/README.md:
-not all, so it stands beside ``pattern``, not in its place. It is for whole texts, so for input: nothing is held of a
-stream, and what came before in a stream has left already.
+the middling harmless English one; English, Korean and other languages each have a cut of their own, and one scale. It
+was trained on English and Korean, with a little of 29 other languages. What it finds of attacks that nobody had looked
+at is in training/README.md: not all, so it stands beside ``pattern``, not in its place. It is for whole texts, so for
+input: nothing is held of a stream, and what came before in a stream has left already.
 """
 
 from __future__ import annotations

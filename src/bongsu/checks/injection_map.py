@@ -33,7 +33,7 @@ _SHORT = bytes(range(20))
 _IS_PAIR = bytes(n == 2 for n in range(256))
 _MAY_BE_LEET = bytes(97 if 97 <= b <= 122 else 49 if b in b"013457@$!|" else 32 for b in range(256))
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .*_\-]){4,}[^\W_](?![^\W_])")
-_CODED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}|(?:[0-9A-Fa-f]{2}[ :]){12,}|(?:%[0-9A-Fa-f]{2}){4}")
+_CODED = re.compile(r"(?:[01]{8} ?){8,}|[A-Za-z0-9+/_-]{24,}={0,2}|(?:[0-9A-Fa-f]{2}[ :]){12,}|(?:%[0-9A-Fa-f]{2}){4}")
 _LETTERS = bytes(65 if b < 128 and (chr(b).isalnum() or b in b"+/_-") else 32 for b in range(256))
 _DIGITS = bytes(65 if b in b"0123456789abcdefABCDEF" else 58 if b in b" :" else 46 for b in range(256))
 _LONG, _HEX = b"A" * 24, b"AA:" * 12
@@ -142,7 +142,8 @@ def views(text: str) -> Iterator[Folded]:
             if not _COMMON.isdisjoint(other.words):
                 yield other
     pairs = sizes.count(2) > 11 and sum([not w.isalpha() for w in compress(tokens, sizes.translate(_IS_PAIR))]) > 3
-    if (pairs or "%" in text or sizes.translate(None, _SHORT)) and _may_be_coded(text):
+    bits = sizes.count(8) > 7 and b"01" in seen.data and sum([not w.strip(b"01") for w in tokens]) > 7
+    if bits or ((pairs or "%" in text or sizes.translate(None, _SHORT)) and _may_be_coded(text)):
         for decoded in _decoded(text):
             yield folded(decoded)
 
@@ -154,7 +155,7 @@ def _may_be_coded(text: str) -> bool:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """Readable texts behind base64, hexadecimal or percent signs."""
+    """Readable texts behind base64, hexadecimal digits, bits or percent signs."""
     for n, run in enumerate(_CODED.finditer(text)):
         if n == VIEWS:
             return
@@ -162,12 +163,19 @@ def _decoded(text: str) -> Iterator[str]:
         if piece[0] == "%":
             yield unquote(text)
             return
-        for raw in (_hex(piece), _base64(piece)):
+        for raw in (_bits(piece), _hex(piece), _base64(piece)):
             plain = raw.decode("utf-8", "replace")
             readable = sum(c.isprintable() or c.isspace() for c in plain) - plain.count("\ufffd")
             if len(plain) > 8 and readable > 0.9 * len(plain):
                 yield plain
                 break
+
+
+def _bits(piece: str) -> bytes:
+    digits = piece.replace(" ", "")
+    if digits.strip("01"):
+        return b""
+    return int(digits, 2).to_bytes((len(digits) + 7) // 8)
 
 
 def _hex(piece: str) -> bytes:
