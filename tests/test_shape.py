@@ -60,6 +60,11 @@ def test_a_part_knows_the_ports_and_its_own_family_only(path: Path) -> None:
     assert ours(path) <= allowed
 
 
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "access"], ids=name_of)
+def test_a_policy_knows_of_access_so_access_knows_nothing_of_a_policy(path: Path) -> None:
+    assert "policy" not in ours(path)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_the_wiring_sees_the_web(path: Path) -> None:
     if "web" not in path.relative_to(SRC).parts:

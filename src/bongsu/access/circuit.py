@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal, Protocol
-
-from bongsu.policy.patience import Breaker, Retries
 
 Standing = Literal["closed", "open", "half_open"]
 STANDINGS: tuple[Standing, ...] = ("closed", "open", "half_open")
@@ -34,6 +33,30 @@ _STATE, _UNTIL, _DOUBLINGS = range(HEAD)
 _ABOUT, _PROBING, _FIRST = range(3)
 _RETRY = 10**9
 """A retry, in the unit in which a budget is kept."""
+
+
+class Breaker(Protocol):
+    """When a circuit opens, and how long it rests (microseconds)."""
+
+    @property
+    def share(self) -> Fraction: ...
+    @property
+    def min_calls(self) -> int: ...
+    @property
+    def over(self) -> int: ...
+    @property
+    def rest(self) -> int: ...
+    @property
+    def probes(self) -> int: ...
+    @property
+    def enabled(self) -> bool: ...
+
+
+class Retries(Protocol):
+    """What share of a route's calls may be asked again."""
+
+    @property
+    def budget(self) -> Fraction: ...
 
 
 class Words(Protocol):

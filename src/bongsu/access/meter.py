@@ -10,12 +10,11 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from bongsu.policy.model import Price
-from bongsu.quantity import NANO
+from bongsu.quantity import NANO, Rate
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -80,6 +79,23 @@ def estimate(prompt_chars: int, reply_chars: int) -> Usage:
 
 NEWEST = 2**63 - 1
 """A time at which the last price holds."""
+
+
+class Price(Protocol):
+    """What a token of each class costs from ``since`` on (microseconds); None costs what ``input`` or ``output`` does."""
+
+    @property
+    def input(self) -> Rate: ...
+    @property
+    def output(self) -> Rate: ...
+    @property
+    def cache_read(self) -> Rate | None: ...
+    @property
+    def cache_write(self) -> Rate | None: ...
+    @property
+    def reasoning(self) -> Rate | None: ...
+    @property
+    def since(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

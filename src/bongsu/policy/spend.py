@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from bongsu.access.budget import Budget, Per
+from bongsu.access.meter import Meter
 from bongsu.period import Calendar
 from bongsu.policy.fault import Misfit, quoted
 from bongsu.policy.scalar import Window
@@ -72,8 +73,6 @@ def budgets(linker: Linker) -> Iterator[Budget]:
 
 def check_affordable(linker: Linker, money: Iterable[Budget], upstreams: Mapping[str, Upstream]) -> None:
     """Point out budgets that one call can be too dear for: what its reply may come to is reserved before it is made."""
-    from bongsu.access.meter import Meter  # it reads prices of policies, so it cannot be here before them
-
     doc = linker.document
     meters = {route.primary: Meter(*one.tariff) for route in doc.routes.values()
               if (one := upstreams.get(route.primary)) and one.tariff}
