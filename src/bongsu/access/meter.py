@@ -82,7 +82,7 @@ NEWEST = 2**63 - 1
 
 
 class Price(Protocol):
-    """What a token of each class costs from ``since`` on (microseconds); None costs what ``input`` or ``output`` does."""
+    """What a token of each class costs from ``since`` on (microseconds); None: as much as ``input`` or ``output``."""
 
     @property
     def input(self) -> Rate: ...

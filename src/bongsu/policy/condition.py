@@ -17,7 +17,7 @@ from bongsu.expression import Expression
 from bongsu.policy.fault import Misfit, did_you_mean, listed, quoted
 from bongsu.policy.scalar import read_number
 from bongsu.ports import Seasonal, Sli
-from bongsu.quantity import QuantityError, parse_duration, parse_money, parse_share
+from bongsu.quantity import QuantityError, parse_duration, parse_money, parse_share, show_number
 from bongsu.slo import OPPOSITE, Operator
 
 _WHEN = re.compile(r"(?P<signal>[^\s<>=]+)\s*(?P<op>>=|<=|>|<)\s*(?P<value>\S.*?)\s*")
@@ -117,10 +117,25 @@ def _value(text: str, unit: str, signal: str, offset: int) -> Fraction:
             if money.currency != unit:
                 raise Misfit(f"an amount in {unit}, the currency of this policy", quoted(text), offset=offset)
             return money.nano
-        return read_number(text)
+        return _plain(text)
     except QuantityError as error:
         raise Misfit(f"{error.expected}, the unit of {signal}", quoted(text), error.hint, offset=offset) from None
     except Misfit as error:
         raise Misfit(error.expected, error.came, error.hint, offset=offset) from None
     except ValueError:  # more digits than Python reads
         raise Misfit(f"a value in the unit of {signal}", quoted(text), offset=offset) from None
+
+
+def _plain(text: str) -> Fraction:
+    try:
+        return read_number(text)
+    except Misfit as error:
+        raise Misfit(error.expected, error.came, _as_number(text)) from None
+
+
+def _as_number(text: str) -> str:
+    """What a share would be as the number that a signal without a unit has."""
+    try:
+        return f"did you mean {show_number(parse_share(text))}?"
+    except QuantityError:
+        return ""
