@@ -47,12 +47,12 @@ alerts:
 
 
 class Loans:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, policy: str = POLICY) -> None:
         self.root, self.now = root, T0
         self.folder = Folder(root / "data").create()
         self.store = State(f"sqlite:///{self.folder.state}", keys.audit_key(self.folder.keys))
         self.spool = SpoolWriter(self.folder.spool, "gateway-0")
-        self.control = Control(parse(POLICY, "policy.yaml", {}), self.folder, self.store, lambda: self.now)
+        self.control = Control(parse(policy, str(root / "policy.yaml"), {}), self.folder, self.store, lambda: self.now)
         self.app = control_app(ControlDesk(self.control), keys.digest(TOKEN), clock=lambda: self.now,
                                ways=signal_ways(SignalDesk(self.control)))
         self.url = ""
@@ -140,6 +140,36 @@ def test_references_are_listed_shown_and_compared(loans: Loans) -> None:
     other = loans.run("reference", "compare", "a", loans.table("late.parquet", 40), "--version", second["version"])
     assert (same.exit_code, other.exit_code) == (0, 1)
     assert "features.age" in other.output
+
+
+@pytest.mark.req("D1")
+def test_a_version_that_the_policy_does_not_name_is_not_said_to_be_in_force(loans: Loans) -> None:
+    bound = loans.run("reference", "add", "a", loans.table("train.parquet", 0), "--model-version", "7").output
+    other = loans.run("reference", "add", "a", loans.table("other.parquet", 9), "--model-version", "8").output
+    assert bound.splitlines()[0].endswith("is in force as training")
+    assert "in force" not in other
+    assert "no reference of the policy is this one" in other
+
+
+@pytest.mark.parametrize("source", ["{file: train.csv}", '{window: "2026-11-01..2026-11-08"}'])
+def test_a_reference_whose_source_the_policy_says_is_not_replaced_by_another(tmp_path: Path, source: str) -> None:
+    (tmp_path / "train.csv").write_text("age\n" + "\n".join(map(str, range(200))))
+    one = Loans(tmp_path, POLICY.replace('{model_version: "7"}', source))
+    try:
+        before = one.store.references()
+        other = msgspec.to_builtins(reference("training", Columns(one.table("other.parquet", 9))))
+        with pytest.raises(ValueError, match="the policy says what reference 'training' is made from"):
+            SignalDesk(one.control).register(other, "ann")
+        assert one.store.references() == before
+    finally:
+        one.spool.close()
+        one.control.close()
+        one.store.close()
+
+
+def test_what_control_counts_for_itself_is_no_signal_of_the_policy(loans: Loans) -> None:
+    assert loans.run("signal", "list").output.split("\n") == ["moved (drift)", "failures (ratio)", ""]
+    assert loans.run("signal", "explain", "tokens").exit_code == 2
 
 
 @pytest.mark.parametrize("args", [("signal", "explain", "nobody"), ("reference", "show", "nobody")])

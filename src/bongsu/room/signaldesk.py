@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -16,7 +16,7 @@ from bongsu.quantity import SECOND
 from bongsu.references import in_force, together, wanted
 from bongsu.room.control import Control
 from bongsu.room.gatedesk import instant
-from bongsu.room.signalview import Detail, SignalRow, detail, overview
+from bongsu.room.signalview import OWN, Detail, SignalRow, detail, overview
 from bongsu.sources.columns import checked
 
 Made = TypeVar("Made")
@@ -71,10 +71,14 @@ class SignalDesk:
         return cast(Made, known[what])
 
     def _signal(self, name: str) -> Signal | None:
-        return next((one for one in self.control.plan.signals if one.name == name), None)
+        return next((one for one in self._declared() if one.name == name), None)
+
+    def _declared(self) -> Iterator[Signal]:
+        """Those of the policy: what control counts for itself beside them may have the name of one."""
+        return (one for one in self.control.plan.signals if not one.key.startswith(OWN))
 
     def signals(self) -> list[dict[str, str]]:
-        return [{"name": one.name, "kind": one.sli.kind, "key": one.key} for one in self.control.plan.signals]
+        return [{"name": one.name, "kind": one.sli.kind, "key": one.key} for one in self._declared()]
 
     def explain(self, name: str, language: Language) -> Explained | None:
         """A signal of the plan, now; None where there is none of this name."""
@@ -108,9 +112,17 @@ class SignalDesk:
         return next((one for _, one in self.control.store.references()
                      if one.name == name and version in ("", one.version)), None)
 
-    def register(self, given: Any, actor: str) -> tuple[Reference, bool]:
-        """Take bins and counts that somebody made of a file. Raises ``ValueError`` where they are not sound."""
+    def register(self, given: Any, actor: str) -> tuple[Reference, bool, list[str]]:
+        """Take bins and counts that somebody made of a file; whether they are new, and as what they are in force.
+
+        Raises ``ValueError`` where they are not sound, or the policy says itself what the reference of this name is.
+        """
         one = checked(msgspec.convert(given, Reference))
+        decl = self.control.policy.references.get(one.name)
+        if decl is not None and not decl.model_version:
+            raise ValueError(f"the policy says what reference '{one.name}' is made from: {decl.file or decl.window}; "
+                             "change it there, or take another name")
         new = self.control.store.register(one, actor, self.control.clock(), self.control.policy.hash)
         self.control.referred()
-        return one, new
+        live = in_force(self.control.policy, [known for _, known in self.control.store.references()])
+        return one, new, [name for name, other in live.items() if other == one]

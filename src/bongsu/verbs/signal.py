@@ -81,9 +81,17 @@ def add(name: str, file: Path, model_version: str, url: str, token: str, as_json
     if as_json:
         click.echo(json.dumps(made))
         return
-    click.echo(f"{name} version {made['version']} is {'in force' if made['new'] else 'in force already'}")
+    click.echo(f"{name} version {made['version']} is {_standing(made)}")
     for bins in one.columns:
         click.echo(f"  {bins.column}: {(bins.unsuitable and 'unsuitable: ' + bins.unsuitable) or _cut(bins)}")
+
+
+def _standing(made: Any) -> str:
+    """As what it is compared with now; a version that the policy does not name is kept, and nothing else."""
+    already = "" if made["new"] else " already"
+    if made["in_force"]:
+        return f"in force{already} as {', '.join(made['in_force'])}"
+    return f"registered{already}; no reference of the policy is this one (a reference names a model_version)"
 
 
 def _cut(bins: Any) -> str:

@@ -28,7 +28,7 @@ class Signals(Protocol):
 
     def reference(self, name: str, version: str = "") -> Any: ...
 
-    def register(self, given: Any, actor: str) -> tuple[Any, bool]: ...
+    def register(self, given: Any, actor: str) -> tuple[Any, bool, list[str]]: ...
 
 
 def signal_ways(desk: Signals) -> tuple[Way, ...]:
@@ -45,7 +45,7 @@ def signal_ways(desk: Signals) -> tuple[Way, ...]:
             raise Wrong(400, "bad_lang", "'lang' is en or ko")
         found = desk.explain(visit.request.path_params["name"], cast(Any, language))
         if found is None:
-            raise Wrong(404, "unknown_signal", "the policy has no signal of this name; /v1/signals lists them")
+            raise Wrong(404, "unknown_signal", "the policy has no signal of this name; /v1/signals lists them (bongsu signal list)")
         return answer(msgspec.to_builtins(found))
 
     async def references(_visit: Visit) -> Response:
@@ -63,10 +63,10 @@ def signal_ways(desk: Signals) -> tuple[Way, ...]:
     async def register(visit: Visit) -> Response:
         """Register bins and counts under a name: signals that are compared with it count anew from the log."""
         try:
-            one, new = desk.register(visit.form.get("reference"), visit.actor)
+            one, new, names = desk.register(visit.form.get("reference"), visit.actor)
         except (ValueError, TypeError) as error:
-            raise Wrong(400, "bad_reference", f"'reference' is not sound: {error}") from None
-        return answer({"name": one.name, "version": one.version, "new": new}, 201 if new else 200)
+            raise Wrong(400, "bad_reference", f"'reference' cannot be taken: {error}") from None
+        return answer({"name": one.name, "version": one.version, "new": new, "in_force": names}, 201 if new else 200)
 
     return (
         Way("GET", "/v1/signals", listed, "admin"),
