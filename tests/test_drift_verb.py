@@ -80,7 +80,7 @@ def test_few_rows_are_insufficient_however_large_the_value(tmp_path: Path) -> No
     one, two = tables(tmp_path)
     pq.write_table(pq.read_table(two).slice(0, 20), two)
     result = run(one, two)
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     assert "insufficient data: 20 rows, 100 are needed" in result.output
 
 
@@ -137,3 +137,41 @@ def test_columns_are_read_from_parquet_one_at_a_time(tmp_path: Path) -> None:
     assert file.rows == 1000
     assert file.find("features.x") == "x"
     assert len(file.read("x")) == 1000
+
+
+@pytest.mark.req("D1")
+def test_a_column_that_is_empty_now_has_drifted_into_the_missing_bin(tmp_path: Path) -> None:
+    before, now = tmp_path / "ref.csv", tmp_path / "cur.csv"
+    before.write_text("x,y\n" + "".join(f"{z},{z}\n" for z in Z))
+    now.write_text("x,y\n" + "".join(f",{z}\n" for z in Z))
+    result = run(before, now, "--json")
+    assert result.exit_code == 1
+    x = json.loads(result.output)["columns"]["x"]
+    assert (x["alarm"], x["current"][-1], sum(x["current"])) == (True, 1000, 1000)
+
+
+@pytest.mark.parametrize("now", ["x;plan\n1;a\n", "x,plan\n", "x,plan\n1,a\n2,b\n"])
+def test_where_nothing_can_be_judged_nobody_is_told_that_nothing_drifted(tmp_path: Path, now: str) -> None:
+    before, cur = tables(tmp_path, "csv")[0], tmp_path / "now.csv"
+    cur.write_text(now)
+    for lang, words in (("en", "No column could be judged."), ("ko", "판정할 수 있는 열이 없습니다.")):
+        result = run(before, cur, "--lang", lang, "--html", tmp_path / "page.html")
+        assert result.exit_code == 3
+        assert result.output.splitlines()[-1] == words
+        assert words in (tmp_path / "page.html").read_text()
+    assert run(before, cur, "--json").exit_code == 3
+
+
+def test_how_many_columns_could_not_be_judged_is_said_beside_a_calm_verdict(tmp_path: Path) -> None:
+    before = tables(tmp_path)[0]
+    result = run(before, before)
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-1] == "No column has drifted. 1 could not be judged."
+
+
+def test_two_columns_of_one_name_are_told_as_wrong_input_not_as_drift(tmp_path: Path) -> None:
+    before, twice = tables(tmp_path, "csv")[0], tmp_path / "twice.csv"
+    twice.write_text("x,x\n1,2\n")
+    result = run(before, twice)
+    assert result.exit_code == 2
+    assert f"{twice}: expected a name of its own for each column, came 'x' twice" in result.output

@@ -59,11 +59,12 @@ class Found:
 
 
 def compare(reference: Path, current: Path, terms: Terms, only: tuple[str, ...] = (),
-            progress: Callable[[str], None] = lambda column: None, texts: tuple[str, ...] = (),
+            progress: Callable[[str, int, int], None] = lambda column, done, of: None, texts: tuple[str, ...] = (),
             together: bool = True) -> dict[str, Any]:
     """Everything `bongsu drift` says; ``texts`` are columns compared by the cells of their texts.
 
-    With ``together`` numbers are compared together as well, if there are two or more.
+    With ``together`` numbers are compared together as well, if there are two or more. ``progress`` hears the column
+    that is read, how many were before it, and how many there are.
 
     Raises ``ColumnsError``.
     """
@@ -80,14 +81,14 @@ def compare(reference: Path, current: Path, terms: Terms, only: tuple[str, ...] 
     skipped = {name: "only in the current file" for name in two.schema.names
                if not only and name not in one.schema.names}
     pairs: dict[str, tuple[Bins, list[int]]] = {}
-    for name in names:
-        progress(name)
+    for done, name in enumerate(names):
+        progress(name, done, len(names) + together)
         kind = one.kind(name)
         if kind is None:
             skipped[name] = f"its type ({one.schema.field(name).type}) has no distribution to compare"
         elif name not in two.schema.names:
             skipped[name] = "only in the reference"
-        elif kind == "number" and two.kind(name) not in ("number", "text"):
+        elif kind == "number" and two.kind(name) not in ("number", "text") and not two.empty(name):
             skipped[name] = f"numbers in the reference, {two.schema.field(name).type} in the current file"
         else:
             bins = bins_of(one.read(name), name, kind)
@@ -96,7 +97,7 @@ def compare(reference: Path, current: Path, terms: Terms, only: tuple[str, ...] 
             pairs[name + NEW_WORDS] = new_words(name + NEW_WORDS, one.some_texts(name), two.some_texts(name))
     joint = None
     if together:
-        progress(TOGETHER)
+        progress(TOGETHER, len(names), len(names) + 1)
         numbers = [name for name, (bins, _) in pairs.items() if bins.kind == "number" and name in one.schema.names]
         joint = _joint(joined({name: one.read(name) for name in numbers}), two, terms) if len(numbers) > 1 else None
     return _report(pairs, skipped, (one.rows, two.rows), terms, joint)
@@ -175,6 +176,11 @@ def _judge(bins: Bins, now: list[int], terms: Terms, comparisons: int) -> Found:
         p, alarm = chosen.p, chosen.value > limit and chosen.p < terms.alpha / max(1, comparisons)
     return Found(bins.kind, values["psi"], values["kl"], values["js"], values["chi2"], values["wasserstein"], p, alarm,
                  note, bins.names, bins.counts, tuple(now))
+
+
+def judged(report: dict[str, Any]) -> int:
+    """Of how many columns, numbers together being one more, a report can say whether they have drifted."""
+    return sum(not one["note"] for one in (*report["columns"].values(), *filter(None, [report["joint"]])))
 
 
 def bars(found: dict[str, Any]) -> list[tuple[str, float, float]]:

@@ -6,19 +6,23 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any, Literal
 
-from bongsu.offline.comparison import TOGETHER, bars, percent
+from bongsu.offline.comparison import TOGETHER, bars, judged, percent
 
 Language = Literal["en", "ko"]
 WORDS: dict[Language, dict[str, str]] = {
     "en": {"title": "Drift", "rows": "{reference:,} rows in the reference, {current:,} now",
-           "none": "No column has drifted.", "some": "{n} of {all} columns have drifted: {names}.",
+           "none": "No column has drifted.", "nothing": "No column could be judged.",
+           "few": "No column has drifted. {few} could not be judged.",
+           "some": "{n} of {all} columns have drifted: {names}.",
            "terms": "A column alarms when its {measure} is above {threshold:g} and chance would give as much in less "
                     "than {alpha:g} of cases, over {comparisons} columns.",
            "column": "column", "verdict": "verdict", "drift": "drift", "ok": "no drift", "before": "reference",
            "after": "now", "skipped": "Not compared",
            "joint": "numbers together: {about} ({directions} directions)"},
     "ko": {"title": "드리프트", "rows": "기준 {reference:,}행, 현재 {current:,}행",
-           "none": "드리프트가 발견된 열이 없습니다.", "some": "{all}개 열 중 {n}개에서 드리프트: {names}",
+           "none": "드리프트가 발견된 열이 없습니다.", "nothing": "판정할 수 있는 열이 없습니다.",
+           "few": "드리프트가 발견된 열이 없습니다. 판정하지 못한 열: {few}개",
+           "some": "{all}개 열 중 {n}개에서 드리프트: {names}",
            "terms": "{measure} 값이 {threshold:g} 초과이고, 변화가 없을 때 우연히 이만큼 나올 확률이 "
                     "(열 {comparisons}개 기준) {alpha:g} 미만이면 경보",
            "column": "열", "verdict": "판정", "drift": "드리프트", "ok": "변화 없음", "before": "기준",
@@ -52,9 +56,11 @@ def shown(report: dict[str, Any], words: dict[str, str]) -> dict[str, dict[str, 
 def summary(report: dict[str, Any], language: Language = "en") -> str:
     """What came out, as a sentence."""
     names, words = report["alarms"], WORDS[language]
-    if not names:
-        return words["none"]
     joint = report.get("joint")
+    if not names:
+        sure = judged(report)
+        few = len(shown(report, words)) + len(report["skipped"]) - sure
+        return words["nothing" if not sure else "few" if few else "none"].format(few=few)
     told = [words["joint"].format(**joint) if joint and name == TOGETHER else name for name in names]
     return words["some"].format(n=len(names), all=len(shown(report, words)), names=", ".join(told))
 

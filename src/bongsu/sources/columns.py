@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import inf, isfinite
@@ -52,6 +53,8 @@ class Columns:
                     raise ColumnsError(f"{path}: expected a file ending in .parquet or .csv, came {other!r}")
         except (OSError, pa.ArrowException) as error:
             raise ColumnsError(f"{path}: expected a table in Parquet or CSV ({str(error).splitlines()[0]})") from None
+        if twice := [name for name, n in Counter(self.schema.names).items() if n > 1]:
+            raise ColumnsError(f"{path}: expected a name of its own for each column, came {twice[0]!r} twice")
 
     def find(self, column: str) -> str | None:
         """The name under which the file has a column; a feature may stand without its prefix.
@@ -70,6 +73,10 @@ class Columns:
     def kind(self, name: str) -> Kind | None:
         """What a column is made of; None for what has no distribution to compare (times, lists)."""
         return kind_of(self.schema.field(name).type)
+
+    def empty(self, name: str) -> bool:
+        """Whether no row has a value there: such a column of a CSV file has no type."""
+        return bool(pa.types.is_null(self.schema.field(name).type))
 
     def read(self, name: str) -> pa.ChunkedArray:
         if self._table is not None:

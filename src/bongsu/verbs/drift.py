@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-from bongsu.verbs.console import AS_JSON, NO, WRONG, fail
+from bongsu.verbs.console import AS_JSON, NO, UNKNOWN, WRONG, fail
+
+BAR = 20
 
 
 @click.command()
@@ -32,14 +34,18 @@ from bongsu.verbs.console import AS_JSON, NO, WRONG, fail
 def drift(reference: Path, current: Path, measure: Any, threshold: float | None, alpha: float,
           columns: tuple[str, ...], texts: tuple[str, ...], together: bool, min_rows: int, html: Path | None, lang: Any,
           as_json: bool) -> None:
-    """Compare CURRENT with REFERENCE (Parquet, CSV), column by column. Exit 0 no drift, 1 drift, 2 wrong input."""
+    """Compare CURRENT with REFERENCE (Parquet, CSV), column by column.
+
+    Exit 0 no drift, 1 drift, 2 wrong input, 3 nothing could be judged.
+    """
     from bongsu.offline.comparison import Terms, compare
     from bongsu.offline.driftpage import page, summary
     from bongsu.sources.columns import ColumnsError
 
-    def progress(column: str) -> None:
+    def progress(column: str, done: int, of: int) -> None:
         if sys.stderr.isatty():
-            click.echo(f"\r\x1b[K{column}", nl=False, err=True)
+            bar = "█" * (done * BAR // of)
+            click.echo(f"\r\x1b[K{bar:░<{BAR}} {done}/{of} {column}", nl=False, err=True)
 
     try:
         report = compare(reference, current, Terms(measure, threshold, alpha, min_rows), columns, progress, texts,
@@ -55,7 +61,14 @@ def drift(reference: Path, current: Path, measure: Any, threshold: float | None,
     else:
         table(report, lang)
         click.echo(summary(report, lang))
-    sys.exit(NO if report["alarms"] else 0)
+    sys.exit(outcome(report))
+
+
+def outcome(report: dict[str, Any]) -> int:
+    """The exit code of a comparison: where nothing could be judged it must not pass for 'no drift'."""
+    from bongsu.offline.comparison import judged
+
+    return NO if report["alarms"] else 0 if judged(report) else UNKNOWN
 
 
 def table(report: dict[str, Any], lang: Any) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import click
 
 from bongsu.verbs.client import Client
-from bongsu.verbs.console import AS_JSON, NO, TOKEN, URL, WRONG, ask, fail
+from bongsu.verbs.console import AS_JSON, TOKEN, URL, WRONG, ask, fail
 from bongsu.verbs.season import season
 
 LANG = click.option("--lang", type=click.Choice(["en", "ko"]), default="en", show_default=True)
@@ -153,7 +153,7 @@ def compare(name: str, file: Path, version: str, lang: Any, url: str, token: str
     from bongsu.offline.comparison import Terms, against
     from bongsu.offline.driftpage import summary
     from bongsu.sources.columns import Columns, ColumnsError
-    from bongsu.verbs.drift import table
+    from bongsu.verbs.drift import outcome, table
 
     one = msgspec.convert(_get(name, version, url, token), Reference)
     try:
@@ -165,7 +165,7 @@ def compare(name: str, file: Path, version: str, lang: Any, url: str, token: str
     else:
         table(report, lang)
         click.echo(summary(report, lang))
-    sys.exit(NO if report["alarms"] else 0)
+    sys.exit(outcome(report))
 
 
 def _get(name: str, version: str, url: str, token: str) -> Any:

@@ -45,7 +45,8 @@ def signal_ways(desk: Signals) -> tuple[Way, ...]:
             raise Wrong(400, "bad_lang", "'lang' is en or ko")
         found = desk.explain(visit.request.path_params["name"], cast(Any, language))
         if found is None:
-            raise Wrong(404, "unknown_signal", "the policy has no signal of this name; /v1/signals lists them (bongsu signal list)")
+            raise Wrong(404, "unknown_signal", "the policy has no signal of this name; /v1/signals (bongsu signal list)"
+                                               " lists them")
         return answer(msgspec.to_builtins(found))
 
     async def references(_visit: Visit) -> Response:
