@@ -53,8 +53,12 @@ class Breaker(Protocol):
 
 
 class Retries(Protocol):
-    """What share of a route's calls may be asked again."""
+    """What share of a route's calls may be asked again, how often each, and after how long (microseconds)."""
 
+    @property
+    def most(self) -> int: ...
+    @property
+    def backoff(self) -> int: ...
     @property
     def budget(self) -> Fraction: ...
 
