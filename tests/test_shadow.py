@@ -8,26 +8,30 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bongsu.cli import cli
 from bongsu.event import Event, Verdict
 from bongsu.host.folder import Folder
-from bongsu.offline.shadow import tally
+from bongsu.offline.shadow import Seen, note, tally
 from bongsu.stores.log import EventLog
+
+Call = tuple[bool, tuple[Verdict, ...]]
 
 
 def verdict(guard: str, act: str, on: str = "input", kinds: tuple[str, ...] = (), error: str = "") -> Verdict:
     return Verdict(guard=guard, on=on, act=act, kinds=kinds, error=error)
 
 
-CALLS = (
+CALLS: tuple[Call, ...] = (
     (False, (verdict("new", "shadow:block", kinds=("injection",)), verdict("pii", "tokenise"))),
     (True, (verdict("new", "shadow:block", kinds=("injection",)), verdict("old", "block"))),
     (False, (verdict("new", "allow"), verdict("new", "shadow:block", "output", ("card",)))),
     (False, (verdict("new", "allow"), verdict("mild", "shadow:flag", kinds=("toxic",)))),
     (False, (verdict("new", "allow", error="failed"),)),
 )
-HELD = ((False, (verdict("unsure", "shadow:review", kinds=("finance",)),)),
+HELD: tuple[Call, ...] = ((False, (verdict("unsure", "shadow:review", kinds=("finance",)),)),
         (True, (verdict("unsure", "shadow:review"), verdict("old", "block"))),
         (False, (verdict("unsure", "allow"), verdict("unsure", "allow", "output"))),
         (False, (verdict("unsure", "shadow:block"),)))
@@ -62,6 +66,31 @@ def test_a_guard_that_would_hold_says_how_much_work_that_is(tmp_path: Path, lang
     lines = told(tmp_path, "--lang", lang).output.splitlines()
     assert lines[0].startswith(said)
     assert "review 2" in lines[1]
+
+
+@pytest.mark.req("D8")
+def test_a_call_outside_its_sample_is_none_that_it_looked_at(tmp_path: Path) -> None:
+    calls = ((False, (verdict("new", "shadow:block"), verdict("new", "skipped", "output"))),
+             (False, (verdict("new", "skipped"), verdict("new", "skipped", "output"))),
+             (False, (verdict("new", "skipped"),)), (False, (verdict("new", "allow"),)))
+    one = tally(calls)["new"].as_json()
+    assert (one["calls"], one["skipped"], one["share"]) == (2, 2, 1 / 2)
+    with EventLog(Folder(tmp_path).create().events) as log:
+        log.append([Event(id=f"C{n}", time=time.time_ns() // 1000 - n, verdicts=verdicts)
+                    for n, (_, verdicts) in enumerate(calls)])
+    assert told(tmp_path).output.splitlines()[0].endswith("failed 0, not in its sample 2")
+
+
+@given(st.lists(st.sampled_from(CALLS + HELD), max_size=8), st.lists(st.sampled_from(CALLS + HELD), max_size=8))
+def test_what_was_seen_in_two_parts_adds_up_to_what_was_seen_in_one(first: list[Call], second: list[Call]) -> None:
+    parts: tuple[dict[str, Seen], dict[str, Seen]] = ({}, {})
+    for part, calls in zip(parts, (first, second), strict=True):
+        for blocked, verdicts in calls:
+            note(part, blocked, verdicts)
+    total: dict[str, Seen] = {}
+    for name, seen in (*parts[0].items(), *parts[1].items()):
+        total.setdefault(name, Seen()).add(seen)
+    assert {name: seen for name, seen in sorted(total.items()) if seen.acts} == tally(first + second)
 
 
 def told(folder: Path, *words: str) -> Result:

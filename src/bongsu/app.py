@@ -325,6 +325,7 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     from bongsu.room.postmortemdesk import PostmortemDesk
     from bongsu.room.restrictdesk import RestrictionDesk
     from bongsu.room.reviewdesk import ReviewDesk
+    from bongsu.room.shadowdesk import ShadowDesk
     from bongsu.room.signaldesk import SignalDesk
     from bongsu.room.vaultdesk import VaultDesk
     from bongsu.web.attacks import attack_ways
@@ -337,6 +338,7 @@ def ways_of(control: Control) -> tuple[Way, ...]:
     from bongsu.web.restrictions import restriction_ways
     from bongsu.web.reviewpage import review_pages
     from bongsu.web.reviews import review_ways
+    from bongsu.web.shadowpage import shadow_pages
     from bongsu.web.signalpage import signal_pages
     from bongsu.web.signals import signal_ways
     from bongsu.web.spending import spending_ways
@@ -350,7 +352,8 @@ def ways_of(control: Control) -> tuple[Way, ...]:
             *key_pages(desk, ladder), *version_ways(control.rollout), *postmortem_ways(PostmortemDesk(control)),
             *vault_ways(vault), *epoch_ways(epochs, vault), *privacy_pages(epochs, vault),
             *attack_ways(MemoryDesk(control)), *review_ways(reviews),
-            *review_pages(reviews), *signal_ways(signals), *signal_pages(signals))
+            *review_pages(reviews), *signal_ways(signals), *signal_pages(signals),
+            *shadow_pages(ShadowDesk(control)))
 
 
 def _admin(store: State) -> None:

@@ -14,11 +14,13 @@ from bongsu.quantity import QuantityError, parse_duration
 from bongsu.verbs.console import AS_JSON, DATA, UNKNOWN, WRONG, fail
 
 WORDS = {
-    "en": {"guard": "guard", "calls": "calls", "failed": "failed", "block": "would block", "share": "share (95 %)",
+    "en": {"guard": "guard", "calls": "calls", "skipped": "not in its sample",
+           "failed": "failed", "block": "would block", "share": "share (95 %)",
            "review": "would wait for a person",
            "alone": "of these not blocked by others", "other": "would", "found": "found",
            "none": "no guard said anything in shadow since then"},
-    "ko": {"guard": "가드", "calls": "호출", "failed": "실패", "block": "차단했을 호출", "share": "비율 (95 %)",
+    "ko": {"guard": "가드", "calls": "호출", "skipped": "표본에 들지 않음",
+           "failed": "실패", "block": "차단했을 호출", "share": "비율 (95 %)",
            "review": "사람의 검토를 기다렸을 호출",
            "alone": "그중 실제로는 차단되지 않음", "other": "했을 조치", "found": "찾은 것",
            "none": "그때부터 관찰 모드로 본 가드가 없습니다"},
@@ -59,7 +61,8 @@ def _tell(name: str, one: dict[str, Any], words: dict[str, str]) -> None:
     stopped = [_share(act, counts, words) for act, counts in (("block", one), ("review", held))
                if counts[act] or (act == "block" and not held["review"])]
     click.echo(f"{words['guard']} {name}: {words['calls']} {one['calls']}, {', '.join(stopped)}, "
-               f"{words['failed']} {one['failed']}")
+               f"{words['failed']} {one['failed']}"
+               + (f", {words['skipped']} {one['skipped']}" if one["skipped"] else ""))
     for label, counts in ((words["other"], one["acts"]), (words["found"], one["kinds"])):
         if counts:
             click.echo(f"  {label}: " + ", ".join(f"{key} {n}" for key, n in counts.items()))
@@ -74,14 +77,13 @@ def _share(act: str, counts: dict[str, Any], words: dict[str, str]) -> str:
 def _calls(data: Path, begin: int) -> Iterator[tuple[bool, Any]]:
     """(blocked, verdicts) of each call since then."""
     from bongsu.host.folder import Folder
-    from bongsu.offline.shadow import verdicts_of
+    from bongsu.offline.shadow import COLUMNS, calls_of
     from bongsu.stores.log import EventLog
 
     path = Folder(data).events
     if not path.is_file():
         fail(WRONG, f"--data: expected a folder with an event log, came {data}; name that of `bongsu up`")
     with EventLog(path) as log:
-        for _, table in log.read(columns=("kind", "time", "origin", "blocked", "verdicts")):
-            for row in table.to_pylist():
-                if row["kind"] == "call" and row["time"] >= begin and row.get("verdicts"):
-                    yield bool(row["blocked"]), verdicts_of(row["verdicts"])
+        for _, table in log.read(columns=COLUMNS):
+            for call in calls_of(table, begin):
+                yield call.blocked, call.verdicts

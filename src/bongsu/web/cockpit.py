@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
+from bongsu.guard import RANK
 from bongsu.web import show
 from bongsu.web.access import Visit, Way, Wrong, own_origin
 from bongsu.web.api import reason_of
@@ -24,7 +25,7 @@ TICK, HEARTBEAT_TICKS = 0.25, 40
 
 _env = Environment(loader=PackageLoader("bongsu.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
                    undefined=StrictUndefined)
-_env.globals.update(show=show, languages=LANGUAGES, looks=LOOKS)
+_env.globals.update(show=show, languages=LANGUAGES, looks=LOOKS, shadow_acts=tuple(RANK)[1:])
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 STATIC = {item.name: (item.read_bytes(), _TYPES[item.name.rpartition(".")[2]])

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from bongsu.language.sentences import say, span
-from bongsu.web import words_privacy, words_review, words_signal
+from bongsu.web import words_privacy, words_review, words_shadow, words_signal
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
 
@@ -151,7 +151,7 @@ EN = {
     "offline": "No connection to bongsu. What you see may be old; reconnecting…", "live": "Live", "as_of": "as of",
     "not_found": "There is nothing here", "not_found_lead": "The address is wrong, or the incident is no longer kept.",
     "error": "That did not work",
-} | words_privacy.EN | words_review.EN | words_signal.EN
+} | words_privacy.EN | words_review.EN | words_signal.EN | words_shadow.EN
 
 KO = {
     "brand": "봉수", "title": "관제", "skip": "본문으로 건너뛰기",
@@ -281,7 +281,7 @@ KO = {
     "offline": "봉수와 연결이 끊겼습니다. 화면의 내용이 오래되었을 수 있습니다. 다시 연결하는 중…", "live": "실시간", "as_of": "기준 시각",
     "not_found": "찾을 수 없습니다", "not_found_lead": "주소가 잘못되었거나 더 이상 보관하지 않는 인시던트입니다.",
     "error": "처리하지 못했습니다",
-} | words_privacy.KO | words_review.KO | words_signal.KO
+} | words_privacy.KO | words_review.KO | words_signal.KO | words_shadow.KO
 
 WORDS = {"en": EN, "ko": KO}
 
