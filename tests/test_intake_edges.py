@@ -25,7 +25,7 @@ from intakekit import ARROW, T0, Site, site, stream
 from test_otlp import export, span
 
 HEAD = "bongsu: 1\nservice: {name: shop}\nsettings: {%s}\nsignals:\n  all: {kind: count}\n"
-STORE = "guards:\n  names: {check: names, on: store, act: tokenise, timeout: 1s, fails: %s}\n"
+STORE = "guards:\n  names: {check: names, on: store, act: tokenise, timeout: 30s, fails: %s}\n"
 YEAR_2099 = 4_070_908_800 * SECOND
 
 

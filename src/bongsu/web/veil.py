@@ -19,6 +19,7 @@ from bongsu.event import Event
 from bongsu.guard import Guard
 from bongsu.ports import Finding
 from bongsu.privacy.tokens import beside_tokens
+from bongsu.web.apart import LookError
 
 log = logging.getLogger("bongsu.gateway")
 MOST = 256
@@ -85,7 +86,7 @@ def veiled(content: Event, guards: Sequence[Guard], mask: Mask) -> Event | None:
                 found += guard.check.look(text)
             except Exception as error:
                 log.error("guard %s failed on what is kept of call %s: %s", guard.name, content.call,
-                          type(error).__name__)  # without its message, which may hold the text
+                          error.why if isinstance(error, LookError) else type(error).__name__)  # its words may hold it
                 if guard.fails == "closed":
                     raise
         return mask(text, beside_tokens(text, found))
