@@ -14,7 +14,7 @@ from bongsu.host import keys
 from bongsu.host.folder import Folder
 from bongsu.offline.checkup import check_policy
 from bongsu.policy import load
-from bongsu.quantity import HOUR, SECOND
+from bongsu.quantity import DAY, HOUR, MINUTE, SECOND
 from bongsu.room.control import Control
 from bongsu.sources.columns import Columns, ColumnsError, reference
 from bongsu.sources.spool import SpoolWriter
@@ -131,14 +131,38 @@ def test_a_window_and_a_models_training_set_can_be_references(tmp_path: Path):
     one.predict("same", ROWS[:300])
     assert one.phase()[1] != "seen"
     one.now += HOUR + SECOND
+    one.predict("more", ROWS[300:])
+    one.control.cycle()
+    assert "past" not in {r.name for _, r in one.store.references()}, "half a window is not what was pinned"
+    one.now = T0 - T0 % DAY + DAY + 6 * MINUTE
     one.control.cycle()
     one.control.cycle()
+    assert {r.name: r.rows for _, r in one.store.references()}["past"] == len(ROWS)
     assert {r.name: r.source for _, r in one.store.references()}["past"] == "window 2026-09-21..2026-09-22"
     path.write_text(path.read_text().replace("reference: past", "reference: v2"))
     training = reference("whatever", Columns(tmp_path / "training.csv"), {"features.age": "number"}, "t", "2")
     one.store.register(training, "ann", one.now)
     one.restart()
     assert one.control.plan.signals[0].key.endswith(training.version)
+    one.spool.close()
+    one.control.close()
+    one.store.close()
+
+
+def test_a_pinned_window_whose_events_come_later_is_bound_to_within_a_minute(tmp_path: Path):
+    one = Loans(tmp_path, ", past: {window: 2026-09-19..2026-09-20}")
+    path = tmp_path / "policy.yaml"
+    path.write_text(path.read_text().replace("reference: training", "reference: past"))
+    one.restart()
+    one.control.cycle()
+    one.spool.append(Event(id=f"old{i}", time=T0 - 2 * DAY, kind="prediction",
+                           features={"age": float(age), "plan": plan}) for i, (age, plan) in enumerate(ROWS))
+    for _ in range(4):
+        one.now += MINUTE
+        one.control.cycle()
+    past = {r.name: r for _, r in one.store.references()}["past"]
+    assert past.rows == len(ROWS)
+    assert one.control.plan.signals[0].key.endswith(past.version)
     one.spool.close()
     one.control.close()
     one.store.close()

@@ -19,12 +19,15 @@ from bongsu.engine import Plan
 from bongsu.event import COLUMNS, FEATURES, TEXTS, feature_column
 from bongsu.policy.model import Policy, ReferenceDecl
 from bongsu.ports import Compared
+from bongsu.quantity import MINUTE
 from bongsu.slis.joint import JointDrift
 from bongsu.slo import Objective
 from bongsu.sources.columns import Columns, ColumnsError, Kind, bins_of, reference, referred
 from bongsu.sources.joint import joined
 from bongsu.stores.references import ReferenceStore
 
+SETTLED = 5 * MINUTE
+"""After its end a window has come into the lake."""
 _WORDS = frozenset(one.words for one in TEXTS)
 _ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
 
@@ -91,12 +94,20 @@ def compared(policy: Policy) -> Policy:
 
 def register(policy: Policy, store: ReferenceStore, lake: Path, now: int) -> None:
     """Register what the policy declares and the state does not have; a file is read again to see if it changed."""
-    have = {one.name for _, one in store.references()}
     for name, decl in policy.references.items():
-        if decl.model_version or (decl.window and name in have):
-            continue
-        if (one := made(policy, name, lake)) is not None:
+        if decl.file and (one := made(policy, name)) is not None:
             store.register(one, "bongsu", now, policy.hash)
+    pin(policy, store, lake, now)
+
+
+def pin(policy: Policy, store: ReferenceStore, lake: Path, now: int) -> bool:
+    """Register windows that are over and were not yet; whether any was. One that still runs would be pinned by half."""
+    due = [name for name, decl in policy.references.items() if decl.window and now >= decl.span()[1] + SETTLED]
+    have = {one.name for _, one in store.references()} if due else set()
+    found = [one for name in due if name not in have and (one := made(policy, name, lake)) is not None]
+    for one in found:
+        store.register(one, "bongsu", now, policy.hash)
+    return bool(found)
 
 
 def in_force(policy: Policy, references: Iterable[Reference]) -> dict[str, Reference]:
@@ -139,4 +150,4 @@ def _bind(signal: Signal, references: Mapping[str, Reference]) -> Signal:
     return replace(signal, sli=signal.sli.against(one), key=f"{signal.key}.{one.version}")
 
 
-__all__ = ["ColumnsError", "bound", "compared", "in_force", "made", "register", "together", "wanted"]
+__all__ = ["ColumnsError", "bound", "compared", "in_force", "made", "pin", "register", "together", "wanted"]

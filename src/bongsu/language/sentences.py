@@ -91,6 +91,8 @@ _SAID: tuple[tuple[str, str], ...] = (
      "감사 로그에 서명하지 못했습니다({a}). `bongsu audit verify`를 실행하세요."),
     (r"a reference cannot be read, so drift from it is not judged; see references in the policy \((?P<a>.+)\)",
      "기준 분포를 읽을 수 없어 드리프트를 판단하지 않습니다({a}). 정책의 references를 확인하세요."),
+    (r"a pinned window cannot be read, so drift from it is not judged; see references in the policy \((?P<a>.+)\)",
+     "고정한 구간을 읽을 수 없어 드리프트를 판단하지 않습니다({a}). 정책의 references를 확인하세요."),
     (r"guard (?P<a>\S+) found (?P<b>.+)", "가드 {a} 탐지: {b}"),
     (r"one of a sample of all calls", "전체 호출의 표본"),
     (r"this case is over: \w+", "이미 끝난 검토입니다."),

@@ -32,6 +32,7 @@ ADVICE = {
     "budgets": "what was spent is not counted, so less seems left than is; free disk space",
     "used": "when keys were last used cannot be written down; free disk space",
     "references": "a reference cannot be read, so drift from it is not judged; see references in the policy",
+    "pinned": "a pinned window cannot be read, so drift from it is not judged; see references in the policy",
     "reviews": "what people said of calls under review has not been carried out yet; free disk space",
     "sweep": "retention cannot be carried out",
     "vault": "what tokens stand for waits, sealed, and none of it is lost; see settings.vault_key",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bongsu.quantity import HOUR, MINUTE, SECOND
+from bongsu.references import pin
 from bongsu.room.binding import distinct
 from bongsu.stores.arrow import joined
 
@@ -20,6 +21,7 @@ USED_EVERY = 5 * SECOND
 CHECKPOINT_EVERY = 10 * SECOND
 LAKE_EVERY = 30 * SECOND
 REFER_EVERY = SWEEP_EVERY = HOUR
+PIN_EVERY = MINUTE
 LAKE_BATCHES = 500
 
 
@@ -33,6 +35,7 @@ class Upkeep:
             "allow": (EXPIRE_EVERY, self._expire), "used": (USED_EVERY, lambda: control.people.keep()),
             "epochs": (EPOCHS_EVERY, self._epochs),
             "versions": (VERSIONS_EVERY, lambda: control.rollout.tick()), "references": (REFER_EVERY, control.refer),
+            "pinned": (PIN_EVERY, self._pin),
             "checkpoint": (CHECKPOINT_EVERY, lambda: self._store.checkpoint(control.now)),
         }
         self._due = {**dict.fromkeys(self._tasks, 0), "sweep": control.now + MINUTE, "references": control.now + HOUR}
@@ -43,6 +46,12 @@ class Upkeep:
         for what, (every, work) in self._tasks.items():
             if now >= self._due[what]:
                 self._due[what] = now + (every if self._control.attempt(what, work) else SECOND)
+
+    def _pin(self) -> None:
+        """A pinned window whose events are in the lake by now is bound to at once, not within the hour."""
+        control = self._control
+        if pin(control.policy, self._store, self._folder.lake, control.now):
+            self.soon("references")
 
     def soon(self, what: str) -> None:
         """At the next turn, whenever it was due."""
