@@ -117,6 +117,30 @@ def test_a_registered_training_set_is_bound_to_and_the_signal_explains_itself(lo
     assert "기준 train-7, 버전" in korean
 
 
+@pytest.mark.req("D1")
+def test_an_alert_by_volume_says_the_value_of_the_newest_events_it_looks_at(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("age\n" + "\n".join(str(20.0 + i % 50) for i in range(600)))
+    one = Loans(tmp_path, POLICY.replace('{model_version: "7"}', "{file: train.csv}")
+                .replace("over: 10m,", "over: 1h, volume: 300,"))
+    try:
+        one.predict(0, 1000)
+        one.now += 2 * MINUTE
+        one.predict(40, 300)
+        signal = next(one for one in one.control.plan.signals if one.name == "moved")
+        said = {lang: "\n".join(explain_signal(one.control.policy, one.control.plan.rules, signal, one.control.cells,
+                                               one.now, lang).words) for lang in ("en", "ko")}
+        value = next(state.value for rule, _, state in one.control.view().alerts if rule.name == "moved")
+    finally:
+        one.spool.close()
+        one.control.close()
+        one.store.close()
+    assert "from 1,300 events" in said["en"]
+    assert "in which its 300 events came: " in said["en"]
+    assert "이벤트 300건이 모인 최근" in said["ko"]
+    assert value is not None
+    assert all(f"{float(value):.3f}" in words for words in said.values()), "what the board shows of the alert"
+
+
 def test_too_few_events_are_said_to_be_too_few(loans: Loans) -> None:
     loans.run("reference", "add", "train-7", loans.table("train.parquet", 0), "--model-version", "7")
     loans.predict(0, 20)

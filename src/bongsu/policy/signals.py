@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from bongsu.aggregate import Evidence
-from bongsu.alert import Rule, Signal, Threshold, needed, read_each, read_evidence, read_threshold
+from bongsu.alert import Rule, Signal, Threshold, filled, needed, read_each, read_evidence, read_threshold
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells
 from bongsu.guard import Guard
 from bongsu.incident import show
@@ -59,7 +59,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "share": " ({share} of the last {over})",
         "needed": "; the value is beyond it, but not for sure: about {n} such events would prove it",
         "firing": "now this holds: {alert}", "quiet": "now this does not hold: {alert}",
-        "unjudged": "now this cannot be judged: {alert}", "nobody": "no alert looks at it",
+        "unjudged": "now this cannot be judged: {alert}",
+        "newest": "; it looks at the last {over}, in which its {n} events came: {value}",
+        "nobody": "no alert looks at it",
     },
     "ko": {
         "signal": "신호 {name}({kind}): {what}{by}", "by": ", {labels}별", "all": "모든 이벤트",
@@ -92,7 +94,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "share": "(최근 {over} 중 {share})",
         "needed": "; 값은 기준을 넘었으나 확실하지 않음: 이런 이벤트 약 {n}건이면 입증",
         "firing": "현재 충족: {alert}", "quiet": "현재 미충족: {alert}",
-        "unjudged": "현재 판단 불가: {alert}", "nobody": "이 신호를 보는 알림 없음",
+        "unjudged": "현재 판단 불가: {alert}",
+        "newest": "; 이벤트 {n}건이 모인 최근 {over} 기준 값: {value}", "nobody": "이 신호를 보는 알림 없음",
     },
 }
 
@@ -258,9 +261,17 @@ class _Teller:
         phrase = "unjudged" if reading.value is None else "firing" if reading.enter else "quiet"
         more = needed(cells, rule.when, now) if phrase == "quiet" and not rule.by else None
         yield self.say(phrase, alert=explain_rule(policy, rule, self.language)) + (
-            self.say("needed", n=f"{more:,}") if more else "")
+            self.say("needed", n=f"{more:,}") if more else "") + self.newest(rule, cells, now, reading.value)
         if could := told(rule, self.language):
             yield could
+
+    def newest(self, rule: Rule, cells: Cells, now: int, value: Fraction | None) -> str:
+        """What an alert by volume looks at where that is less than its whole window, of which the value above is."""
+        assert isinstance(rule.when, Threshold)
+        when = rule.when
+        if not when.volume or rule.by or value is None or (span := filled(cells, when, now)) >= when.over:
+            return ""
+        return self.say("newest", over=self.duration(span), n=f"{when.volume:,}", value=show(value, when.signal.unit))
 
     def duration(self, value: int) -> str:
         text, units = show_duration(value), UNITS[self.language]
