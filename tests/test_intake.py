@@ -240,3 +240,8 @@ def test_every_field_that_a_caller_may_set_comes_back_from_json_and_arrow():
     assert set(again.table.column_names) == {*COLUMNS, "features.a"}
     assert read_ndjson(b"", "shop", Span(0, 10)).table.num_rows == 0
     assert read_json(b"[{}]", "shop", Span(0, 10)).faults == (Fault(0, "id", "a value", "nothing"),)
+
+
+def test_a_time_that_is_no_number_is_told_in_which_unit_one_is_wanted() -> None:
+    faults = read_json(b'[{"id": "a", "time": "2026-11-23"}]', "shop", Span(0, 10)).faults
+    assert faults == (Fault(0, "time", "microseconds since 1970, a whole number", "str"),)

@@ -145,6 +145,8 @@ def _fault(index: int, message: str) -> Fault:
     if match is None:
         return Fault(index, "", "a JSON object", message)
     expected = match["expected"].removeprefix("Expected ").replace("`", "")
+    if match["field"] == "time":
+        expected = "microseconds since 1970, a whole number"
     return Fault(index, match["field"] or "", expected, (match["came"] or "another value").replace("`", ""))
 
 
