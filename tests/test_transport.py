@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
+import gc
 import gzip
 import ipaddress
 import socket
 import ssl
+import weakref
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
@@ -283,6 +286,31 @@ def test_who_wants_no_more_is_given_the_rest_when_it_asks_again_and_what_it_rais
         with pytest.raises(LookupError) as caught:
             await flow.pour(refuse)
         assert str(caught.value).encode() + b"".join(await poured(flow)) == b"hello"
+        flow.close()
+
+    against(Server(CHUNKED, cut=[CHUNKED.index(b"hel") + 2]), work)
+
+
+def test_what_a_stopped_stream_held_goes_with_it_and_waits_for_no_collector() -> None:
+    class Call:
+        """Who wants a stream knows its request and all that came."""
+
+        def stops(self, data: bytes) -> bool:
+            raise LookupError(data.decode())
+
+    async def stopped(flow: Flow) -> weakref.ref[Call]:
+        call = Call()
+        with contextlib.suppress(LookupError):
+            await flow.pour(call.stops)
+        return weakref.ref(call)
+
+    async def work(transport: HttpTransport, to: Endpoint) -> None:
+        flow = await transport.stream(to, b"{}", {})
+        gc.disable()
+        try:
+            assert (await stopped(flow))() is None
+        finally:
+            gc.enable()
         flow.close()
 
     against(Server(CHUNKED, cut=[CHUNKED.index(b"hel") + 2]), work)

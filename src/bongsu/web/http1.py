@@ -70,8 +70,12 @@ class Exchange:
                 await self._wait(self._first if self._stream else 0.0)
         finally:
             self._into = None
-        if self._raised is not None:
-            raise self._raised
+        raised, self._raised = self._raised, None
+        try:
+            if raised is not None:
+                raise raised
+        finally:
+            del raised  # it knows this frame: who is told of it holds the call no longer than that
 
     def close(self) -> None:
         """Done with it; a reply that is not over is not wanted any more, which the model is told by hanging up."""
