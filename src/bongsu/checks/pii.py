@@ -41,7 +41,7 @@ _NEAR = 160
 """Bytes at the end of a text in which a number with spaces, or its context, may still be open."""
 _RUN = bytes(range(33, 127))
 _OPEN_NUMBER = compiled("(?:" + "|".join((
-    r"[0-9(+*][0-9()+*./xX ●○•년월일-]*",
+    r"[A-Za-z]{0,2}[0-9(+*][0-9()+*./xX ●○•년월일-]*",
     r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]*(?: [A-Za-z0-9]+){0,8} ?",  # IBAN in groups
     r"[0-9]{2,6}(?:-[0-9]{1,8}){1,3}[\s\S]{0,12}",               # an account that a bank may follow
 )) + r")\z")

@@ -40,8 +40,9 @@ _NAMES = ("서울특별시 부산광역시 대구광역시 인천광역시 광�
 _BEGUN = {name[:n] for name in (*_NAMES.split(), *(f"{city}시" for city in CITIES.split("|")),
                                 *(f"{county}군" for county in COUNTIES.split("|")),
                                 *(f"{gu}구" for gu in DISTRICTS.split("|"))) for n in range(1, len(name))}
-KR_OPEN = (rf"(?:{_PROVINCES}|{_DISTRICT})[가-힣A-Za-z0-9 ,.()·-]*|(?:{'|'.join(sorted(_BEGUN))})|"
-           rf"(?:{KR_TOLD})[\s\S]{{0,25}}[가-힣A-Za-z0-9 ,:.()·-]*|[0-9]{{1,4}}동 {{0,2}}[0-9]{{0,4}}|"
+KR_OPEN = (rf"(?:{_PROVINCES}|{_DISTRICT})[가-힣A-Za-z0-9\s,.()·-]*|(?:{'|'.join(sorted(_BEGUN))})|"
+           rf"(?:{KR_TOLD})[\s\S]{{0,25}}[가-힣A-Za-z0-9\s,:.()·-]*|[0-9]{{1,4}}동\s{{0,2}}[0-9]{{0,4}}|"
+           rf"[0-9](?:층|호|\s?번지)?\s{{0,2}}(?:\([가-힣0-9]*(?:,[^()\n]*\)?)?)?|"
            r"[0-9][0-9 ./년월일-]{3,14}(?:출|태)")
 """The end of a text in which an address may be open still; an announced one may begin behind any 25 characters."""
 
@@ -119,7 +120,7 @@ EN_HINT = r"[0-9][A-Za-z]?,?\s{1,2}[A-Z0-9]"
 EN_TOLD = (r"\baddress|\bliv(?:e|es|ing)\b|\breside|\blocated|\bship|\bdeliver|\bhome\b|\bmail|\bsend|"
            r"\bmov(?:ed|ing)\b|\bhouse\b|\bvisit|\bstay|\bfrom\b|\boffice|\bat\s?$|주소|배송지|거주")
 EN_OPEN = (r"\b[0-9]{1,6}(?:-[0-9]{1,4})?[A-Za-z]?"
-           rf"(?:[\s,.]+(?:{_WORD}|#?[A-Z0-9-]+|[0-9]{{1,4}}[a-z-]+))*[\s,.#]*|"
+           rf"(?:[\s,.]+(?:{_WORD}|#?[A-Z0-9-]+|[A-Z][A-Za-z0-9-]*|[0-9]{{1,4}}[a-z-]+))*[\s,.#]*|"
            rf"\bP\.?\s?O?\.?\s?B?o?x?\s?[0-9]*(?:[\s,.]+[A-Z0-9][A-Za-z0-9'’.-]*)*[\s,.]*")
 
 _STRONGLY = re.compile(rf"\s(?:{_STRONG})\b")
