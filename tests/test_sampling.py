@@ -176,3 +176,53 @@ def test_events_of_before_that_say_no_share_count_for_one_each() -> None:
     old = [Event(id=f"old-{i}", time=i * HOUR, grounding_score=0.1) for i in range(5)]
     found = read_evidence(cells_of(old), SIGNALS["loose"], Duration(DAY), DAY)
     assert (found.value, found.n) == (5, 5)
+
+
+def tenth(found: int) -> list[Event]:
+    """Calls of a tenth, one of ten looked at."""
+    return [Event(id=f"t-{i}", time=HOUR + i, grounding_score=0.1 if i < found else 0.9,
+                  sampled=said("grounded", Fraction(1, 10))) for i in range(20)]
+
+
+def loose_of(share: str) -> Signal:
+    plan = parse(POLICY.replace(", sample: 10%", share), "p.yaml", {}).plan
+    return next(one for one in plan.signals if one.name == "loose")
+
+
+@pytest.mark.req("D7")
+def test_a_sample_that_is_raised_to_all_calls_keeps_the_weights_of_the_past() -> None:
+    signal = loose_of(", sample: 100%")
+    assert signal.key == SIGNALS["loose"].key
+    found = read_evidence(cells_of(tenth(10), [signal]), signal, Duration(DAY), DAY)
+    assert found.value == 100
+    assert found.low < 100 < found.high
+    assert signal.sli.proof == "never", "from now on what is found is all there is"
+    plain = loose_of("")
+    assert plain.sli.sampling is None
+    assert plain.key != signal.key
+
+
+def test_nothing_found_is_no_more_of_a_proof_where_the_sample_is_larger_now_than_it_was() -> None:
+    for share, weight in ((", sample: 50%", 10), (", sample: 10%", 10), (", sample: 5%", 10)):
+        signal = loose_of(share)
+        found = read_evidence(cells_of(tenth(0), [signal]), signal, Duration(DAY), DAY)
+        assert (found.value, found.low) == (0, 0)
+        of_one = float(replace(signal.sli, sampling=None).evidence({}).high)
+        assert weight * of_one <= float(found.high) <= weight * of_one * 65 / 64, share
+
+
+@pytest.mark.parametrize("percent", range(1, 101))
+def test_rounded_weights_of_one_share_cost_no_event(percent: int) -> None:
+    share = Fraction(percent, 100)
+    w, ww = round(1000 / share), round(1000 / share**2)
+    for n in (1, 2, 7, 100, 5000):
+        one, of_all = Sampling("g", share), Sampling("g", Fraction(1))
+        found = one.total({"n": n, "w": n * w, "ww": n * ww}, 1.96)
+        plain = of_all.total({"n": n, "w": n * 1000, "ww": n * 1000}, 1.96)
+        assert [float(x) * float(share) for x in found] == pytest.approx([float(x) for x in plain], rel=2e-3)
+
+
+def test_one_finding_in_a_sample_is_proof_that_there_was_one() -> None:
+    sli = replace(SIGNALS["loose"].sli, sampling=Sampling("grounded", Fraction(3, 10)))
+    rule = Threshold(replace(SIGNALS["loose"], sli=sli), ">", Fraction(0), Duration(HOUR), "<=", Fraction(0))
+    assert rule.holds(sli.evidence({"n": 1, "w": 3333, "ww": 11111}, 24))

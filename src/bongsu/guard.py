@@ -42,6 +42,9 @@ class Guard:
 
     A guard ``on: store`` looks, after the call, at what is kept of it: names and the like, which take milliseconds.
 
+    With a ``sample``, what it finds is an estimate of all calls. 100 % written out is still a sample: calls of before,
+    of a smaller one, keep their weight; left out, each finding stands for itself.
+
     With ``processes`` it looks in so many of its own (for every process of the gateway), which are killed where a look
     is not over in time; with 0 in the gateway itself, where a look cannot be ended. Left out, it is 1 for slow checks
     and those that run somebody's model, 0 for all others.
@@ -57,7 +60,7 @@ class Guard:
     shadow: bool = False
     enabled: bool = True
     routes: tuple[str, ...] = ()
-    sample: Fraction = Fraction(1)
+    sample: Fraction | None = None
     priority: Priority = "major"
     processes: int | None = None
 
@@ -65,7 +68,7 @@ class Guard:
         if self.act == "mask" and (self.on != ("output",) or set(self.reply) & set('"\\\n')):
             raise ValueError("act: masking is for replies, in words without quotation marks, backslashes and line "
                              f"breaks; expected on: output with such a reply, came on: {', '.join(self.on)}")
-        if "store" in self.on and (self.on != ("store",) or self.act != "tokenise" or self.sample != 1):
+        if "store" in self.on and (self.on != ("store",) or self.act != "tokenise" or self.share != 1):
             raise ValueError("on: what is kept of a call is masked whole and on its own; expected on: store with "
                              f"act: tokenise and no sample, came on: {', '.join(self.on)} with act: {self.act}")
         if self.act in ("tokenise", "mask") and isinstance(self.check, Grounds | Judges | FactChecks):
@@ -76,8 +79,13 @@ class Guard:
             raise ValueError(f"timeout: expected 1s or more, came {show_duration(self.limit)}; {whom} is asked, over "
                              "the network")
         self._processes_fit()
-        if not 0 < self.sample <= 1:
-            raise ValueError(f"sample: expected a share above 0% and up to 100%, came {show_share(self.sample)}")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"sample: expected a share above 0% and up to 100%, came {show_share(self.share)}")
+
+    @property
+    def share(self) -> Fraction:
+        """The share of the calls that it looks at."""
+        return Fraction(1) if self.sample is None else self.sample
 
     def _processes_fit(self) -> None:
         if not 0 <= (self.processes or 0) <= MOST_PROCESSES:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from math import ceil, exp, floor, lgamma, log, log1p, sqrt
-from statistics import NormalDist
+from math import ceil, erfc, exp, floor, lgamma, log, log1p, sqrt
 
 ENOUGH = 1e-14
 TINY = 1e-300
@@ -20,6 +19,8 @@ MOST_TERMS = 100_000
 MANY = 1000
 """From so many events on a normal law is as good: its bounds are then less than one event off."""
 HALVINGS = 60
+KEPT = 1 << 16
+"""Intervals: more than the signals and groups that every tick asks for anew."""
 NEAR = 1e-9
 
 
@@ -34,6 +35,15 @@ def _lentz(begin: float, terms: Iterator[tuple[float, float]]) -> float:
         if abs(c * d - 1) < ENOUGH:
             break
     return value
+
+
+def normal_tail(z: float) -> float:
+    """P(X >= z) of a normal number; never 0 within the reach of a float (z = 37), as 1 - P(X < z) is from z = 8.3 on.
+
+    >>> round(normal_tail(1.959964), 6), normal_tail(9.0) > 0
+    (0.025, True)
+    """
+    return max(TINY, erfc(z / sqrt(2)) / 2)
 
 
 def poisson_tail(k: int, mean: float) -> float:
@@ -55,8 +65,22 @@ def poisson_tail(k: int, mean: float) -> float:
             if term < total * ENOUGH:
                 break
         return total * scale
-    fraction = _lentz(mean + 1 - k, ((-i * (i - k), mean + 2 * i + 1 - k) for i in range(1, MOST_TERMS)))
-    return 1 - scale / fraction
+    return 1 - scale / _above(k, mean)
+
+
+def log_poisson_below(k: int, mean: float) -> float:
+    """The logarithm of P(X < k), also where 1 less the tail is 0; ``k`` is 1 or more.
+
+    >>> round(log_poisson_below(1, 0.5), 6), round(log_poisson_below(1, 2000.0), 6)
+    (-0.5, -2000.0)
+    """
+    if mean < k + 1:
+        return log(1 - poisson_tail(k, mean))
+    return k * log(mean) - mean - lgamma(k) - log(_above(k, mean))
+
+
+def _above(k: int, mean: float) -> float:
+    return _lentz(mean + 1 - k, ((-i * (i - k), mean + 2 * i + 1 - k) for i in range(1, MOST_TERMS)))
 
 
 def beta(x: float, a: float, b: float) -> float:
@@ -97,7 +121,7 @@ def _root(low: float, high: float, rises: Callable[[float], bool]) -> float:
     return (low + high) / 2
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT)
 def clopper_pearson(k: int, n: int, z: float) -> tuple[float, float]:
     """The interval of a rate of ``k`` in ``n``: exact, its ends are never nearer than z says; [0, 1] without events.
 
@@ -136,7 +160,7 @@ def _least_rate(k: int, n: int, z: float) -> float:
     start = paulson(k, n, z)
     if min(k, n - k) > MANY:
         return start
-    tail, a, b = log(NormalDist().cdf(-z)), k, n - k + 1
+    tail, a, b = log(normal_tail(z)), k, n - k + 1
     scale = lgamma(a) + lgamma(b) - lgamma(a + b)
     # I_x(a, b) <= x^a / (a B(a, b)), so here the tail is at most as asked.
     at = max(log(start or TINY), (tail + log(a) + scale) / a)
@@ -151,7 +175,7 @@ def _least_rate(k: int, n: int, z: float) -> float:
     return exp(at)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT)
 def poisson_interval(k: int, z: float) -> tuple[float, float]:
     """The interval of the mean of a Poisson number of which ``k`` came: exact, its ends are never nearer than z says.
 
@@ -160,19 +184,43 @@ def poisson_interval(k: int, z: float) -> tuple[float, float]:
     >>> tuple(round(x, 4) for x in poisson_interval(10, 1.959964)), round(poisson_interval(0, 1.959964)[1], 4)
     ((4.7954, 18.3904), 3.6889)
     """
-    tail, k = NormalDist().cdf(-z), max(0, k)
+    k = max(0, k)
     if k > MANY:
         return _cube(k, -z), _cube(k + 1, z)
-    low = _root(0.0, float(k), lambda mean: poisson_tail(k, mean) >= tail) if k else 0.0
-    high = _root(float(k), _cube(k + 1, z) + 2 * z * z + 2, lambda mean: 1 - poisson_tail(k + 1, mean) <= tail)
-    return low, high
+    return _least_mean(k, z), _most_mean(k, z)
+
+
+def _least_mean(k: int, z: float) -> float:
+    """By Newton's method on the logarithm of the tail, which is concave in that of the mean."""
+    if not k:
+        return 0.0
+    tail = log(normal_tail(z))
+    # P(X >= k) <= mean^k / k!, so here the tail is at most as asked.
+    at = max(log(max(TINY, _cube(k, -z))), (tail + lgamma(k + 1)) / k)
+    for _ in range(HALVINGS):
+        off = log(poisson_tail(k, exp(at))) - tail
+        if abs(off) < NEAR:
+            break
+        at -= off / exp(k * at - exp(at) - lgamma(k) - tail - off)
+    return exp(at)
+
+
+def _most_mean(k: int, z: float) -> float:
+    """The same on P(X <= k), whose logarithm is concave in the mean."""
+    tail, at = log(normal_tail(z)), _cube(k + 1, z)
+    for _ in range(HALVINGS):
+        off = log_poisson_below(k + 1, at) - tail
+        if abs(off) < NEAR:
+            break
+        at += off / exp(k * log(at) - at - lgamma(k + 1) - tail - off)
+    return at
 
 
 def _cube(shape: int, z: float) -> float:
     return shape * float(1 - 1 / (9 * shape) + z / (3 * sqrt(shape))) ** 3
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT)
 def student(z: float, df: int) -> float:
     """How many standard errors stand for ``z`` normal ones where the error is itself estimated, with ``df`` degrees.
 
@@ -181,13 +229,13 @@ def student(z: float, df: int) -> float:
     """
     if df > MANY:  # Cornish and Fisher, Abramowitz & Stegun 26.7.5
         return z + (z**3 + z) / (4 * df)
-    both = 2 * NormalDist().cdf(-z)
+    both = 2 * normal_tail(z)
     # The two-sided tail beyond t is I_x(df/2, 1/2) at x = df / (df + t^2).
     x = _root(0.0, 1.0, lambda x: beta(x, df / 2, 0.5) >= both)
     return sqrt(df * (1 - x) / x) if x > 0 else float("inf")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT)
 def ranks(n: int, q: float, z: float) -> tuple[int, int]:
     """The ranks (1 to ``n``) between which the ``q`` quantile lies; 0 and ``n + 1`` stand for no bound.
 
@@ -200,7 +248,7 @@ def ranks(n: int, q: float, z: float) -> tuple[int, int]:
     if n * min(q, 1 - q) > MANY:
         reach = z * sqrt(n * q * (1 - q)) + 1
         return max(0, floor(n * q - reach)), min(n + 1, ceil(n * q + reach))
-    tail = NormalDist().cdf(-z)
+    tail = normal_tail(z)
     low, high = 0, n + 1
     # x(r) lies above the quantile only if fewer than r values are at most it.
     step = 1 << n.bit_length()

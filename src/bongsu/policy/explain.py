@@ -193,8 +193,8 @@ class _Words:
         words = {"name": guard.name, "check": guard.check.name,
                  "on": self.listed([self.phrases[side] for side in guard.on]),
                  "routes": self.say("routes", routes=", ".join(guard.routes)) if guard.routes else ""}
-        if guard.sample < 1:
-            words["routes"] += self.say("sample", share=show_share(guard.sample))
+        if guard.share < 1:
+            words["routes"] += self.say("sample", share=show_share(guard.share))
         if guard.shadow:
             return self.say("shadow", **words)
         apart = "apart one" if guard.apart == 1 else "apart"

@@ -19,14 +19,15 @@ DONE = frozenset(("blocked", "blocked_by", "review", "verdicts", "withheld_chars
 def estimating(sli: Sli, guards: Iterable[Guard]) -> Sli:
     """An SLI that counts what one guard alone finds, in a sample, with that sample; any other as it is.
 
+    A sample of 100 % is one too, so that calls of a smaller one before it keep their weight.
     Where several guards find the same, one of them in a sample, no weight of an event would be right.
     """
     found = finders(sli, guards)
     if not isinstance(sli, Sampled):
         return sli
-    if len(found) != 1 or found[0].sample == 1:
+    if len(found) != 1 or found[0].sample is None:
         return sli
-    return replace(sli, sampling=Sampling(found[0].name, found[0].sample))  # type: ignore[type-var]
+    return replace(sli, sampling=Sampling(found[0].name, found[0].share))  # type: ignore[type-var]
 
 
 def finders(sli: Sli, guards: Iterable[Guard]) -> list[Guard]:

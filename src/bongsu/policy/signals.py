@@ -234,13 +234,15 @@ class _Teller:
         """What a sample makes of the value."""
         sli = signal.sli
         if isinstance(sli, Sampled) and (sample := sli.sampling):
+            if sample.share == 1:
+                return
             phrase = "estimate" if "w" in sli.parts() else "share of"
             yield self.say(phrase, guard=sample.guard, share=show_share(sample.share))
             return
         found = finders(signal.sli, guards)
-        if any(guard.sample < 1 for guard in found):
+        if any(guard.share < 1 for guard in found):
             yield self.say("as it is", guards=", ".join(
-                self.say("looks at", guard=g.name, share=show_share(g.sample)) for g in found))
+                self.say("looks at", guard=g.name, share=show_share(g.share)) for g in found))
 
     def labels(self, signal: Signal, cells: Cells, now: int, over: Duration, n: int) -> Iterator[str]:
         """How many values are counted apart, and what share is beyond the cap."""

@@ -81,7 +81,7 @@ class ShadowDesk:
 
     def __init__(self, control: Control) -> None:
         self.control, self._lock, self._read = control, threading.Lock(), 0
-        self._guards = {g.name: g for g in control.policy.guards if g.shadow or g.sample < 1}
+        self._guards = {g.name: g for g in control.policy.guards if g.shadow or g.share < 1}
         self._hours: dict[tuple[str, int], dict[str, Seen]] = {}
         self._examples: dict[tuple[str, str], deque[str]] = {}
 
@@ -112,7 +112,7 @@ class ShadowDesk:
         state = "enforced" if enforced else "off" if not guard.enabled else "shadow" if guard.shadow else "sampled"
         routes = sorted({route for (route, _), seen in self._hours.items() if guard.name in seen})
         return GuardRow(guard.name, guard.check.name, guard.act, state, guard.shadow,
-                        show_share(guard.sample) if guard.sample < 1 else "",
+                        show_share(guard.share) if guard.share < 1 else "",
                         tuple(self._route(guard, route, now) for route in routes))
 
     def _route(self, guard: Guard, route: str, now: int) -> RouteRow:

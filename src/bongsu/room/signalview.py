@@ -139,7 +139,7 @@ def detail(plan: Plan, signal: Signal, cells: Cells, states: Mapping[tuple[str, 
     over = window_of(mine, cells.base)
     one, apart = _row(plan, signal, cells, _machines(states), now), _apart(signal, cells, over, now)
     return Detail(one, _bound(signal), least, apart,
-                  {g.name: show_share(g.sample) for g in guards if g.sample < 1 and fills(g, columns_read(signal))})
+                  {g.name: show_share(g.share) for g in guards if g.share < 1 and fills(g, columns_read(signal))})
 
 
 def _reading(signal: Signal, found: Evidence) -> Reading:

@@ -22,7 +22,7 @@ class Count:
 
     Its interval is that of how many such windows have on average, of events that come by chance (Poisson): Garwood's
     (Biometrika 28 (1936) 437) at ``alpha`` divided by the number of looks. Of what a guard finds in a sample it is an
-    estimate of all (``sampling.py``), so an alarm wants its interval beyond the threshold.
+    estimate of all (``sampling.py``), so an alarm wants its interval beyond the threshold, unless it looks at all.
 
     >>> Count().value({"n": 11}), Count().value({})
     (Fraction(11, 1), Fraction(0, 1))
@@ -39,7 +39,7 @@ class Count:
 
     @property
     def proof(self) -> aggregate.Proof:
-        return "alarm" if self.sampling else "never"
+        return "alarm" if self.sampling and self.sampling.share < 1 else "never"
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)

@@ -258,7 +258,7 @@ class Compiling:
         borders = self.policy.borders if self.policy.borders.allowed else None
         return RoutePlan(route, chain, before, after, _facts(self.policy, route), self.allowed,
                          self._chain(route.primary, route.light, route.conservative), borders,
-                         any(g.sample < 1 for g in (*before, *after)), light=self._chain(route.light),
+                         any(g.share < 1 for g in (*before, *after)), light=self._chain(route.light),
                          retries=self.retries, stored=tuple(g for g in guards if g.applies("store", name)),
                          clusters=clustered(self.policy.plan), judges=asked, sources=self.sources,
                          reviews=any(g.act == "review" and not g.shadow for g in (*before, *after)))

@@ -62,10 +62,10 @@ def _looking(guards: Sequence[Guard], on: On, call: Call) -> tuple[Guard, ...]:
     """The guards that look at this call; of the others it is told that they did not."""
     looking = []
     for guard in guards:
-        inside = guard.sample == 1 or sampled(call.id, guard.name, guard.sample)
-        if guard.sample < 1:
+        inside = guard.share == 1 or sampled(call.id, guard.name, guard.share)
+        if guard.share < 1:
             known = call.facts.get(SAMPLED, "")
-            share = said(guard.name, guard.sample if inside else Fraction(0))
+            share = said(guard.name, guard.share if inside else Fraction(0))
             call.facts[SAMPLED] = known if share in known.split() else f"{known} {share}".strip()
         if inside:
             looking.append(guard)
