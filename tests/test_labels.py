@@ -207,6 +207,23 @@ def test_what_may_get_a_label_is_kept_without_its_texts_and_counts_weeks_later(t
         assert (log.orphans(), log.labels_of("p1"), log.size().batches) == (0, [], 0)
 
 
+@pytest.mark.parametrize("names", [[f"p{i:03d}" for i in range(40)], [f"p{i * 7 % 40:03d}" for i in range(40)],
+                                   ["p000"]], ids=["ordered", "random", "few"])
+def test_a_label_is_related_as_long_as_its_batch_is_kept_whatever_order_its_events_came_in(tmp_path, names):
+    with EventLog(tmp_path / "log.db") as log:
+        log.append([Event(id=name, time=1, kind="prediction") for name in names])
+        log.append([Event(id=f"l/{name}", time=9, kind="label", call=name) for name in names])
+        log.append([Event(id="other", time=12, kind="prediction", call="p000")])
+        log.drop_before(5)
+        assert (log.find("p000"), log.labels_of("p000")) == (None, [])
+        assert [event.id for event in log.related("p000")] == ["l/p000", "other"]
+        log.drop_before(10)
+        assert [event.id for event in log.related("p000")] == ["other"]
+        log.drop_before(20)
+        assert [log._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in ("told", "related", "span", "seen")] == [0, 0, 0, 0]
+
+
 OLDER = """
 DROP TABLE span; ALTER TABLE batch DROP COLUMN sent; DROP TABLE past; DROP TABLE waits; DROP TABLE told;
 """

@@ -27,6 +27,12 @@ def run(head: str, first: int, n: int, step: int = 1) -> list[str]:
     return [f"{head}{first + i * step:05d}" for i in range(n)]
 
 
+def drawn(head: str, seed: int, n: int) -> list[str]:
+    """Random ids, each time the same, with a common prefix."""
+    order = random.Random(seed)
+    return [f"{head}{order.getrandbits(64):016x}" for _ in range(n)]
+
+
 def rows(path: Path, query: str) -> list[tuple]:
     db = sqlite3.connect(path)
     try:
@@ -35,10 +41,20 @@ def rows(path: Path, query: str) -> list[tuple]:
         db.close()
 
 
+def damage(path: Path, position: int) -> None:
+    db = sqlite3.connect(path)
+    db.execute("UPDATE batch SET data = x'00' WHERE position = ?", (position,))
+    db.commit()
+    db.close()
+
+
 RUNS = st.builds(run, st.sampled_from(["p-", "l-", "p-7", "", "가나"]), st.integers(0, 60), st.integers(0, 40),
                  st.integers(1, 3))
-BATCHES = st.lists(st.tuples(st.lists(RUNS, min_size=1, max_size=3), st.randoms(use_true_random=False) | st.none()),
-                   max_size=6)
+RANDOM = st.builds(lambda head, seed, n, key: sorted(drawn(head, seed, n), key=key),
+                   st.sampled_from(["evt_", "p-", ""]), st.integers(0, 4), st.integers(0, 40),
+                   st.sampled_from([None, lambda i: i[::-1]]))
+BATCHES = st.lists(st.tuples(st.lists(RUNS | RANDOM, min_size=1, max_size=3),
+                             st.randoms(use_true_random=False) | st.none()), max_size=6)
 
 
 def shuffled(runs: list[list[str]], order: random.Random | None) -> list[str]:
@@ -49,10 +65,11 @@ def shuffled(runs: list[list[str]], order: random.Random | None) -> list[str]:
 
 
 @settings(max_examples=40)
-@given(batches=BATCHES)
-def test_every_event_is_kept_once_and_found_where_it_came_first(tmp_path_factory, batches):
+@given(batches=BATCHES, strangers=st.sampled_from([1, 9, seen.STRANGERS]))
+def test_every_event_is_kept_once_and_found_where_it_came_first(tmp_path_factory, batches, strangers):
     known: dict[str, int] = {}
-    with EventLog(tmp_path_factory.mktemp("log") / "log.db") as log:
+    with pytest.MonkeyPatch.context() as patch, EventLog(tmp_path_factory.mktemp("log") / "log.db") as log:
+        patch.setattr(seen, "STRANGERS", strangers)
         for time, (runs, order) in enumerate(batches):
             ids = shuffled(runs, order)
             new = [i for i in dict.fromkeys(ids) if i not in known]
@@ -110,6 +127,53 @@ def test_ids_in_order_are_a_row_a_batch_and_random_ones_a_row_each(tmp_path):
     assert rows(path, "SELECT count(*) FROM seen") == [(2000 + spans.LEAST - 1,)]
 
 
+@pytest.mark.parametrize("head", ["evt_", "chatcmpl-", ""])
+def test_random_ids_are_rows_and_no_later_batch_opens_theirs_whatever_they_begin_with(tmp_path, head):
+    path = tmp_path / "log.db"
+    with EventLog(path) as log:
+        log.append(batch(drawn(head, 1, 2000)))
+        log.append([Event(id=f"l{i:05d}", time=0, kind="label", call=call) for i, call in
+                    enumerate(drawn(head, 1, 2000))])
+    assert rows(path, "SELECT of, position FROM span") == [("id", 2)]
+    assert rows(path, "SELECT (SELECT count(*) FROM seen), (SELECT count(*) FROM related)") == [(2000, 2000)]
+    damage(path, 1)
+    with EventLog(path) as log:
+        assert log.append(batch([*drawn(head, 2, 50), *drawn(head, 1, 50)])).n == 50
+        assert log.find(drawn(head, 2, 1)[0]) is not None
+
+
+def test_names_that_grow_with_time_are_spans_though_neighbours_are_not_in_order(tmp_path):
+    order, path = random.Random(3), tmp_path / "log.db"
+    moments = [i for k in range(0, 400, 10) for i in order.sample(run("p", k, 10), 10)]
+    senders = [i for k in range(4) for i in run("q", k, 100, 4)]
+    both = [i for pair in zip(run("s", 0, 40), run("t", 0, 40), strict=True) for i in pair]
+    with EventLog(path) as log:
+        for ids in (moments, senders, both):
+            assert log.append(batch(ids)).n == len(ids)
+    assert rows(path, "SELECT first, last, position FROM span ORDER BY 1") == [
+        ("p00000", "p00399", 1), ("q00000", "q00399", 2), ("s00000", "s00039", 3), ("t00000", "t00039", 3)]
+    assert rows(path, "SELECT count(*) FROM seen") == [(0,)]
+
+
+def test_a_span_that_many_others_come_into_becomes_rows_and_nothing_is_forgotten(tmp_path):
+    path, first = tmp_path / "log.db", sorted(drawn("evt_", 1, 500))
+    late = [i for i in drawn("evt_", 2, 200) if first[0] < i < first[-1]]
+    with EventLog(path) as log:
+        log.append(batch([*first, *run("p", 0, 100)]))
+        for one in late[: seen.STRANGERS - 1]:
+            log.append(batch([one]))
+        assert rows(path, "SELECT count(*) FROM span") == [(2,)], "a few always come late"
+        assert log.append(batch(first)).n == 0
+        log.append(batch([late[seen.STRANGERS]]))
+        assert rows(path, "SELECT first FROM span") == [("p00000",)]
+        taken = log.append(batch([*first, *late, *run("p", 0, 100)]))
+        assert taken.n == len(late) - seen.STRANGERS
+        assert log.find(first[250]) is not None
+    damage(path, 1)
+    with EventLog(path) as log:
+        assert log.append(batch(drawn("evt_", 3, 50))).n == 50
+
+
 def test_few_names_far_apart_are_looked_up_without_reading_all_spans_between(tmp_path):
     with EventLog(tmp_path / "log.db") as log:
         for n in range(40):
@@ -148,10 +212,7 @@ def test_a_damaged_batch_is_named_by_whoever_needs_its_ids(tmp_path):
     path = tmp_path / "log.db"
     with EventLog(path) as log:
         log.append(batch(run("p", 0, 20)))
-    db = sqlite3.connect(path)
-    db.execute("UPDATE batch SET data = x'00'")
-    db.commit()
-    db.close()
+    damage(path, 1)
     with EventLog(path) as log:
         with pytest.raises(LogError, match="ids of batch 1 cannot be read"):
             log.append(batch(run("p", 5, 20)))

@@ -105,6 +105,11 @@ def of(db: sqlite3.Connection, call: str) -> list[Known]:
                   row["position"], place, row["known"]) for row in mine.to_pylist()]
 
 
+def calls(db: sqlite3.Connection, position: int) -> pa.Array:
+    """What the labels of a batch are about that are still kept."""
+    return pc.unique(_blocks(db, "position = ?", (position,))["call"])
+
+
 def orphans(db: sqlite3.Connection) -> int:
     """How many labels wait for an event that has not come."""
     return int(db.execute("SELECT coalesce(sum(n), 0) FROM waits WHERE place IS NULL").fetchone()[0])

@@ -223,12 +223,11 @@ class EventLog:
         table = self._unpack(position, self._data(position) or b"")
         stays = _labelable(table) if slim else pa.nulls(table.num_rows, pa.bool_()).fill_null(False)
         kept, gone = table.filter(stays), table.filter(pc.invert(stays)).select(["id", "time"])
-        # Labels stay as long as what they are about, and so does what is said here of where they are.
-        told = pc.equal(table["kind"], "label")
-        calls = pc.unique(table["call"].filter(pc.invert(told))).drop_null()
-        calls = calls.filter(pc.invert(pc.is_in(calls, pc.unique(table["call"].filter(told)))))
-        related.forget(self._db, calls, position)
         self._db.execute(f"DELETE FROM {name} WHERE position = ?", (position,))  # noqa: S608
+        # Labels stay as long as what they are about, and so does what is said here of where they are.
+        calls = pc.unique(table["call"]).drop_null()
+        calls = calls.filter(pc.invert(pc.is_in(calls, labels.calls(self._db, position))))
+        related.forget(self._db, calls, position)
         if kept.num_rows:
             self._store("kept", position, kept.drop_columns([c for c in _TEXTS if c in kept.column_names]), sent)
         spans.forget(self._db, position)

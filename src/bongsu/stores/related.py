@@ -23,8 +23,8 @@ CREATE TABLE related (call TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY
 def note(db: sqlite3.Connection, calls: pa.ChunkedArray, position: int) -> None:
     """That a batch has events about these calls; null is none."""
     named = pc.unique(calls).drop_null()
-    ordered = named.take(pc.array_sort_indices(named))
-    rest = spans.note(db, "call", ordered, position)
+    ordered = named if spans.ascend(named) else named.take(pc.array_sort_indices(named))
+    rest = spans.note(db, "call", ordered, named, position)
     db.execute("INSERT INTO related SELECT value, ? FROM json_each(?)", (position, spans.listed(rest)))
 
 
@@ -43,7 +43,8 @@ def positions(db: sqlite3.Connection, calls: pa.Array) -> list[int]:
 
 
 def forget(db: sqlite3.Connection, calls: pa.Array | pa.ChunkedArray, position: int | None = None) -> None:
-    """Drop the rows of calls, of one batch or of all; a span goes with what it is about."""
+    """Drop the rows of calls, of one batch or of all, where the batch has gone; a span goes with what it is about."""
     where = "" if position is None else " AND position = ?2"
-    db.execute(f"DELETE FROM related WHERE call IN (SELECT value FROM json_each(?1)){where}",  # noqa: S608
+    db.execute(f"DELETE FROM related WHERE call IN (SELECT value FROM json_each(?1)){where} AND NOT EXISTS "  # noqa: S608
+               "(SELECT 1 FROM batch WHERE batch.position = related.position)",
                (spans.listed(calls), *(() if position is None else (position,))))

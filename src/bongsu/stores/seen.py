@@ -1,6 +1,7 @@
 """Which events the log has, and in which batch each is: so what came twice is known, and what a label is about found.
 
-Ids that grow with time are spans (``stores/spans.py``) and in their batch; the others are rows of ``seen``.
+Ids that grow with time are spans (``stores/spans.py``) and in their batch; the others are rows of ``seen``. A span that
+others keep coming into was none, and becomes rows: so no batch is opened for ever by what comes after it.
 
 All functions work inside the caller's transaction.
 """
@@ -8,6 +9,7 @@ All functions work inside the caller's transaction.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +20,8 @@ from bongsu.stores.faults import LogError
 TABLES = """
 CREATE TABLE seen (id TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
 """
+STRANGERS = 64
+"""Ids of other batches that may come to be between those of a span before it becomes rows: some always come late."""
 
 
 def fresh(db: sqlite3.Connection, table: pa.Table, position: int) -> pa.Table:
@@ -30,7 +34,7 @@ def fresh(db: sqlite3.Connection, table: pa.Table, position: int) -> pa.Table:
         table = _once(table)
         names = table["id"].combine_chunks()
         ordered = names.take(pc.array_sort_indices(names))
-    rest = spans.note(db, "id", ordered, position, lambda first, last: not _any(db, first, last))
+    rest = spans.note(db, "id", ordered, names, position, lambda first, last: not _any(db, first, last))
     return _noted(db, table, rest, position) if len(rest) else table
 
 
@@ -49,11 +53,15 @@ def _any(db: sqlite3.Connection, first: str, last: str) -> bool:
 
 def _noted(db: sqlite3.Connection, table: pa.Table, rest: pa.Array, position: int) -> pa.Table:
     """The table without those of ``rest`` (in order, each once) that came before; the others become rows."""
-    inside = pc.is_valid(_in_spans(db, rest))
+    found = list(spans.near(db, "id", rest))
+    inside = pc.is_valid(_in_spans(db, rest, found))
     known, new = rest.filter(inside), rest.filter(pc.invert(inside))
     # In order of id: neighbours share a page of the index.
     added = db.execute("INSERT OR IGNORE INTO seen SELECT value, ? FROM json_each(?)",
                        (position, spans.listed(new))).rowcount
+    for place, begin, end in found:
+        if not pc.all(inside[begin:end]).as_py():
+            _mixed(db, rest[begin].as_py(), place)
     if added < len(new):
         older = db.execute("SELECT value FROM json_each(?) CROSS JOIN seen ON seen.id = value WHERE position <> ?",
                            (spans.listed(new), position))
@@ -61,11 +69,23 @@ def _noted(db: sqlite3.Connection, table: pa.Table, rest: pa.Array, position: in
     return table.filter(pc.invert(pc.is_in(table["id"], known))) if len(known) else table
 
 
+def _mixed(db: sqlite3.Connection, inside: str, position: int) -> None:
+    """Make rows of the span that an id is in, where too many ids of other batches are between its own."""
+    first, last = spans.bounds(db, "id", inside)
+    if len(db.execute("SELECT 1 FROM seen WHERE id BETWEEN ? AND ? LIMIT ?",
+                      (first, last, STRANGERS)).fetchall()) < STRANGERS:
+        return
+    held = _held(db, position)
+    held = held.filter(pc.and_(pc.greater_equal(held, first), pc.less_equal(held, last)))
+    db.execute("INSERT INTO seen SELECT value, ? FROM json_each(?) ORDER BY value", (position, spans.listed(held)))
+    spans.drop(db, "id", first)
+
+
 def places(db: sqlite3.Connection, ids: pa.Array) -> pa.Array:
     """Where the events with these ids are; null for those that the log does not have."""
     order = None if spans.ascend(ids) else pc.array_sort_indices(ids)
     names = ids if order is None else ids.take(order)
-    found = _in_spans(db, names)
+    found = _in_spans(db, names, spans.near(db, "id", names))
     if found.null_count and _any(db, names[0].as_py(), names[-1].as_py()):
         missing = names.filter(pc.is_null(found))
         # CROSS JOIN fixes the order: few ids, each looked up.
@@ -81,10 +101,10 @@ def forget(db: sqlite3.Connection, ids: pa.ChunkedArray) -> None:
     db.execute("DELETE FROM seen WHERE id IN (SELECT value FROM json_each(?))", (spans.listed(ids),))
 
 
-def _in_spans(db: sqlite3.Connection, names: pa.Array) -> pa.Array:
-    """Where ids (in order) are that are in a span's batch; null for the others."""
+def _in_spans(db: sqlite3.Connection, names: pa.Array, near: Iterable[tuple[int, int, int]]) -> pa.Array:
+    """Where ids (in order) are that are in a batch whose span they are ``near``; null for the others."""
     parts, upto = [pa.nulls(0, pa.int64())], 0
-    for position, begin, end in spans.near(db, "id", names):
+    for position, begin, end in near:
         has = pc.is_in(names[begin:end], value_set=_held(db, position))
         parts += [pa.nulls(begin - upto, pa.int64()),
                   pc.if_else(has, pa.scalar(position, pa.int64()), pa.scalar(None, pa.int64()))]

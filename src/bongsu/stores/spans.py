@@ -3,6 +3,7 @@
 Ids that are made in order of time (UUIDv7, ULID, a counter) come in order too: what a batch has of them lies between
 its first and its last, and nothing else does. That is one row, where an index has one for each name. Spans never
 overlap, so a name is in one at most; what is no span (random names, names out of order) is in an index, a row a name.
+Whether names grow with time is seen from how they came: random ones would be a span over all that come later.
 ``of`` says which names: ids of events (``stores/seen.py``), or calls that events are about (``stores/related.py``).
 
 A span says where a name is if it is anywhere in it, never that it is: the batch knows.
@@ -32,16 +33,21 @@ CREATE INDEX span_position ON span (position);
 FAMILY, MOST, LEAST = 2, 8, 16
 """Names of a batch that begin with the same two characters are a family, which has a span of its own, as ids of
 predictions and of labels have. Names of more than 8 families have no order; fewer than 16 are as well off as rows."""
+GROWING, ASTRAY, SAMPLE = 3 / 4, 1 / 8, 500
+"""Names grow if 3 of 4 come after the one before (runs of several senders, one after the other), or if on average each
+is no further from its place than an eighth of them all (names of one moment in any order). Random ones: 1/2 and 1/3."""
 
 
-def note(db: sqlite3.Connection, of: Of, names: pa.Array, position: int,
+def note(db: sqlite3.Connection, of: Of, names: pa.Array, came: pa.Array, position: int,
          free: Callable[[str, str], bool] = lambda first, last: True) -> pa.Array:
     """Note spans for names of a batch (in order, each once): those that are in none.
 
-    ``free`` is whether a first and a last may be a span, for all else that is known.
+    ``came`` are the same names in the order they came in; ``free`` is whether a first and a last may be a span, for all
+    else that is known.
     """
     families = _families(names)
-    rest = [one for one in families if not _noted(db, of, one, position, free)]
+    rest = [one for one in families if len(one) < LEAST or not (came is names or _grew(one, came, len(families)))
+            or not _noted(db, of, one, position, free)]
     return pa.concat_arrays([names[:0] if families else names, *rest])
 
 
@@ -57,10 +63,19 @@ def _families(names: pa.Array) -> list[pa.Array]:
     return [names[end - n : end] for n, end in zip(counts, ends, strict=True)] if len(counts) <= MOST else []
 
 
+def _grew(family: pa.Array, came: pa.Array, families: int) -> bool:
+    """Whether the names of a family came in order, by and large."""
+    if families > 1:
+        came = came.filter(pc.equal(pc.utf8_slice_codeunits(came, 0, FAMILY), family[0].as_py()[:FAMILY]))
+    if pc.sum(pc.less(came[:-1], came[1:])).as_py() >= GROWING * (len(came) - 1):
+        return True
+    # Spearman's footrule (1906) as a share of n * n, of some hundreds from beginning to end.
+    places: list[int] = pc.array_sort_indices(came[:: -(-len(came) // SAMPLE)]).to_pylist()
+    return sum(abs(place - i) for i, place in enumerate(places)) <= ASTRAY * len(places) ** 2
+
+
 def _noted(db: sqlite3.Connection, of: Of, names: pa.Array, position: int, free: Callable[[str, str], bool]) -> bool:
-    """Note a family as a span. False, and nothing is noted, where it is too small or not alone."""
-    if len(names) < LEAST:
-        return False
+    """Note a family as a span. False, and nothing is noted, where it is not alone."""
     first, last = names[0].as_py(), names[-1].as_py()
     row = db.execute("SELECT last FROM span WHERE of = ? AND first <= ? ORDER BY first DESC LIMIT 1",
                      (of, last)).fetchone()
@@ -88,6 +103,18 @@ def near(db: sqlite3.Connection, of: Of, names: pa.Array) -> Iterator[tuple[int,
         begin, end = bisect_left(names, first, key=_text), bisect_right(names, last, key=_text)
         if begin < end:
             yield position, begin, end
+
+
+def bounds(db: sqlite3.Connection, of: Of, inside: str) -> tuple[str, str]:
+    """First and last of the span that a name is in."""
+    first, last = db.execute("SELECT first, last FROM span WHERE of = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+                             (of, inside)).fetchone()
+    return first, last
+
+
+def drop(db: sqlite3.Connection, of: Of, first: str) -> None:
+    """Drop the span that begins with a name: what is in it has rows instead."""
+    db.execute("DELETE FROM span WHERE of = ? AND first = ?", (of, first))
 
 
 def _text(name: pa.StringScalar) -> str:
