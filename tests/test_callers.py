@@ -39,18 +39,25 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": said[at : at + 7], "more_body": at + 7 < len(said)})
 
 
-def serving(app: App, **settings: Any) -> uvicorn.Server:
-    return uvicorn.Server(uvicorn.Config(app, http=Lobby().protocol(), log_config=None, lifespan="off", **settings))
+def serving(app: App, lobby: Lobby | None = None, **settings: Any) -> uvicorn.Server:
+    protocol = (lobby or Lobby()).protocol()
+    return uvicorn.Server(uvicorn.Config(app, http=protocol, log_config=None, lifespan="off", **settings))
 
 
 @contextmanager
 def served(app: App, **settings: Any) -> Iterator[int]:
+    with running(app, **settings) as (port, _):
+        yield port
+
+
+@contextmanager
+def running(app: App, **settings: Any) -> Iterator[tuple[int, uvicorn.Server]]:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         server = serving(app, **settings)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         try:
-            yield sock.getsockname()[1]
+            yield sock.getsockname()[1], server
         finally:
             server.should_exit = True
             thread.join(30)

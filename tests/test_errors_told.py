@@ -9,13 +9,14 @@ import bongsu
 
 SRC = Path(bongsu.__file__).parent
 PAGE = SRC.parent.parent / "docs/errors.md"
-SOURCES = ("web/errors.py", "web/denials.py", "web/call.py", "web/appealing.py", "host/lobby.py")
+SOURCES = ("web/errors.py", "web/denials.py", "web/call.py", "web/appealing.py", "host/lobby.py",
+           "host/line.py")
 
 
 def raised() -> set[tuple[str, str]]:
     """Status and code of every error that these modules name."""
     text = "\n".join((SRC / name).read_text(encoding="utf-8") for name in SOURCES)
-    return set(re.findall(r'(?:ApiError|Fault|send_away)\(\s*(\d{3}), "([a-z_]+)"', text))
+    return set(re.findall(r'(?:ApiError|Fault|Refused|send_away|refuse)\(\s*(\d{3}), "([a-z_]+)"', text))
 
 
 def test_every_error_is_on_the_page_and_the_page_names_no_other() -> None:

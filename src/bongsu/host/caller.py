@@ -41,15 +41,16 @@ class Line(Protocol):
 
 class Caller:
     """Who has asked, and waits for the answer: one request. ``whole`` says that all of it is here, ``over`` that it
-    was answered, ``left`` that nobody waits any more. A caller that does not ``stay`` is not asked for another."""
+    was answered, ``left`` that nobody waits any more, ``expects`` that the body comes when it is asked for; ``held``
+    are the bytes of it that nobody has read yet. A caller that does not ``stay`` is not asked for another."""
 
-    __slots__ = ("_bytes", "_chunked", "_expects", "_fresh", "_head", "_length", "_line", "_moved", "_pieces", "_tell",
+    __slots__ = ("_chunked", "_fresh", "_head", "_length", "_line", "_moved", "_pieces", "_tell", "expects", "held",
                  "left", "over", "scope", "stays", "whole")
 
     def __init__(self, line: Line, scope: Message, *, stays: bool, expects: bool) -> None:
-        self._line, self.scope, self.stays, self._expects = line, scope, stays, expects
+        self._line, self.scope, self.stays, self.expects = line, scope, stays, expects
         self._pieces: list[bytes] = []
-        self._bytes = 0
+        self.held = 0
         self._fresh = self.whole = self.over = self.left = False
         self._moved: asyncio.Event | None = None
         self._tell: Callable[[], object] | None = None
@@ -68,9 +69,10 @@ class Caller:
 
     async def receive(self) -> Message:
         """A piece of the body, or that there is nobody any more."""
-        if self._expects and not self.left:
-            self._expects = False
+        if self.expects and not self.left:
+            self.expects = False
             self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._line.go_on()
         while not (self._fresh or self.over or self.left):
             self._moved = self._moved or asyncio.Event()
             self._moved.clear()
@@ -78,7 +80,7 @@ class Caller:
         if self.over or self.left:
             return {"type": "http.disconnect"}
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._fresh, self._pieces, self._bytes = False, [], 0
+        self._fresh, self._pieces, self.held = False, [], 0
         self._line.go_on()
         return {"type": "http.request", "body": body, "more_body": not self.whole}
 
@@ -106,7 +108,9 @@ class Caller:
 
     def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """The head of an answer: it waits for the first of its body, as ASGI asks for."""
-        self._expects = False
+        if self.expects and not self.whole:  # whether the body comes all the same nobody can tell
+            self.stays = False
+        self.expects = False
         lines, given = list(headers), dict(headers)
         length = b"0" if self.scope["method"] == "HEAD" or status in _NO_BODY else given.get(b"content-length")
         self._length = None if length is None else int(length)
@@ -146,13 +150,18 @@ class Caller:
 
     # ---- for its connection ----
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing of the answer is on its way."""
+        return self._head != b""
+
     def came(self, data: bytes) -> bool:
         """A piece of the body; whether more of it has to wait."""
         self._pieces.append(data)
-        self._bytes += len(data)
+        self.held += len(data)
         self._fresh = True
         self._move()
-        return self._bytes > PLENTY
+        return self.held > PLENTY
 
     def ends(self) -> None:
         self.whole = self._fresh = True
@@ -174,6 +183,9 @@ class Caller:
         except Exception as error:  # noqa: BLE001 (a fault of the application; its words could quote the caller's)
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("%s in the application\n%s", type(error).__name__, where)
+        finally:  # it stands in its own scope: what it holds would stay until the collector comes
+            self._pieces = []
+            self.scope["extensions"].pop(CALLER, None)
         if self.over or self.left:
             return
         if self._head is None:

@@ -1,7 +1,8 @@
 """HTTP/1.1 as callers speak it to us: a connection, and one request after the other that comes over it.
 
 llhttp reads what comes; uvicorn listens, and says when to end. What is between them is our own, since every call pays
-for it (decision 22). There is one timer a connection, which stays while what it waits for is put off.
+for it (decision 22). There is one timer a connection, which stays while what it waits for is put off; when it rings,
+what the connection waits for says what to do.
 """
 
 from __future__ import annotations
@@ -17,11 +18,25 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from bongsu.host.caller import STATUS, Caller
+from bongsu.host.caller import PLENTY, STATUS, Caller
+
+STALL = 75.0
+"""Seconds in which some of a body has to come, and some of an answer has to be taken: more than the gateway gives to
+all of a body, so that it is the gateway that answers, and writes down, where it is one of its calls."""
+MOST_AHEAD = 16
+"""Requests of one connection that may wait for their turn."""
+_COUNTED = frozenset((b"host", b"expect"))
+_VERSIONS = frozenset(("1.0", "1.1"))
+
+
+class Refused(Exception):
+    """What comes is not taken: the ``status``, ``code`` and ``message`` of ``refusal``."""
 
 
 class Connection(asyncio.Protocol):
     """One connection, as ``uvicorn.Config(http=...)`` makes them. What comes before its turn waits for it."""
+
+    stall = STALL
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any],
                  _loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -41,6 +56,8 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._expects = self._paused = False
+        self._hosts = self._unsent = 0
+        self._until = inf
         self._timer: asyncio.TimerHandle | None = None
         self._due = inf
 
@@ -60,8 +77,9 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self.resume_writing()
-        if self.caller is not None:
-            self.caller.leaves()
+        caller, self.caller = self.caller, None
+        if caller is not None:
+            caller.leaves()
 
     def data_received(self, data: bytes) -> None:
         if self._parser is None:
@@ -70,31 +88,48 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # nothing else is spoken here
             self.ends()
-        except httptools.HttpParserError:
-            if self.ends():
-                self.write(refusal(400, "invalid_http", "expected a request of HTTP/1.1"))
-                self.hang_up()
+        except httptools.HttpParserError as error:
+            why = error.__context__
+            said = why if isinstance(why, Refused) else Refused(400, "invalid_http", "expected a request of HTTP/1.1")
+            self.refuse(*said.args)
+        else:
+            if self._coming is not None and not self._coming.whole:
+                self._moves(self._coming)
 
     def pause_writing(self) -> None:
         self.full = self.full or asyncio.Event()
+        if self._transport is not None:
+            self._flushes(self._transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         full, self.full = self.full, None
-        if full is not None:
-            full.set()
+        if full is None:
+            return
+        full.set()
+        if self.closing:
+            return
+        if self._coming is not None and not self._coming.whole:
+            self._moves(self._coming)
+        elif not self.busy:
+            self.put_off(self.loop.time() + self._keep)
 
     # ---- from llhttp ----
 
     def on_message_begin(self) -> None:
-        self._url, self._headers, self._expects = b"", [], False
+        self._url, self._headers, self._expects, self._hosts, self._coming = b"", [], False, 0, None
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._coming is not None:  # after a body: nobody reads them, and they are no headers of the request
+            return
         name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self._expects = True
+        if name in _COUNTED:
+            if name == b"host":
+                self._hosts += 1
+            elif value.lower() == b"100-continue":
+                self._expects = True
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -106,24 +141,36 @@ class Connection(asyncio.Protocol):
             found = httptools.parse_url(self._url)
             path, query = found.path or b"/", found.query or b""
         plain, version = path.decode("ascii"), parser.get_http_version()
+        if version not in _VERSIONS or (self._hosts != 1 and version == "1.1"):
+            raise Refused(400, "invalid_http", "expected a request of HTTP/1.1 with one Host, or of HTTP/1.0")
+        if len(self._waiting) >= MOST_AHEAD:
+            raise Refused(400, "invalid_http", f"expected at most {MOST_AHEAD} requests before their turn")
         scope = {**self._fixed, "http_version": version, "method": parser.get_method().decode("ascii"),
                  "path": unquote(plain) if "%" in plain else plain, "raw_path": path, "query_string": query,
                  "headers": self._headers, "state": self._app_state.copy()}
         stays = version != "1.0" and parser.should_keep_alive()
-        self._coming = Caller(self, scope, stays=stays, expects=self._expects)
+        self._coming = Caller(self, scope, stays=stays, expects=self._expects and version == "1.1")
         if self.busy:
             self._waiting.append(self._coming)
-            self._pause()
+            if self._crowded:
+                self._pause()
         else:
             self._serve(self._coming)
 
     def on_body(self, body: bytes) -> None:
-        if self._coming is not None and not self._coming.over and self._coming.came(body):
+        coming = self._coming
+        if coming is not None and not coming.over and (coming.came(body) or self._crowded):
             self._pause()
 
     def on_message_complete(self) -> None:
-        if self._coming is not None:
-            self._coming.ends()
+        coming = self._coming
+        if coming is None:
+            return
+        coming.ends()
+        if not coming.stays:  # what still comes is thrown away, so that it is seen when who asks leaves
+            self._parser = None
+        elif coming.over and self.full is None:
+            self.put_off(self.loop.time() + self._keep)
 
     # ---- from who serves ----
 
@@ -132,7 +179,9 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def go_on(self) -> None:
-        if self._paused and not self._waiting and self._transport is not None:
+        if self._coming is not None and not self._coming.whole:
+            self._moves(self._coming)
+        if self._paused and not self._crowded and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
 
@@ -143,16 +192,37 @@ class Connection(asyncio.Protocol):
         elif self.closing:
             return
         else:
+            now = self.loop.time()
             if self._waiting:
                 self._serve(self._waiting.popleft())
-            else:
-                self.put_off(self.loop.time() + self._keep)
+            elif self.full is None:
+                self.put_off(now + self._keep)
+            self._until = now + self.stall
             self.go_on()
 
     def hang_up(self) -> None:
-        """Once all that was written is sent."""
-        if self._transport is not None:
-            self._transport.close()
+        """Once all that was written is sent, or nobody takes it."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if unsent := self._transport.get_write_buffer_size():
+            self._flushes(unsent)
+        self._transport.close()
+
+    def refuse(self, status: int, code: str, message: str) -> None:
+        """Take nothing more, not even the rest of what is coming. What was asked before is answered first; who sent
+        this is told why, unless an answer to it has begun."""
+        coming, self._parser, told = self._coming, None, True
+        if coming is None or coming.whole or coming is not self.caller:
+            if coming is not None and not coming.whole:
+                self._waiting.pop()
+            if not self.ends():
+                return
+        else:
+            told = coming.silent
+            coming.leaves()
+        if told and not self.closing:
+            self.write(refusal(status, code, message))
+        self.hang_up()
 
     def shutdown(self) -> None:
         """From uvicorn: the server ends."""
@@ -184,20 +254,53 @@ class Connection(asyncio.Protocol):
         """No more requests after those that are here; whether there are none."""
         if not self.busy or self.caller is None:
             return True
-        (self._waiting[-1] if self._waiting else self.caller).stays = False
-        self._pause()
+        last = self._waiting[-1] if self._waiting else self.caller
+        last.stays = False
+        if last.whole:
+            self._parser = None
         return False
 
     def overdue(self) -> None:
-        """Nobody has asked for something for as long as it is kept open."""
-        self.hang_up()
+        """Nothing came for as long as may be: of a body, or of another request."""
+        coming = self._coming
+        if coming is not None and not coming.whole and not coming.over:
+            if self._paused or coming.expects:  # it is we who wait
+                self._moves(coming)
+            else:
+                self.refuse(408, "request_timeout", f"expected some of the body within {self.stall:g} s; send it "
+                                                    "faster")
+        elif not self.busy:
+            self.hang_up()
 
     def _ring(self) -> None:
         self._timer = None
+        if self._transport is None:
+            return
         if self.loop.time() < self._due:
             self.put_off(self._due)
-        elif not self.closing:
+        elif self.full is None and not self._transport.is_closing():
             self.overdue()
+        elif (unsent := self._transport.get_write_buffer_size()) and unsent >= self._unsent:
+            self._transport.abort()
+        else:
+            self._flushes(unsent)
+
+    def _flushes(self, unsent: int) -> None:
+        """So much is to be taken: some of it until the timer rings."""
+        self._unsent = unsent
+        self.put_off(self.loop.time() + self.stall)
+
+    def _moves(self, coming: Caller) -> None:
+        """Some of a body came, or may come again. What comes after the answer keeps its connection for a while only."""
+        if self.full is None and not self.closing:
+            now = self.loop.time()
+            self.put_off(min(now + self._keep, self._until) if coming.over else now + self.stall)
+
+    @property
+    def _crowded(self) -> bool:
+        """Whether more waits for its turn than may."""
+        waiting = self._waiting
+        return bool(waiting) and (len(waiting) >= MOST_AHEAD or sum(caller.held for caller in waiting) > PLENTY)
 
     def _serve(self, caller: Caller) -> None:
         self.caller = caller

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from bongsu.host.caller import Caller
-from bongsu.host.line import Connection, refusal
+from bongsu.host.line import STALL, Connection, Refused
 
 PATIENCE = 10.0
 """Seconds in which the head of a request has to be here."""
@@ -24,8 +24,9 @@ REASONS = ("slow", "crowded", "head_too_large")
 class Lobby:
     """Who waits, in the order of their coming; ``left`` counts who was sent away, by the reason."""
 
-    def __init__(self, most: int = MOST_WAITING, patience: float = PATIENCE, most_head: int = MOST_HEAD) -> None:
-        self.most, self.patience, self.most_head = most, patience, most_head
+    def __init__(self, most: int = MOST_WAITING, patience: float = PATIENCE, most_head: int = MOST_HEAD,
+                 stall: float = STALL) -> None:
+        self.most, self.patience, self.most_head, self.stall = most, patience, most_head, stall
         self.waiting: dict[Guest, None] = {}
         self.left = dict.fromkeys(REASONS, 0)
 
@@ -42,7 +43,7 @@ class Lobby:
 
     def protocol(self) -> type[Guest]:
         """For ``uvicorn.Config(http=...)``: connections of this lobby."""
-        return type("Guest", (Guest,), {"lobby": self})
+        return type("Guest", (Guest,), {"lobby": self, "stall": self.stall})
 
 
 class Guest(Connection):
@@ -50,7 +51,7 @@ class Guest(Connection):
 
     lobby: Lobby
     _begun = _slow = False
-    _size = 0
+    _came = _first = _size = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -62,25 +63,33 @@ class Guest(Connection):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._came = len(data)
+        self._size += self._came  # until a request begins, or some of its body is in it
         super().data_received(data)
-        if not self._begun or self.closing:
+        if self._parser is None:
             return
-        self._size += len(data)
+        if not self._begun and (self._coming is None or self._coming.whole):
+            return
         if self._size > self.lobby.most_head:
-            self.lobby.left["head_too_large"] += 1
-            self.send_away(431, "request_headers_too_large", "expected the head of a request within "
-                           f"{self.lobby.most_head} bytes; send shorter headers")
-        elif not self._slow and not self.busy:
+            self.refuse(*self._too_large().args)
+        elif self._begun and not self._slow and not self.busy:
             self._watch()
 
     def on_message_begin(self) -> None:
-        self._begun, self._size = True, 0
+        self._begun, self._size, self._first = True, 0, self._came
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        most = self.lobby.most_head
+        if self._first + self._size > most and self._length() > most:
+            raise self._too_large()
         self._begun = self._slow = False
         self.lobby.leave(self)
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._size = 0
+        super().on_body(body)
 
     def answered(self, caller: Caller) -> None:
         super().answered(caller)
@@ -97,15 +106,24 @@ class Guest(Connection):
         self.send_away(408, "request_timeout", f"expected the head of a request within {self.lobby.patience:g} s; part "
                        "of it did not come, send it faster")
 
-    def _watch(self) -> None:
-        self._slow = True
-        self.put_off(self.loop.time() + self.lobby.patience)
-
     def send_away(self, status: int, code: str, message: str) -> None:
         """Close it; who has begun to ask is told why, unless an answer to what was asked before is on its way."""
         self.lobby.leave(self)
-        if not self.ends():
-            return
-        if self._begun and not self.closing:
-            self.write(refusal(status, code, message))
-        self.hang_up()
+        if self._begun:
+            self.refuse(status, code, message)
+        else:
+            self.hang_up()
+
+    def _too_large(self) -> Refused:
+        self.lobby.leave(self)
+        self.lobby.left["head_too_large"] += 1
+        return Refused(431, "request_headers_too_large", "expected the head of a request within "
+                       f"{self.lobby.most_head} bytes; send shorter headers")
+
+    def _length(self) -> int:
+        """Of a head, where what it came with may have been something else."""
+        return len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+
+    def _watch(self) -> None:
+        self._slow = True
+        self.put_off(self.loop.time() + self.lobby.patience)

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -79,6 +79,11 @@ async def _http(request: Request, error: Exception) -> Response:
     return await _wrong(request, Wrong(error.status_code, code, message, error.headers))
 
 
+async def _left(_request: Request, _error: Exception) -> Response:
+    """Whoever leaves before all was said is no fault of ours, and nobody is there to be answered."""
+    return Response(status_code=400)
+
+
 async def _broken(_request: Request, _error: Exception) -> Response:
     """Says that it is our fault and nothing about how; the traceback goes to the log of the process."""
     return refusal(Wrong(500, "internal", "bongsu failed to answer; the reason is in its log", HEADERS))
@@ -125,7 +130,8 @@ def control_app(desk: Desk, token_hash: str | Callable[[], str], *, secure: bool
     app = Starlette(
         routes=routes(site, table),
         middleware=[Middleware(Guarded, secure=secure)],
-        exception_handlers={Wrong: _wrong, HTTPException: _http, OperationalError: _unrecorded, Exception: _broken},
+        exception_handlers={Wrong: _wrong, HTTPException: _http, OperationalError: _unrecorded,
+                            ClientDisconnect: _left, Exception: _broken},
     )
     app.router.redirect_slashes = False
     app.state.closing, app.state.ways = threading.Event(), table

@@ -1,0 +1,234 @@
+"""Callers that break off, send what is no HTTP, or take nothing of what they asked for; over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bongsu.host.caller import CALLER, Caller
+from bongsu.host.lobby import Lobby
+from servers import body_of
+from test_callers import CLOSE, echo, request, running, said, served
+
+CHUNKED = b"POST %b HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def until(probe: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + 30
+    while not probe():
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
+def rest(line: socket.socket) -> bytes:
+    out = b""
+    try:
+        while data := line.recv(65536):
+            out += data
+    except ConnectionResetError:
+        pass
+    return out
+
+
+async def answers(send: Any, body: bytes, status: int = 200) -> None:
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def heads(scope: Any, receive: Any, send: Any) -> None:
+    """Says which headers it was asked with, after the body."""
+    body = await body_of(receive)
+    await answers(send, b"%b(%b)" % (b",".join(name for name, _ in scope["headers"]), body))
+
+
+async def early(scope: Any, receive: Any, send: Any) -> None:
+    """Answers before it has read anything where the path says so."""
+    if scope["path"] == "/early":
+        await answers(send, b"no", 401)
+    else:
+        await echo(scope, receive, send)
+
+
+def test_what_follows_a_body_is_no_header_of_this_request_nor_of_the_next() -> None:
+    with served(heads) as port:
+        out = said(port, CHUNKED % b"/a" + b"1\r\nZ\r\n0\r\nauthorization: evil\r\nexpect: 100-continue\r\n\r\n",
+                   request("/b", b"", CLOSE))
+    assert b"authorization" not in out
+    assert b"100 Continue" not in out
+    assert b"host,transfer-encoding(Z)" in out
+    assert out.endswith(b"host,connection,content-length()")
+
+
+def test_what_follows_a_body_without_end_is_not_taken() -> None:
+    lobby = Lobby(most_head=4096)
+    with served(heads, lobby=lobby) as port, connect(port) as line:
+        line.sendall(CHUNKED % b"/a" + b"0\r\n")
+        sent = 0
+        try:
+            while sent < 64 << 20:
+                sent += line.send(b"a: b\r\n" * 1000)
+        except OSError:
+            pass
+        assert sent < 64 << 20
+        until(lambda: lobby.left["head_too_large"] == 1, "it was sent away")
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_who_takes_nothing_of_an_answer_is_let_go(stays: bool) -> None:
+    async def big(scope: Any, receive: Any, send: Any) -> None:
+        await answers(send, bytes(32 << 20))
+
+    with running(big, lobby=Lobby(stall=0.5)) as (port, server), connect(port) as line:
+        line.sendall(request("/a", b"", b"" if stays else CLOSE))
+        until(lambda: server.server_state.total_requests == 1, "it was answered")
+        until(lambda: not server.server_state.connections, "it is let go")
+        assert len(rest(line)) < 32 << 20
+
+
+def test_who_takes_an_answer_slowly_is_not_let_go() -> None:
+    async def big(scope: Any, receive: Any, send: Any) -> None:
+        await answers(send, bytes(16 << 20))
+
+    with served(big, lobby=Lobby(stall=1.0)) as port, connect(port) as line:
+        line.sendall(request("/a", b"", CLOSE))
+        size = 0
+        for _ in range(15):
+            size += len(line.recv(1 << 20))
+            time.sleep(0.1)
+        assert size + len(rest(line)) > 16 << 20
+
+
+def test_who_serves_a_stream_that_nobody_takes_is_told() -> None:
+    left = threading.Event()
+
+    async def pours(scope: Any, receive: Any, send: Any) -> None:
+        caller: Caller = scope["extensions"][CALLER]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not caller.left:
+            await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+        left.set()
+
+    with served(pours, lobby=Lobby(stall=0.5)) as port, connect(port) as line:
+        line.sendall(request("/a"))
+        assert left.wait(30)
+
+
+def test_a_body_that_breaks_in_the_middle_is_refused_and_who_serves_is_told() -> None:
+    told: list[str] = []
+    over = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        while message["type"] == "http.request" and message["more_body"]:
+            message = await receive()
+        told.append(message["type"])
+        over.set()
+
+    with served(app) as port:
+        out = said(port, CHUNKED % b"/a" + b"1\r\nZ\r\n", b"zz\r\n")
+        assert over.wait(30)
+    assert out.startswith(b"HTTP/1.1 400 Bad Request")
+    assert out.count(b"HTTP/1.1 ") == 1
+    assert told == ["http.disconnect"]
+
+
+def test_a_body_that_breaks_before_its_turn_leaves_what_was_asked_before_it() -> None:
+    go = threading.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        until_go = 0
+        while not go.is_set() and until_go < 3000:
+            await asyncio.sleep(0.01)
+            until_go += 1
+        await echo(scope, receive, send)
+
+    with served(waits) as port:
+        threading.Timer(0.3, go.set).start()
+        out = said(port, request("/a?whole", b"1") + CHUNKED % b"/b", b"zz\r\n")
+    assert out.count(b"HTTP/1.1 ") == 1
+    assert out.endswith(b"POST /a?whole 1")
+
+
+def test_one_answer_is_all_that_a_request_gets() -> None:
+    with served(early) as port, connect(port) as line:
+        line.sendall(CHUNKED % b"/early")
+        first = line.recv(1000)
+        line.sendall(b"zz\r\n")
+        out = first + rest(line)
+    assert out.startswith(b"HTTP/1.1 401")
+    assert out.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_server_that_ends_reads_the_body_that_is_on_its_way() -> None:
+    begun = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
+        await echo(scope, receive, send)
+
+    with running(app) as (port, server), connect(port) as line:
+        line.sendall(request("/a?whole", b"1234567890").removesuffix(b"67890"))
+        assert begun.wait(30)
+        server.should_exit = True
+        until(lambda: not _listens(port), "it takes nobody more")
+        line.sendall(b"67890")
+        assert rest(line).endswith(b"POST /a?whole 1234567890")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=30).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_nothing_of_a_request_stays_until_the_collector_comes() -> None:
+    kept: list[weakref.ref[Any]] = []
+
+    class Seen:
+        pass
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["seen"] = seen = Seen()
+        kept.append(weakref.ref(seen))
+        await answers(send, b"no", 401)
+
+    gc.disable()
+    try:
+        with served(app) as port:
+            for _ in range(3):
+                said(port, request("/a", b"x" * 1000, CLOSE))
+            until(lambda: all(one() is None for one in kept), "nothing is kept")
+    finally:
+        gc.enable()
+    assert len(kept) == 3
+
+
+def test_a_small_head_after_a_large_body_is_not_too_large() -> None:
+    lobby = Lobby(most_head=4096)
+    with served(echo, lobby=lobby) as port, connect(port) as line:
+        line.sendall(request("/a?whole", b"x" * 60_000) + b"GET /b?whole HTTP/1.1\r\nho")
+        time.sleep(0.1)
+        line.sendall(b"st: x\r\n" + CLOSE + b"\r\n")
+        assert rest(line).endswith(b"GET /b?whole ")
+    assert lobby.left["head_too_large"] == 0
+
+
+@pytest.mark.parametrize("headers", [b"a: " + b"b" * 5000 + b"\r\n", b"a: b\r\n" * 1000])
+def test_a_head_that_comes_at_once_may_be_no_larger(headers: bytes) -> None:
+    with served(echo, lobby=Lobby(most_head=4096)) as port:
+        assert said(port, request("/a", b"", headers)).startswith(b"HTTP/1.1 431 ")
