@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bongsu.host.caller import CALLER, Caller
+from bongsu.host.line import MOST_AT_ONCE
 from bongsu.host.lobby import Lobby
 from servers import body_of
 from test_callers import CLOSE, echo, request, running, said, served
@@ -232,3 +233,89 @@ def test_a_small_head_after_a_large_body_is_not_too_large() -> None:
 def test_a_head_that_comes_at_once_may_be_no_larger(headers: bytes) -> None:
     with served(echo, lobby=Lobby(most_head=4096)) as port:
         assert said(port, request("/a", b"", headers)).startswith(b"HTTP/1.1 431 ")
+
+
+def test_only_so_many_requests_wait_for_their_turn() -> None:
+    with served(echo) as port:
+        out = said(port, b"GET /a?whole HTTP/1.1\r\nhost: x\r\n\r\n" * 300)
+    assert out.count(b"HTTP/1.1 200") == 1 + MOST_AT_ONCE, "one that is served and those that wait"
+    assert out.count(CLOSE) == 1
+
+
+def test_many_requests_with_bodies_that_come_at_once_are_all_answered() -> None:
+    with served(echo) as port, connect(port) as line:
+        for n in range(60):
+            line.sendall(request(f"/{n}?whole", b"x" * 9000, CLOSE if n == 59 else b""))
+        out = rest(line)
+    assert out.count(b"HTTP/1.1 200") == 60
+
+
+def test_who_serves_is_told_that_a_caller_left_who_had_asked_twice() -> None:
+    begun, left = threading.Event(), threading.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        scope["extensions"][CALLER].on_leave(left.set)
+        begun.set()
+        await body_of(receive)
+        while not left.is_set():
+            await asyncio.sleep(0.01)
+
+    with served(waits) as port:
+        with connect(port) as line:
+            line.sendall(request("/a") + request("/b"))
+            assert begun.wait(30)
+        assert left.wait(30)
+
+
+def test_a_body_of_which_nothing_comes_is_refused_in_time() -> None:
+    with served(echo, lobby=Lobby(stall=0.3)) as port, connect(port) as line:
+        line.sendall(request("/a", b"1234567890").removesuffix(b"4567890"))
+        out = rest(line)
+    assert out.startswith(b"HTTP/1.1 408 ")
+    assert b'"code": "request_timeout"' in out
+
+
+def test_a_body_that_comes_slowly_and_one_that_nobody_reads_is_waited_for() -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/later":
+            await asyncio.sleep(1.5)
+        await echo(scope, receive, send)
+
+    with served(slow, lobby=Lobby(stall=0.7)) as port:
+        pieces = [request("/a?whole", b"x" * 10, CLOSE).removesuffix(b"x" * 10), *[b"x"] * 10]
+        with connect(port) as line:
+            for piece in pieces:
+                line.sendall(piece)
+                time.sleep(0.1)
+            assert rest(line).endswith(b"POST /a?whole " + b"x" * 10)
+        assert said(port, request("/later?whole", b"x" * (1 << 20), CLOSE)).endswith(b"x" * 100)
+
+
+def test_a_body_that_comes_after_its_answer_keeps_the_connection_for_the_next() -> None:
+    with served(early, timeout_keep_alive=1) as port, connect(port) as line:
+        line.sendall(request("/early", b"x" * 15).removesuffix(b"x" * 15))
+        for _ in range(15):
+            time.sleep(0.1)
+            line.sendall(b"x")
+        line.sendall(request("/next?whole", b"1", CLOSE))
+        assert rest(line).endswith(b"POST /next?whole 1")
+
+
+def test_who_asked_whether_to_send_a_body_and_was_answered_is_not_asked_for_more() -> None:
+    with served(early) as port:
+        out = said(port, request("/early", b"x" * 5, b"expect: 100-continue\r\n").removesuffix(b"x" * 5))
+    assert out.startswith(b"HTTP/1.1 401")
+    assert CLOSE in out
+
+
+@pytest.mark.parametrize("wrong", [b"GET /a\r\n\r\n", b"GET /a HTTP/2.0\r\nhost: x\r\n\r\n", b"GET /a HTTP/1.1\r\n\r\n",
+                                   b"GET /a HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n"])
+def test_another_version_and_a_request_without_its_host_are_refused(wrong: bytes) -> None:
+    with served(echo) as port:
+        assert said(port, wrong).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_caller_of_http_1_0_is_not_told_to_go_on() -> None:
+    with served(echo) as port:
+        out = said(port, request("/a", b"1", b"expect: 100-continue\r\n", version="1.0"))
+    assert out.startswith(b"HTTP/1.1 200")

@@ -24,7 +24,9 @@ STALL = 75.0
 """Seconds in which some of a body has to come, and some of an answer has to be taken: more than the gateway gives to
 all of a body, so that it is the gateway that answers, and writes down, where it is one of its calls."""
 MOST_AHEAD = 16
-"""Requests of one connection that may wait for their turn."""
+"""Requests of one connection that may wait for their turn before it has to wait, too."""
+MOST_AT_ONCE = 256
+"""Requests that may wait because they came in one piece."""
 _COUNTED = frozenset((b"host", b"expect"))
 _VERSIONS = frozenset(("1.0", "1.1"))
 
@@ -143,8 +145,8 @@ class Connection(asyncio.Protocol):
         plain, version = path.decode("ascii"), parser.get_http_version()
         if version not in _VERSIONS or (self._hosts != 1 and version == "1.1"):
             raise Refused(400, "invalid_http", "expected a request of HTTP/1.1 with one Host, or of HTTP/1.0")
-        if len(self._waiting) >= MOST_AHEAD:
-            raise Refused(400, "invalid_http", f"expected at most {MOST_AHEAD} requests before their turn")
+        if len(self._waiting) >= MOST_AT_ONCE:
+            raise Refused(400, "invalid_http", f"expected at most {MOST_AT_ONCE} requests before their turn")
         scope = {**self._fixed, "http_version": version, "method": parser.get_method().decode("ascii"),
                  "path": unquote(plain) if "%" in plain else plain, "raw_path": path, "query_string": query,
                  "headers": self._headers, "state": self._app_state.copy()}
