@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -269,6 +269,12 @@ class Cells:
                 series.drop_before(start)
             self._series[signal] = {labels: series for labels, series in by_labels.items() if series.parts}
         self._slices.clear()
+
+    def keep(self, signals: Collection[str]) -> None:
+        """Forget every signal but these."""
+        for signal in self._series.keys() - set(signals):
+            del self._series[signal]
+            self._slices.pop(signal, None)
 
     def __iter__(self) -> Iterator[Cell]:
         for signal, by_labels in sorted(self._series.items()):

@@ -72,6 +72,10 @@ class Settings:
             raise Misfit(f"a duration no longer than retention.cells ({show_duration(self.retention.cells)})",
                          quoted(show_duration(behind)), "what is older would be counted and forgotten at once",
                          "ingest")
+        if self.retention.lake < self.retention.log:
+            raise Misfit(f"a duration no shorter than retention.log ({show_duration(self.retention.log)})",
+                         quoted(show_duration(self.retention.lake)), "the lake has what the log no longer has, for "
+                         "signals that are new or changed", "retention")
         if self.retention.vault < DAY:
             raise Misfit("a day or more", quoted(show_duration(self.retention.vault)), "a key is made for a day, so no "
                          "value could be kept; vault: off keeps none", "retention")

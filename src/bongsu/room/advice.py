@@ -32,6 +32,8 @@ ADVICE = {
     "budgets": "what was spent is not counted, so less seems left than is; free disk space",
     "used": "when keys were last used cannot be written down; free disk space",
     "references": "a reference cannot be read, so drift from it is not judged; see references in the policy",
+    "signals": "signals that are new or changed are not counted yet, since their past cannot be read; restore what is "
+               "named here from a backup, or move it away: what it holds is then not counted",
     "pinned": "a pinned window cannot be read, so drift from it is not judged; see references in the policy",
     "reviews": "what people said of calls under review has not been carried out yet; free disk space",
     "sweep": "retention cannot be carried out",

@@ -8,7 +8,7 @@ repeats nothing and skips nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -29,11 +29,10 @@ from bongsu.quantity import HOUR, SECOND, Duration, show_duration
 from bongsu.references import register
 from bongsu.room.advice import ADVICE, FAULTS
 from bongsu.room.aside import Aside
-from bongsu.room.backfill import stored
+from bongsu.room.backfill import past
 from bongsu.room.binding import bound_plan, counting, distinct, exposed_by
 from bongsu.room.clock import SLACK, came_back
 from bongsu.room.epochs import Epochs
-from bongsu.room.joining import Joining
 from bongsu.room.joining import batches as grouped
 from bongsu.room.people import People, of_traffic
 from bongsu.room.remarks import remarks
@@ -45,7 +44,7 @@ from bongsu.room.upkeep import Upkeep
 from bongsu.room.upstreams import Upstreams
 from bongsu.room.vaulting import Vaulting
 from bongsu.room.verdicts import judge_now
-from bongsu.runners.duckdb import Counter, CountError, reads_label
+from bongsu.runners.duckdb import Counter, CountError
 from bongsu.slis.count import Count
 from bongsu.slo import Standing
 from bongsu.sources.spool import SpoolReader
@@ -107,13 +106,15 @@ class Control:
         self.attempt("references", lambda: register(policy, store, folder.lake, self.now))
         self.plan = self._bound()
         self.log.watch(distinct(self.plan), self.now)
-        self.counter, self.joining = counting(self.plan)
+        store.begin({}, {s.key for s in self.plan.signals})  # what is not counted from now on has no end to go on from
+        self.counter, self.joining = counting(self._begun())
+        self._adopted, self._since = False, self.now - policy.retention.cells
         self.exposed = exposed_by(self.plan)
         self.cells = Cells(self.plan.base, store.cells(self.oldest_needed()))
         self.upkeep = Upkeep(self)
         self._marks = dict(self.log.marks())
         self.counted = 0
-        self._backfill()
+        self.attempt("signals", self.adopt)
         self.cells.since = min(store.created([BIRTH], self.now)[BIRTH], self.cells.earliest())
         self.rollout = Rollout(self)
         self.attempt("versions", self.rollout.declared)
@@ -126,15 +127,41 @@ class Control:
         return self._with_creation(bound_plan(self.policy, (CALLS, TOKENS), self.store))
 
     def refer(self) -> None:
-        """Look whether references came or changed; signals bound to another version begin again, from the log."""
+        """Look whether references came or changed; signals bound to another version begin again."""
         register(self.policy, self.store, self.folder.lake, self.now)
-        if (plan := self._bound()).signals != self.plan.signals:
-            self.counter.close()
-            self.joining.close()
-            with self.lock:
-                self.plan = plan
-            self.counter, self.joining = counting(plan)
-            self._backfill()
+        if self._bound().signals != self.plan.signals:
+            # Nothing is judged meanwhile, so the lake is read only as far back as the plan needs.
+            self._adopted, self._since = False, self.oldest_needed() if self._adopted else self._since
+            self.upkeep.soon("signals")
+
+    def adopt(self) -> None:
+        """Count the past of signals that are new, and then by the plan that has them: all of it, or nothing changes."""
+        if self._adopted:
+            return
+        plan, begun, base = self._bound(), self.store.begun(), self.plan.base
+        fresh, keys = [s for s in plan.signals if s.key not in begun], {s.key for s in plan.signals}
+        self._seats = Seats(Cells(base))
+        upto = self.store.position("cells")
+        counted = past(fresh, base, self.log, self.folder.lake, upto, self._since, self._count)
+        self.store.begin(counted, keys)
+        with self.lock:
+            self.plan = plan
+            self.cells.keep(keys - counted.keys())
+            for cells in counted.values():
+                self.cells.add(cells)
+        self._count_by_the_plan()
+        self._adopted = True
+        self._note_full()
+
+    def _count_by_the_plan(self) -> None:
+        self.counter.close()
+        self.joining.close()
+        self.counter, self.joining = counting(self._begun())
+
+    def _begun(self) -> Plan:
+        """The plan, but of its signals only those whose past is counted."""
+        begun = self.store.begun()
+        return replace(self.plan, signals=tuple(s for s in self.plan.signals if s.key in begun))
 
     def referred(self) -> None:
         """A reference was registered: bind to it soon."""
@@ -367,31 +394,5 @@ class Control:
         created = self.store.created([o.name for o in plan.objectives], self.now)
         return born(plan, {name: min(since, self.now) for name, since in created.items()})
 
-    def _backfill(self) -> None:
-        """A signal that is new (or newly defined) counts the events that the lake and the log still have."""
-        fresh = [s for s in self.plan.signals if not self.store.position(f"signal/{s.key}")]
-        if not fresh:
-            return
-        counter = Counter([s for s in fresh if not reads_label(s)], self.plan.base)
-        joining, upto, after = Joining(filter(reads_label, fresh), self.plan.base), self.store.position("cells"), 0
-        counted, self._seats = {s.key: Cells(self.plan.base) for s in fresh}, Seats(Cells(self.plan.base))
-        for table in stored(self.log, self.folder.lake, upto, self.now - self.policy.retention.cells, counter.columns):
-            _sort(self._count(counter, table), counted)
-        for tables, last in grouped(self.log.kept(upto, joining.columns) if joining else iter(()), FOLD_BATCHES):
-            _sort(joining.count(self.log, tables, after, last, self._count), counted)
-            after = last
-        _sort(joining.count(self.log, (), after, upto, self._count), counted)  # labels whose own batches are gone
-        self._note_full()
-        for key, cells in counted.items():
-            # Positions begin at 1, so upto + 1 also marks a signal that began on an empty log.
-            if self.store.fold(cells, upto + 1, f"signal/{key}"):
-                self.cells.add(cells)
-
     def oldest_needed(self) -> int:
         return self.now - self.plan.longest_window() - HOUR
-
-
-def _sort(cells: Sequence[Cell], into: Mapping[str, Cells]) -> None:
-    """Each signal's cells to where they are added up."""
-    for cell in cells:
-        into[cell.signal].add([cell])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bongsu.quantity import HOUR, MINUTE, SECOND
 from bongsu.references import pin
 from bongsu.room.binding import distinct
+from bongsu.runners.duckdb import reads_label
 from bongsu.stores.arrow import joined
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ CHECKPOINT_EVERY = 10 * SECOND
 LAKE_EVERY = 30 * SECOND
 REFER_EVERY = SWEEP_EVERY = HOUR
 PIN_EVERY = MINUTE
+SIGNALS_EVERY = 10 * MINUTE
+"""A past that cannot be read is not tried again at once: it is long."""
 LAKE_BATCHES = 500
 
 
@@ -35,17 +38,19 @@ class Upkeep:
             "allow": (EXPIRE_EVERY, self._expire), "used": (USED_EVERY, lambda: control.people.keep()),
             "epochs": (EPOCHS_EVERY, self._epochs),
             "versions": (VERSIONS_EVERY, lambda: control.rollout.tick()), "references": (REFER_EVERY, control.refer),
-            "pinned": (PIN_EVERY, self._pin),
+            "signals": (SIGNALS_EVERY, control.adopt), "pinned": (PIN_EVERY, self._pin),
             "checkpoint": (CHECKPOINT_EVERY, lambda: self._store.checkpoint(control.now)),
         }
-        self._due = {**dict.fromkeys(self._tasks, 0), "sweep": control.now + MINUTE, "references": control.now + HOUR}
+        self._due = {**dict.fromkeys(self._tasks, 0), "sweep": control.now + MINUTE, "references": control.now + HOUR,
+                     "signals": control.now + SIGNALS_EVERY}
 
     def tick(self) -> None:
         """Do what is due."""
         now = self._control.now
         for what, (every, work) in self._tasks.items():
             if now >= self._due[what]:
-                self._due[what] = now + (every if self._control.attempt(what, work) else SECOND)
+                done = self._control.attempt(what, work)
+                self._due[what] = now + (every if done or what == "signals" else SECOND)
 
     def _pin(self) -> None:
         """A pinned window whose events are in the lake by now is bound to at once, not within the hour."""
@@ -96,7 +101,7 @@ class Upkeep:
         control.log.watch(distinct(control.plan), now)
         self.fill_lake()  # what the log drops must be in the lake
         believed, _ = control.policy.ingest.span(now, keep)
-        longer = keep.labelled if control.joining and keep.labelled > keep.log else None
+        longer = keep.labelled if any(map(reads_label, control.plan.signals)) and keep.labelled > keep.log else None
         dropped = {
             "batches": control.log.drop_before(now - keep.log, None if longer is None else now - longer, believed),
             "files": control.lake.drop_before(now - keep.lake),

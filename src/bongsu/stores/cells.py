@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from sqlalchemy import Connection, select
@@ -13,6 +13,8 @@ from bongsu.stores.database import Store, Transaction, adding, upsert
 from bongsu.stores.saved import dump, load
 
 CELLS = "cells"
+SIGNAL = "signal/"
+"""Before a signal's key: that its past is counted, and ``CELLS`` says how far it is."""
 
 
 class CellStore(Store):
@@ -30,6 +32,31 @@ class CellStore(Store):
                 return False
             _add(transaction.connection, rows)
         return True
+
+    def begun(self) -> frozenset[str]:
+        """Keys of the signals whose past is counted."""
+        with self.reading() as connection:
+            names = connection.scalars(select(schema.progress.c.name).where(schema.progress.c.name.startswith(SIGNAL)))
+            return frozenset(name.removeprefix(SIGNAL) for name in names)
+
+    def begin(self, counted: Mapping[str, Iterable[Cell]], keys: Collection[str]) -> None:
+        """Signals begin, with all their cells (by key) to the position that ``CELLS`` has; of the others only those
+        of ``keys`` go on. The rest is forgotten with its cells, or it would come back one day with a hole in it."""
+        said = cache(dump)
+        rows = [(signal, said(labels), start, part, n) for cells in counted.values()
+                for signal, labels, start, part, n in cells]
+        gone = self.begun() - set(keys)
+        if not gone and not counted:
+            return
+        with self.writing() as transaction:
+            for key in gone:
+                transaction.execute(schema.progress.delete().where(schema.progress.c.name == SIGNAL + key))
+            for key in {*gone, *counted}:
+                transaction.execute(schema.cell.delete().where(schema.cell.c.signal == key))
+            _add(transaction.connection, rows)
+            table = schema.progress
+            upto = transaction.execute(select(table.c.position).where(table.c.name == CELLS)).scalar() or 0
+            upsert(transaction.connection, table, [{"name": SIGNAL + key, "position": upto + 1} for key in counted])
 
     def advance(self, name: str, position: int) -> bool:
         """Move another reader of the event log (the lake) on; False where it is not forward."""

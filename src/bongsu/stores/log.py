@@ -145,6 +145,10 @@ class EventLog:
             after, limit = row[0], None if limit is None else limit - 1
             yield after, self._unpack(after, row[1], columns)
 
+    def positions(self, upto: int) -> list[int]:
+        """Of every batch that is kept whole, to position ``upto``, in order."""
+        return [n for (n,) in self._db.execute("SELECT position FROM batch WHERE position <= ? ORDER BY 1", (upto,))]
+
     def find(self, event_id: str) -> Event | None:
         """The event with this id, if it is still kept."""
         place = seen.places(self._db, pa.array([event_id]))[0].as_py()
