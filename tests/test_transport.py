@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import gc
 import gzip
-import ipaddress
 import socket
 import ssl
 import weakref
@@ -17,10 +15,6 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +31,7 @@ from bongsu.web.upstream import (
     UpstreamError,
     whole,
 )
+from certificates import certificate
 
 PATIENT = Limits(60, 60, 60, 60)
 PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-one: 1\r\n\r\nhello"
@@ -381,23 +376,6 @@ def test_no_time_to_connect_is_no_connection_in_time() -> None:
         await fails(transport.send(Endpoint(to.url, Limits(0, 60, 60, 60)), b"{}", {}), NotConnectedInTime)
 
     against(Server(PLAIN), work)
-
-
-def certificate(folder: Path) -> ssl.SSLContext:
-    """A server's side of TLS for 127.0.0.1, signed by itself; ``folder`` / cert is what a client must trust."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "model")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-            .serial_number(1).not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-            .add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256()))
-    (folder / "cert").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                                   serialization.NoEncryption()))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert", folder / "key")
-    return context
 
 
 def test_a_model_behind_tls_is_asked_where_its_certificate_is_trusted(tmp_path: Path,
