@@ -127,6 +127,15 @@ def test_of_what_needs_no_proof_or_cannot_be_foretold_nothing_is_said(when: Thre
     assert power(when) is None
 
 
+@pytest.mark.parametrize(("op", "limit"), [(">", "0"), ("<", "1")])
+def test_a_threshold_at_an_end_is_proven_by_a_value_between_it_and_the_other(op: Any, limit: str) -> None:
+    for sli in (Ratio(read("blocked")), Rate(read("blocked"), calls=1)):
+        found = power(rule(sli, op, limit))
+        assert found is not None
+        assert (found.at, found.least) == (Fraction(1, 2), 1)
+        assert found.events is not None
+
+
 POLICY = """
 bongsu: 1
 service: {name: a}
@@ -167,6 +176,25 @@ def test_a_policy_that_is_checked_hears_of_alerts_that_hardly_or_never_fire(tmp_
         assert ran.exit_code == 0, ran.output
         notices = json.loads(ran.output)["notices"]
         assert len(notices) == bool(wanted)
+        assert all(wanted in line for line in notices)
+
+
+@pytest.mark.parametrize(("when", "volume", "en", "ko"), [
+    ("> 0%", "", "", ""), ("> 0%", "volume: 150, ", "", ""), ("< 100%", "", "", ""),
+    (">= 100%", "", "alert bad: it can never fire: no number of events proves a value of 100% or beyond",
+     "알림 bad: 절대 발생할 수 없습니다. 이벤트가 아무리 많아도 100%에 이르거나 이를 넘은 값은 입증되지 않습니다"),
+    ("<= 0%", "", "alert bad: it can never fire: no number of events proves a value of 0% or beyond",
+     "알림 bad: 절대 발생할 수 없습니다. 이벤트가 아무리 많아도 0%에"),
+    (">= 100%", "volume: 150, ", "alert bad: it can never fire: 150 events, the most of its window, prove nothing",
+     "최대 150건으로는")])
+def test_a_note_on_an_end_of_a_share_is_true_with_and_without_a_volume(tmp_path: Path, when: str, volume: str, en: str,
+                                                                       ko: str) -> None:
+    path = policy_at(tmp_path, 5000, volume=volume)
+    path.write_text(path.read_text().replace("bad > 5%", f"bad {when}"))
+    for language, wanted in (("en", en), ("ko", ko)):
+        ran = CliRunner().invoke(cli, ["check", str(path), "--json", "--lang", language])
+        notices = json.loads(ran.output)["notices"]
+        assert len(notices) == bool(wanted), notices
         assert all(wanted in line for line in notices)
 
 

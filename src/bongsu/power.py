@@ -4,7 +4,8 @@ Each kind says what a window of so many events would show that has a given value
 condition judges that. So this is no second set of formulas: what fires is what is asked. A distance has chance's own
 law (of PSI, (1/n + 1/m) chi-square: B. Yurdakul, 2018), so enough events prove one just above its threshold. An
 estimate has an interval about it, which never lies wholly beyond a threshold that its middle hardly passes: of it the
-number is said that proves twice the threshold, or half of it where less is an alarm.
+number is said that proves twice the threshold, or half of it where less is an alarm; where that is no farther (twice
+0 %), the middle between the threshold and the worst.
 """
 
 from __future__ import annotations
@@ -89,11 +90,16 @@ def _most(rule: Threshold) -> Fraction | None:
 
 
 def _twice(rule: Threshold, worst: Fraction) -> Fraction:
-    """Twice as far from where nothing is wrong, at most half-way to the worst: 5 % and 10 %, 95 % and 90 %."""
+    """Twice as far from where nothing is wrong, at most half-way to the worst: 5 % and 10 %, 95 % and 90 %.
+
+    Half-way to it where that is the threshold itself: of 0 %, and of less than 100 %.
+    """
     top, enter = _most(rule), rule.enter
     if rule.op[0] == ">":
-        return 2 * enter if top is None else min(2 * enter, (enter + worst) / 2)
-    return enter / 2 if top is None else max(enter / 2, top - 2 * (top - enter))
+        at = 2 * enter if top is None else min(2 * enter, (enter + worst) / 2)
+    else:
+        at = enter / 2 if top is None else max(enter / 2, top - 2 * (top - enter))
+    return at if at != enter else (enter + worst) / 2
 
 
 def _least(proves: Callable[[int], bool], most: int) -> int | None:

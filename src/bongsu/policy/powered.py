@@ -21,6 +21,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "double": "about {events} events prove a value of {at}; fewer than {least} prove none",
         "full": "the {volume} events of its window do not prove a value of {at}",
         "never": "it can never fire: {volume} events, the most of its window, prove nothing",
+        "full of any": "no number of events proves a value of {at}",
+        "never at all": "it can never fire: no number of events proves a value of {limit} or beyond",
     },
     "ko": {
         "near": "이벤트 {events}건이면 {limit} 기준을 갓 넘은 값이 입증됨",
@@ -29,6 +31,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "double": "이벤트 약 {events}건이면 {at} 값이 입증됨; {least}건 미만으로는 아무것도 입증되지 않음",
         "full": "창에 담기는 이벤트 {volume}건으로는 {at} 값이 입증되지 않음",
         "never": "절대 발생할 수 없음: 창에 담기는 최대 {volume}건으로는 아무것도 입증되지 않음",
+        "full of any": "이벤트가 아무리 많아도 {at} 값은 입증되지 않음",
+        "never at all": "절대 발생할 수 없음: 이벤트가 아무리 많아도 {limit}에 이르거나 이를 넘은 값은 입증되지 않음",
     },
 }
 
@@ -44,6 +48,8 @@ def _said(when: Threshold, found: Power, language: Language) -> str:
     words, unit = WORDS[language], when.signal.unit
     phrase = ("never" if found.least is None else "double" if found.events and not found.near else
               "near" if found.events else "poor" if found.near else "full")
+    if not when.volume:
+        phrase = {"full": "full of any", "never": "never at all"}.get(phrase, phrase)
     few = phrase in ("near", "poor") and found.from_few is not None
     return (words[phrase] + (words["few"] if few else "")).format(
         events=f"{found.events or 0:,}", least=f"{found.least or 0:,}", few=f"{found.few:,}",
