@@ -85,7 +85,7 @@ FORMS: tuple[Form, ...] = (
     Form(("us_ssn",), r"\d{3}[-. ]?\d{2}[-. ]?\d{4}", "number", rule.us_ssn,
          r"\bssn\b|social security|\bitin\b|taxpayer"),
     Form(("us_driver_license",), r"[A-Za-z]{0,2}\d{5,13}[A-Za-z]?|[A-Za-z]\d{2,4}(?:[ -]\d{2,6}){1,4}", "word",
-         rule.near("us_driver_license", 0.75), _DRIVES, 30, hint=_DRIVES),
+         rule.us_licence, _DRIVES, 30, hint=_DRIVES),
     Form(("ip",), r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}", "word", rule.ip4),
     Form(("ip",), _HEX6 + r"[0-9A-Fa-f.]*", "hex", rule.ip6),
     Form(("wallet",), r"[13][1-9A-HJ-NP-Za-km-z]{25,34}|bc1[02-9ac-hj-np-z]{11,71}|BC1[02-9AC-HJ-NP-Z]{11,71}", "word",
@@ -120,7 +120,7 @@ FORMS: tuple[Form, ...] = (
     Form(("kr_address",), place.KR_BARE, "", place.kr_bare, place.KR_TOLD, hint=place.KR_BARE_HINT),
     Form(("kr_address",), place.KR_FLAT, "", rule.always("kr_address", 0.75)),
     Form(("address",), place.EN_STREET, "number", place.en_street, place.EN_TOLD, 40, hint=place.EN_HINT),
-    Form(("address",), place.KR_ROMAN, "number", rule.always("address", 0.85), hint=place.KR_ROMAN_HINT),
+    Form(("address",), place.KR_ROMAN, "number", place.kr_roman, place.EN_TOLD, 40, hint=place.KR_ROMAN_HINT),
     Form(("address",), place.EN_BOX, "word", rule.always("address", 0.85), hint=r"[Bb]ox\s[0-9]"),
 )
 

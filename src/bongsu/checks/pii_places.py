@@ -137,3 +137,23 @@ def en_street(c: Candidate) -> Answer:
     if _STRONGLY.search(text):
         return "address", 0.85
     return ("address", 0.75) if c.known or _FURTHER.search(text) else None
+
+
+_ROMAN_SURE = re.compile(
+    r"-(?:gu|si|do|gun|dong|eup|myeon)\b|[0-9][a-z]*-gil\b|-daero\b|\s[0-9]{5}$|,\s{1,2}(?:Seoul|Busan|Daegu|Incheon|"
+    r"Gwangju|Daejeon|Ulsan|Sejong|Jeju|Suwon|Seongnam|Goyang|Yongin|Changwon|Cheongju|Jeonju|Pohang|Korea)\b")
+"""What is written of a road in Korea alone: its district or city behind it, a numbered side road, a boulevard."""
+_LIVES = re.compile(rb"(?i)\baddress|\bliv(?:e|es|ing)\b|\bresid|\xec\xa3\xbc\xec\x86\x8c")
+
+
+def kr_roman(c: Candidate) -> Answer:
+    """``152, Teheran-ro``. Without its district or city, a word must announce it, or its number have a hyphen or a
+    comma; a year needs more than any word, and "Ro-ro" is a ship."""
+    text = c.text
+    if re.search(r"\s[Rr][Oo]-ro\b", text):
+        return None
+    if _ROMAN_SURE.search(text):
+        return "address", 0.85
+    if re.match(r"(?:19|20)[0-9]{2}(?:,|\s)", text):
+        return ("address", 0.6) if _LIVES.search(c.before(40)) else None
+    return ("address", 0.75) if c.known or re.match(r"[0-9]+(?:-[0-9]+|,)", text) else None

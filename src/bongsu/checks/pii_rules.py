@@ -82,15 +82,17 @@ def six_seven(c: Candidate) -> Answer:
     corporate = kr.corporate_check(digits)
     before = c.before(15)
     told = "주민".encode() in before or "외국인".encode() in before
-    if "법인".encode() in before or (corporate and not told and not (born and kr.resident_check(digits))):
+    bare = len(c.text) == 13
+    stamp = bare and not known and int(digits) in _MILLISECONDS
+    if "법인".encode() in before or (corporate and not stamp and not told and not (born and kr.resident_check(digits))):
         return "kr_corporate", 0.95 if corporate else 0.6
     if born is None:
         return None
     kind = "kr_frn" if kr.foreigner(digits) else "kr_rrn"
-    checked, bare = kr.resident_check(digits), len(c.text) == 13
+    checked = kr.resident_check(digits)
     if known:
         return kind, 0.99 if checked else 0.9
-    if born.year < 1900 or (bare and (int(digits) in _MILLISECONDS or (digits.startswith("880") and _ean(digits)))):
+    if born.year < 1900 or stamp or (bare and digits.startswith("880") and _ean(digits)):
         return kind, 0.3
     if bare:
         return kind, 0.8 if checked else 0.5
@@ -187,6 +189,8 @@ def born_behind(c: Candidate) -> Answer:
 
 # ---- passports ----
 
+_TERM = re.compile(rb"(?i)expir|valid|issue|\xeb\xa7\x8c\xeb\xa3\x8c|\xeb\xb0\x9c\xea\xb8\x89")
+"""Words before the date of a document: these in English, and those for expiry and issue in Korean."""
 _TRAVEL = {**{str(n): n for n in range(10)}, **{chr(65 + n): 10 + n for n in range(26)}, "<": 0}
 
 
@@ -194,7 +198,7 @@ def passport(c: Candidate) -> Answer:
     """A document number behind the word passport: up to nine letters and digits, most of them digits (ICAO 9303)."""
     text = c.text
     dated = re.search(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", text) and len(text) == 8
-    over = re.search(rb"(?i)expir|valid|issue|\xeb\xa7\x8c\xeb\xa3\x8c|\xeb\xb0\x9c\xea\xb8\x89", c.before(25))
+    over = _TERM.search(c.before(25))
     if not c.known or sum(ch.isdigit() for ch in text) < 6 or (dated and over):
         return None
     return "passport", 0.8
@@ -280,7 +284,28 @@ def us_ssn(c: Candidate) -> Answer:
         return ("us_ssn", 0.7) if c.known and len(set(marks)) <= 1 else ("us_ssn", 0.6) if marks == ["-"] * 2 else None
     if len(set(marks)) > 1 or digits in ("078051120", "219099999"):
         return None
-    return "us_ssn", 0.95 if c.known else 0.7 if len(marks) == 2 else 0.6 if marks == ["-"] else 0.3
+    return "us_ssn", 0.95 if c.known else 0.7 if len(marks) == 2 else 0.6 if marks == ["-"] and not _zip4(c) else 0.3
+
+
+def _zip4(c: Candidate) -> bool:
+    """``IL 62704-1234``: a hyphen before the last four, behind a word, is a postcode."""
+    return c.text[5] == "-" and re.search(r"[^\W\d_]\W*$", c.before(12).decode("utf-8", "ignore")) is not None
+
+
+_DAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])|(?:[0-2]\d|3[01]){2}(?:19|20)\d\d")
+_COUNTS = re.compile(r"(?i)\s?(?:원|명|건|%|(?:won|krw|usd|dollars?|euros?|percent|people|persons?|drivers?|times|"
+                     r"applicants?|applications?|candidates?|holders?|licen[cs]es)\b)")
+
+
+def us_licence(c: Candidate) -> Answer:
+    """A number behind "driver's license". Without a letter, or in groups, it has seven digits or more; a date of issue
+    or expiry is none, nor what counts something."""
+    text = c.text
+    if not c.known or (len(c.digits) < 7 and (text.isdigit() or not text.isalnum())):
+        return None
+    since = re.split(rb"(?i)licen[cs]e", c.before(30))[-1]
+    counts = text.isdigit() and _COUNTS.match(c.data[c.end : c.end + 24].decode("utf-8", "ignore"))
+    return None if counts or (_DAY.fullmatch(text) and _TERM.search(since)) else ("us_driver_license", 0.75)
 
 
 def ip4(c: Candidate) -> Answer:
