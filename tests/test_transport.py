@@ -378,16 +378,15 @@ def test_no_time_to_connect_is_no_connection_in_time() -> None:
     against(Server(PLAIN), work)
 
 
-def test_a_model_behind_tls_is_asked_where_its_certificate_is_trusted(tmp_path: Path,
-                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    server, context = Server(PLAIN, CHUNKED, stays=True), certificate(tmp_path)
+def test_a_model_behind_tls_is_asked_where_it_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, tls = Server(PLAIN, CHUNKED, stays=True), certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert"))
 
     async def work(transport: HttpTransport, to: Endpoint) -> None:
         for _ in range(2):
             assert (await transport.send(to, b"{}", {})).body == b"hello"
 
-    against(server, work, tls=context)
+    against(server, work, tls=tls)
     assert (len(server.asked), server.connections) == (2, 1)
 
 
