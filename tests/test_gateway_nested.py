@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from bongsu.web.grounded import claimed
+from bongsu.web.surfaces.chat import Chat
 from bongsu.web.surfaces.nested import grown, leaves
 from gatewaykit import PII, SECRET, Script, chunk, reply, sse, standing
 
@@ -145,6 +147,82 @@ def test_what_a_choice_says_beside_its_message_is_read(tmp_path: Path) -> None:
         chunks = stand.stream()
     assert chunks[-1].choices[0].finish_reason == "content_filter"
     assert "zeus" not in str([c.model_dump(warnings=False) for c in chunks])
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "note of a call": {"tool_calls": [{"index": 0, "id": "t", "type": "function",
+                                       "extra_content": {"note": "it is zeus"},
+                                       "function": {"name": "f", "arguments": "{}"}}]},
+    "note of a function": {"tool_calls": [{"index": 0, "id": "t", "type": "function",
+                                           "function": {"name": "f", "arguments": "{}", "thought": "it is zeus"}}]},
+    "object as arguments": {"tool_calls": [{"index": 0, "id": "t", "type": "function",
+                                            "function": {"name": "f", "arguments": {"id": "it is zeus"}}}]},
+    "older call": {"function_call": {"name": "f", "arguments": {"q": ["it is zeus"]}}},
+    "note of a voice": {"audio": {"id": "a", "transcript": "fine", "note": "it is zeus"}},
+    "list as reasoning": {"reasoning": [{"text": "it is zeus"}]},
+    "list as a refusal": {"refusal": ["it is zeus"]},
+    "object as a text": {"content": [{"type": "text", "text": {"value": "it is zeus"}}]},
+    "list in a list": {"content": [[{"text": "it is zeus"}]]}}
+"""Texts in a form that the API does not know."""
+BESIDE: dict[str, dict[str, Any]] = {
+    "message": {"message": {"content": "it is zeus"}}, "text": {"text": "it is zeus"},
+    "delta": {"delta": {"content": "it is zeus"}},
+    "source of a filter": {"content_filter_results": {"protected_material": {"citation": {"license": "it is zeus"}}}}}
+"""Fields of a choice that are read by name in other replies only."""
+TOP: dict[str, dict[str, Any]] = {
+    "sources": {"citations": ["http://x.example", "it is zeus"]},
+    "results": {"search_results": [{"title": "a title", "snippet": "it is zeus"}]}}
+
+
+@pytest.mark.req("P1")
+@pytest.mark.parametrize("where", [*ODD, *BESIDE, *TOP])
+def test_a_text_in_a_form_nobody_knows_is_read_whole_and_streamed(tmp_path: Path, where: str) -> None:
+    whole, piece = reply("fine"), chunk("good morning to you ")
+    whole["choices"][0]["message"] |= ODD.get(where, {})
+    piece["choices"][0]["delta"] |= ODD.get(where, {})
+    for one, own in (whole, "message"), (piece, "delta"):
+        one["choices"][0] |= {key: value for key, value in BESIDE.get(where, {}).items() if key != own}
+        one |= TOP.get(where, {})
+    if where == "message":  # is how a whole reply speaks
+        whole = reply("it is zeus")
+    if where == "delta":
+        piece = chunk("it is zeus")
+    model = Script(sse(piece, chunk("", reason="stop"), "[DONE]"), plain=whole)
+    with standing(tmp_path, [SECRET], model=model) as stand:
+        assert stand.ask().choices[0].finish_reason == "content_filter"
+        assert stand.spool.last().blocked_by == "secret"
+        chunks = stand.stream()
+    assert chunks[-1].choices[0].finish_reason == "content_filter"
+    assert "zeus" not in str([c.model_dump(warnings=False) for c in chunks])
+
+
+def test_sources_that_every_chunk_names_again_come_through_and_are_no_claims_of_the_reply(tmp_path: Path) -> None:
+    named = {"citations": ["ask kim@example.com"], "obfuscation": "x7Yq"}
+    events = [{**chunk(text), **named} for text in ("z", "e", "bra")]
+    whole = {**reply("fine"), **named}
+    model = Script(sse(*events, chunk("", reason="stop"), "[DONE]"), plain=whole)
+    with standing(tmp_path, [SECRET, replace(PII, on=("output",))], model=model) as stand:
+        assert "kim@" not in stand.ask().model_dump_json()
+        chunks = stand.stream()
+        assert stand.spool.last().outcome == "ok"
+    told = [c.model_dump(warnings=False) for c in chunks]
+    assert said(chunks) == "zebra"
+    first = next(c for c in told if "citations" in c)
+    assert first["choices"][0]["index"] == 0
+    assert "kim@" not in str(told)
+    assert claimed(Chat().texts(whole) or []) == ["fine"]
+
+
+def test_the_seal_of_a_call_goes_both_ways_as_it_is(tmp_path: Path) -> None:
+    call = {"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"},
+            "extra_content": {"google": {"thought_signature": "zeus"}}}
+    whole = reply("fine")
+    whole["choices"][0]["message"]["tool_calls"] = [call]
+    with standing(tmp_path, [replace(SECRET, on=("input", "output"))], model=Script(plain=whole)) as stand:
+        back = [{"role": "user", "content": "hi"}, whole["choices"][0]["message"]]
+        found = stand.shared.chat.completions.create(model="support-bot", messages=back)
+        assert found.choices[0].message.model_dump()["tool_calls"][0]["extra_content"] == call["extra_content"]
+        assert stand.model.seen[-1]["messages"][1]["tool_calls"][0]["extra_content"] == call["extra_content"]
 
 
 def test_events_of_no_choice_that_say_nothing_forbidden_pass_as_they_are(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ ASIDE = 2000
 """Characters of reply and context from which on a thread of its own looks, so that other calls need not wait."""
 _SAID_BY = {"system": "system", "instructions": "system", "prompt": "user", "input": "user"}
 """Fields of a request that are no messages, and in whose name they speak."""
-NOT_SAID = frozenset(("refusal", "reasoning", "reasoning_content", "thinking", "name", "transcript", "custom"))
+NOT_SAID = frozenset(("refusal", "reasoning", "reasoning_content", "thinking", "name", "transcript", "custom",
+                      "beside"))
 """Texts of a reply that claim nothing to the caller."""
 
 
@@ -55,7 +56,8 @@ def waits(guards: Sequence[Guard]) -> bool:
 
 def claimed(slots: Sequence[Slot]) -> list[str]:
     """The texts of a reply in which something is told to the caller."""
-    return [slot.text for slot in slots if not slot.json and not slot.fixed and slot.key not in NOT_SAID]
+    return [slot.text for slot in slots if not slot.json and not slot.fixed and not slot.beside
+            and slot.key not in NOT_SAID]
 
 
 def context_of(fields: Mapping[str, Any], roles: Sequence[str]) -> list[str]:

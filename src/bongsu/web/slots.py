@@ -17,17 +17,26 @@ from typing import Any, NamedTuple
 
 _DESCRIBES = frozenset(("description", "title"))
 _VALUES = frozenset(("default", "const", "enum", "example", "examples"))
-_OF_MESSAGES = frozenset(("role", "content", "refusal", "reasoning_content", "reasoning", "name", "audio", "tool_calls",
-                          "function_call"))
-_OF_PARTS = frozenset(("type", "text", "refusal", "content", "cache_control", "image_url", "video_url", "audio_url",
-                       "input_audio", "file"))
-"""What is read of a part by name, and what holds a picture or a sound."""
-NAMES = frozenset(("id", "type", "role", "tool_call_id", "tool_use_id", "call_id", "signature", "encrypted_content",
+_OF_MESSAGES: Mapping[str, type] = {
+    "content": str, "refusal": str, "reasoning_content": str, "reasoning": str, "name": str, "audio": dict,
+    "tool_calls": list, "function_call": dict}
+"""What is read of a message by name, where it has this form; a content may be a list, too."""
+_OF_PARTS = frozenset(("type", "cache_control", "image_url", "video_url", "audio_url", "input_audio"))
+"""What of a part is no text: what holds a picture or a sound."""
+_OF_FILES = frozenset(("filename", "file_id", "file_data"))
+_OF_CALLS = {"function": "arguments", "custom": "input"}
+"""Kinds of tool calls, and what of them is a text."""
+NAMES = frozenset(("id", "type", "role", "tool_call_id", "tool_use_id", "call_id", "signature", "thought_signature",
+                    "thoughtSignature", "encrypted_content",
                     "data", "file_data", "b64_json"))
 """Fields by which programs find each other, or that hold no text: an id, a kind, a seal, a file."""
-OF_CHOICES = frozenset(("index", "message", "delta", "text", "finish_reason", "native_finish_reason", "stop_reason",
-                        "logprobs", "content_filter_results", "content_filter_offsets"))
-"""What a choice has beside its texts, and those that are read by name."""
+OF_CHOICES = frozenset(("index", "finish_reason", "native_finish_reason", "stop_reason", "logprobs",
+                        "content_filter_offsets"))
+"""What a choice has beside its texts."""
+OF_REPLIES = frozenset(("id", "object", "model", "system_fingerprint", "service_tier", "provider", "choices", "usage"))
+"""Words of the API itself at the top of a reply, or of an event."""
+_LEVELS = frozenset(("safe", "low", "medium", "high"))
+"""What a provider's own filter says of every reply, many times: no text."""
 APART = "\n;\n"
 """Between texts that are read as one: no form of personal data and no phrase goes over it."""
 
@@ -36,7 +45,8 @@ class Slot(NamedTuple):
     """A place where a text stands, to be read and, only when needed, written.
 
     ``json`` texts hold JSON themselves; ``fixed`` ones are only looked at; ``signed`` ones keep their aliases, since
-    the model that wrote them will want them back as they were.
+    the model that wrote them will want them back as they were; ``beside`` ones accompany what is said, and
+    claim nothing.
     """
 
     box: Any
@@ -44,6 +54,7 @@ class Slot(NamedTuple):
     json: bool = False
     fixed: bool = False
     signed: bool = False
+    beside: bool = False
 
     @property
     def text(self) -> str:
@@ -63,29 +74,67 @@ def message_slots(message: dict[str, Any], *, spoken: bool = False) -> Iterator[
     for key in ("refusal", "reasoning_content", "reasoning"):
         yield from _text(message, key)
     yield from _text(message, "name", fixed=message.get("role") in ("tool", "function"))
-    yield from _text(message.get("audio"), "transcript", fixed=spoken)
+    audio = message.get("audio")
+    if isinstance(audio, dict):
+        yield from _text(audio, "transcript", fixed=spoken)
+        yield from free_slots(audio, _are(audio, "transcript"))
     calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
+    for i, call in enumerate(calls) if isinstance(calls, list) else ():
         if isinstance(call, dict):
             yield from _call(call.get("function"), "arguments", json=True)
             yield from _call(call.get("custom"), "input")
-    yield from _call(message.get("function_call"), "arguments", json=True)
-    if len(message) > 1 and not message.keys() <= _OF_MESSAGES:
-        yield from free_slots(message, _OF_MESSAGES)
+            yield from call_notes(call)
+        else:
+            yield from inside(calls, i)
+    if isinstance(message.get("function_call"), dict):
+        yield from _call(message["function_call"], "arguments", json=True)
+        yield from call_notes({"function": message["function_call"]})
+    read = {key for key, form in _OF_MESSAGES.items() if isinstance(message.get(key), form)}
+    yield from free_slots(message, read | {"content"} if isinstance(message.get("content"), list) else read)
+
+
+def call_notes(call: dict[str, Any]) -> Iterator[Slot]:
+    """What a tool call says that is not read by name: a provider's own field, arguments that are no text but an object.
+    """
+    boxes = {kind: call[kind] for kind in _OF_CALLS if isinstance(call.get(kind), dict)}
+    found = [*free_slots(call, boxes)]
+    for kind, box in boxes.items():
+        said = _OF_CALLS[kind]
+        found += free_slots(box, {*_are(box, "name"), said})
+        if said in box and not isinstance(box[said], str):
+            found += inside(box, said, ())
+    return (slot._replace(beside=True) for slot in found)
+
+
+def noted_slots(box: dict[str, Any], known: Collection[str]) -> Iterator[Slot]:
+    """``free_slots`` of a reply or a choice, but for the levels that filters give."""
+    return (slot for slot in free_slots(box, known) if slot.text not in _LEVELS)
 
 
 def free_slots(box: dict[str, Any], known: Collection[str]) -> Iterator[Slot]:
     """Texts of fields that are not ``known``, however deep. Their names, and numbers, are not read."""
-    waiting: list[tuple[Any, Any]] = [(box, key) for key in box if key not in known and key not in NAMES]
+    for key in box:
+        if key not in known and key not in NAMES:
+            yield from inside(box, key)
+
+
+def inside(box: Any, at: Any, names: Collection[str] = NAMES) -> Iterator[Slot]:
+    """Every text in one field, however deep, but those under ``names``."""
+    waiting: list[tuple[Any, Any]] = [(box, at)]
     while waiting:  # not by recursion: how deep it goes is the caller's choice
         place, key = waiting.pop()
         value = place[key]
         if isinstance(value, str):
             yield Slot(place, key)
         elif isinstance(value, dict):
-            waiting += [(value, name) for name in value if name not in NAMES]
+            waiting += [(value, name) for name in value if name not in names]
         elif isinstance(value, list):
             waiting += [(value, i) for i in range(len(value))]
+
+
+def _are(box: dict[str, Any], *keys: str) -> set[str]:
+    """Which of these fields are plain texts."""
+    return {key for key in keys if isinstance(box.get(key), str)}
 
 
 def _text(box: Any, key: str, *, json: bool = False, fixed: bool = False) -> Iterator[Slot]:
@@ -108,14 +157,27 @@ def content_slots(box: dict[str, Any], key: str) -> Iterator[Slot]:
             if isinstance(part, str):
                 yield Slot(content, i)
             elif isinstance(part, dict):
-                for name in ("text", "refusal", "content"):
-                    if name == "content" and isinstance(part.get(name), list):
-                        yield from content_slots(part, name)
-                    elif isinstance(part.get(name), str):
-                        yield Slot(part, name)
-                yield from _text(part.get("file"), "filename")
-                if not part.keys() <= _OF_PARTS:
-                    yield from free_slots(part, _OF_PARTS)
+                yield from _part(part)
+            else:
+                yield from inside(content, i)
+    elif isinstance(content, dict):
+        yield from inside(box, key)
+
+
+def _part(part: dict[str, Any]) -> Iterator[Slot]:
+    read = _are(part, "text", "refusal", "content")
+    for name in ("text", "refusal", "content"):
+        if name in read:
+            yield Slot(part, name)
+        elif name == "content" and isinstance(part.get(name), list):
+            read.add(name)
+            yield from content_slots(part, name)
+    if isinstance(part.get("file"), dict):
+        read.add("file")
+        yield from _text(part["file"], "filename")
+        yield from free_slots(part["file"], _OF_FILES)
+    if not part.keys() <= _OF_PARTS | read:
+        yield from free_slots(part, _OF_PARTS | read)
 
 
 def declared_slots(declared: Mapping[str, Any]) -> list[Slot]:

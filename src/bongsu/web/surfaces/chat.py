@@ -12,13 +12,22 @@ from bongsu.web.asked import Asked, decode_object, encode
 from bongsu.web.errors import ApiError, wrong
 from bongsu.web.masking import Masking
 from bongsu.web.replies import Replies
-from bongsu.web.slots import OF_CHOICES, Slot, content_slots, declared_slots, free_slots, message_slots
+from bongsu.web.slots import (
+    OF_CHOICES,
+    OF_REPLIES,
+    Slot,
+    content_slots,
+    declared_slots,
+    message_slots,
+    noted_slots,
+)
 from bongsu.web.surface import Blocked, Told, short
 from bongsu.web.surfaces.chat_stream import ChatReplies
 from bongsu.web.surfaces.choices import annotation
 
 _DECLARED = ("tools", "functions", "tool_choice", "function_call", "response_format", "metadata")
 """Fields whose texts the model or its provider reads, too."""
+_OF_CHOICES = OF_CHOICES | {"message"}
 REPEATED = 16
 """Most choices of a refusal."""
 
@@ -90,9 +99,8 @@ class Chat:
             if not isinstance(message, dict) or not isinstance(message.get("content"), str | list | None):
                 return None
             out += message_slots(message, spoken=True)
-            if not choice.keys() <= OF_CHOICES:
-                out += free_slots(choice, OF_CHOICES)
-        return out
+            out += noted_slots(choice, _OF_CHOICES)
+        return out + top_slots(reply)
 
     def rewritten(self, reply: dict[str, Any], masking: Masking) -> bytes:  # noqa: ARG002
         for choice in reply["choices"]:
@@ -126,6 +134,11 @@ class Chat:
         asks_usage = isinstance(asked, ChatAsked) and asked.asks_usage
         return ChatReplies(guards, masking, call=call, asks_usage=asks_usage, choices=_choices(asked),
                            allowing=allowing)
+
+
+def top_slots(reply: dict[str, Any]) -> list[Slot]:
+    """What a reply says beside its choices: the sources that a model with a search behind it names."""
+    return [slot._replace(beside=True) for slot in noted_slots(reply, OF_REPLIES)]
 
 
 def _choices(asked: Asked) -> int:

@@ -9,6 +9,7 @@ from bongsu.allow import Allowing
 from bongsu.guard import Guard
 from bongsu.web.masking import Masking
 from bongsu.web.replies import Channel, Unreadable
+from bongsu.web.slots import call_notes
 from bongsu.web.surfaces.choices import ChoiceReplies, number
 from bongsu.web.surfaces.nested import Path, grown, leaves
 from bongsu.web.upstream import MOST
@@ -25,7 +26,7 @@ class ChatReplies(ChoiceReplies):
     name from one chunk, and nobody can tell before that it is all there.
     """
 
-    noun, id_begins, nothing = "chat.completion.chunk", "chatcmpl", {"delta": {}}
+    noun, id_begins, says, nothing = "chat.completion.chunk", "chatcmpl", "delta", {"delta": {}}
 
     def __init__(self, guards: Sequence[Guard], masking: Masking, *, call: str, asks_usage: bool, choices: int = 1,
                  allowing: Allowing | None = None) -> None:
@@ -94,6 +95,8 @@ class ChatReplies(ChoiceReplies):
         """A piece of a tool call, checked; what went before it and is whole now; nothing while its name may go on."""
         if not isinstance(call, dict):
             raise Unreadable
+        for slot in call_notes(call):
+            slot.put(self.whole(index, "call", slot.text))
         at = (index, key, number(call))
         out = [whole for other in [c for c in self._named if c[0] == index and c != at] for whole in self._whole(other)]
         kinds = [kind for kind in _CALLS if isinstance(call.get(kind), dict)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from bongsu.access.meter import Usage, read_usage
 from bongsu.allow import Allowing
@@ -13,16 +13,20 @@ from bongsu.web.asked import encode
 from bongsu.web.errors import ApiError
 from bongsu.web.masking import Masking
 from bongsu.web.replies import END, Broken, Replies, Unreadable
-from bongsu.web.slots import OF_CHOICES, free_slots
+from bongsu.web.slots import OF_CHOICES, OF_REPLIES, noted_slots
 from bongsu.web.wire import DONE, frame
-
-_TOP = frozenset(("id", "object", "model", "system_fingerprint", "service_tier", "provider", "choices", "usage"))
-"""Words of the API itself at the top of an event."""
 
 
 def annotation(guard: str) -> dict[str, Any]:
     """Which guard filtered, in Azure's shape; never what it saw."""
     return {guard: {"filtered": True, "detected": True}}
+
+
+class Beside(NamedTuple):
+    """Whether fields of an event that nobody knows had to be changed, and whether they say anything new."""
+
+    changed: bool
+    new: bool
 
 
 class ChoiceReplies(Replies):
@@ -31,6 +35,8 @@ class ChoiceReplies(Replies):
     closing = DONE
     noun: ClassVar[str]
     id_begins: ClassVar[str]
+    says: ClassVar[str]
+    """The field of a choice that ``piece`` reads."""
     nothing: ClassVar[dict[str, Any]]
     """A piece of a choice that says nothing."""
 
@@ -44,6 +50,7 @@ class ChoiceReplies(Replies):
         self._started = False
         self._usage_block: bytes | None = None
         self._wholes = 0
+        self._told: dict[str, str] = {}
 
     @property
     def finished(self) -> bool:
@@ -65,7 +72,8 @@ class ChoiceReplies(Replies):
         self._note(chunk)
         choices = chunk.get("choices")
         if not choices:
-            return self._without_choices(chunk, self._beside(chunk, block))
+            changed = self.changes and self._beside(chunk).changed
+            return self._without_choices(chunk, frame(encode(chunk)) if changed else block + END)
         if not self.changes:
             self._count(choices)
             return [block + END if chunk.get("usage") is None else frame(encode({**chunk, "usage": None}))]
@@ -87,15 +95,19 @@ class ChoiceReplies(Replies):
         self._usage_block = event
         return []
 
-    def _beside(self, chunk: dict[str, Any], block: bytes) -> bytes:
-        """An event of no choice, as it may be sent: each text of fields that nobody knows is checked whole."""
-        changed = False
-        for slot in free_slots(chunk, _TOP) if self.changes else ():
-            text = self.whole(-1, "event", slot.text)
-            if text != slot.text:
-                slot.put(text)
+    def _beside(self, chunk: dict[str, Any]) -> Beside:
+        """Check each text of an event's fields that nobody knows, whole; most say the same in every event."""
+        changed = new = False
+        chunk.pop("obfuscation", None)  # it hides how long an event was that is cut anew here
+        for slot in noted_slots(chunk, OF_REPLIES):
+            text = slot.text
+            if text not in self._told:
+                self._told[text] = self.whole(-1, "beside", text)
+                new = True
+            if self._told[text] != text:
+                slot.put(self._told[text])
                 changed = True
-        return frame(encode(chunk)) if changed else block + END
+        return Beside(changed, new)
 
     def whole(self, index: int, key: str, text: str) -> str:
         """A text that does not go on in the next event, checked."""
@@ -129,10 +141,9 @@ class ChoiceReplies(Replies):
             self._seen.add(index)
             last = isinstance(choice.get("finish_reason"), str)
             full = self.piece(index, choice)
-            if not choice.keys() <= OF_CHOICES:
-                for slot in free_slots(choice, OF_CHOICES):
-                    slot.put(self.whole(index, "choice", slot.text))
-                    full = True
+            for slot in noted_slots(choice, OF_CHOICES | {self.says}):
+                slot.put(self.whole(index, "choice", slot.text))
+                full = True
             if choice.get("logprobs") is not None:
                 choice["logprobs"] = None
             if last:  # only now is the choice finished: the last of its text may still be blocked
@@ -140,6 +151,8 @@ class ChoiceReplies(Replies):
                 self._finish(choice, index)
             if full or last:
                 kept.append(choice)
+        if self._beside(chunk).new and not kept:
+            kept = [{"index": number(choices[0]), **self.nothing, "finish_reason": None}]
         if not kept:
             return before
         if not self._asks_usage:

@@ -9,9 +9,9 @@ from bongsu.allow import Allowing
 from bongsu.guard import Guard
 from bongsu.web.asked import Asked
 from bongsu.web.masking import Masking
-from bongsu.web.slots import Slot
+from bongsu.web.slots import OF_CHOICES, Slot, noted_slots
 from bongsu.web.surface import Blocked
-from bongsu.web.surfaces.chat import REPEATED, Chat, ChatAsked
+from bongsu.web.surfaces.chat import REPEATED, Chat, ChatAsked, top_slots
 from bongsu.web.surfaces.choices import ChoiceReplies, annotation
 from bongsu.web.surfaces.plain import worded
 
@@ -38,7 +38,7 @@ class CompletionsAsked(ChatAsked):
 class CompletionReplies(ChoiceReplies):
     """Chunks whose choices have a ``text``."""
 
-    noun, id_begins = "text_completion", "cmpl"
+    noun, id_begins, says = "text_completion", "cmpl", "text"
     nothing: ClassVar[dict[str, Any]] = {"text": ""}
 
     def said(self, choice: dict[str, Any]) -> str:
@@ -69,7 +69,9 @@ class Completions(Chat):
     def texts(self, reply: dict[str, Any]) -> list[Slot] | None:
         if not all(isinstance(c, dict) and isinstance(c.get("text"), str) for c in reply["choices"]):
             return None
-        return [Slot(choice, "text") for choice in reply["choices"]]
+        said = [Slot(choice, "text") for choice in reply["choices"]]
+        noted = [slot for choice in reply["choices"] for slot in noted_slots(choice, OF_CHOICES | {"text"})]
+        return said + noted + top_slots(reply)
 
     def refusal(self, asked: Asked, blocked: Blocked) -> dict[str, Any]:
         choice = {"text": blocked.sentence, "logprobs": None, "finish_reason": "content_filter",
