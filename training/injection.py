@@ -57,7 +57,7 @@ JUDGED_ONLY = ("bipia_train", "halueval_general", "writingbench")
 """The first two are MIT as collections, but made of texts under other licences; the third does not say."""
 
 
-SENTENCES = ("grammar", "attacks", "personas", "requests", "tongues", "korean")
+SENTENCES = ("grammar", "attacks", "personas", "requests", "tongues", "korean", "everyday")
 """Files of sentences with slots, our own."""
 PROMPTS = ("seeds requests", "seeds tongues", "seeds korean")
 """Those whose harmless texts are what people ask."""
