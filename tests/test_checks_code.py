@@ -130,3 +130,11 @@ def test_the_warning_may_be_the_policys_own_and_masking_is_for_replies(tmp_path)
     for wrong in ({"on": ("input", "output")}, {"on": ("output",), "reply": 'a "quote"'}):
         with pytest.raises(ValueError, match="masking is for replies"):
             Guard("code", Code(), act="mask", **wrong)
+
+
+def test_half_a_character_does_not_stop_the_search() -> None:
+    odd = f"\ud800 전화\n{SHELL}\udc00"
+    assert [(f.kind, odd[f.start : f.end]) for f in CHECK.look(odd)] == [
+        (f.kind, SHELL[f.start : f.end]) for f in CHECK.look(SHELL)]
+    harm = "rm -rf / --no-preserve-root"
+    assert CHECK.score(f"\ud800 {harm}", "shell") == CHECK.score(harm, "shell")

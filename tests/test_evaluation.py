@@ -159,6 +159,29 @@ def test_a_scan_tells_places_and_never_the_text(tmp_path) -> None:
     assert "1234" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("raw", [
+    "전화 010-1234-5678".encode("utf-16")[:-1], "010-1234-5678".encode("utf-16-le"),
+    "010-1234-5678".encode("utf-32-be"),
+], ids=["cut short", "no mark", "no mark, wider"])
+def test_wide_characters_that_cannot_all_be_read_are_told_and_not_called_clean(raw: bytes) -> None:
+    done = run("scan", "--json", "--check", "pii", given=raw)
+    assert json.loads(done.stdout)["partly_read"] == ["standard input"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_wide_characters_that_say_so_are_read(encoding: str) -> None:
+    done = run("scan", "--json", "--check", "pii", given="전화 010-1234-5678".encode(encoding))
+    assert [f["kind"] for f in json.loads(done.stdout)["findings"]] == ["phone"]
+    assert json.loads(done.stdout)["partly_read"] == []
+
+
+def test_a_scan_for_code_goes_on_after_half_a_character(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"a": "\\ud800 x"}\n{"a": "rm -rf / --no-preserve-root"}\n', encoding="utf-8")
+    found = json.loads(run("scan", "--json", "--check", "code", file).stdout)["findings"]
+    assert [(f["line"], f["kind"]) for f in found] == [(2, "malicious")]
+
+
 def test_a_scan_reads_standard_input_and_says_when_there_is_nothing() -> None:
     assert run("scan", given="nothing to see here\n").exit_code == 0
     done = run("scan", "--json", given=f"hello. {ATTACK}\n")

@@ -7,6 +7,7 @@ Figures: training/README.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,6 +57,11 @@ def malicious(text: str) -> Iterator[tuple[int, int]]:
         yield from (m.span() for m in islice(pattern.finditer(text), MOST) if m.end() > m.start())
 
 
+def _whole(text: str) -> str:
+    """Half a character, as JSON may have it, would stop the search; a mark stands in its place."""
+    return text if text.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
 @dataclass(frozen=True)
 class Code:
     """Finds malicious code (kind ``malicious``) and weaknesses (``CWE-78``…) that are at least ``least`` sure.
@@ -79,6 +85,7 @@ class Code:
             raise ValueError(f"least: expected a number above 0, up to 1, came {self.least}")
 
     def look(self, text: str) -> Sequence[Finding]:
+        text = _whole(text)
         fenced = list(blocks(text))
         found = [self._placed("malicious", SURE, span, fenced) for span in malicious(text)]
         for block in fenced if self.weak else ():
@@ -89,6 +96,7 @@ class Code:
 
     def score(self, code: str, language: str) -> float:
         """How sure it is of the worst that a piece of code holds; each further weakness adds a little."""
+        code = _whole(code)
         if any(True for _ in malicious(code)):
             return SURE
         left = 1.0

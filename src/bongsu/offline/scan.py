@@ -23,6 +23,10 @@ _HANGUL = re.compile(rb"[\xb0-\xc8][\xa1-\xfe]")
 """A common Korean syllable in CP949."""
 
 
+_WIDE = (((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-32"), ((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-16"))
+"""What a file of wide characters begins with; UTF-32's little mark begins with UTF-16's."""
+
+
 class ScanError(ValueError):
     """A file that cannot be read as it was said to be."""
 
@@ -82,16 +86,21 @@ def checks_in(guards: Sequence[Guard]) -> dict[str, Check]:
 
 
 def decoded(raw: bytes) -> tuple[str, int]:
-    """A file's text and how many of its bytes are none: UTF-8, UTF-16 that says so, or what Korean Windows writes.
+    """A file's text and how many of its characters are none: UTF-8, UTF-16 or UTF-32 that say so, or what Korean
+    Windows writes.
 
     What is no text does not stop a search for what is; who asked is to hear of it, since "none found" would be untrue.
 
     >>> decoded("전화 1".encode("utf-16")), decoded("전화".encode("cp949")), decoded(b"\\x89PNG ok \\xff")
     (('전화 1', 0), ('전화', 0), ('\ufffdPNG ok \ufffd', 2))
     """
-    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in raw
+    for marks, wide in _WIDE:
+        if raw.startswith(marks) and b"\0" in raw:
+            text = raw.decode(wide, "replace")
+            return text, text.count("\ufffd") + text.count("\0")
     try:
-        return raw.decode("utf-16" if wide else "utf-8-sig"), 0
+        text = raw.decode("utf-8-sig")
+        return text, text.count("\0")  # wide characters whose file does not say so
     except UnicodeDecodeError:
         high = sum(1 for byte in raw if byte >= 0x80)
         if b"\0" not in raw and 4 * len(_HANGUL.findall(raw)) > high:  # else it is another code page, or no text

@@ -20,8 +20,8 @@ KINDS = ("pii", "injection", "grounding", "toxicity", "code")
 DEFAULT = ("pii", "pattern", "injection")
 POLICY = click.option("--policy", type=click.Path(path_type=Path, dir_okay=False), help="Look with guards of this one.")
 _UNREADABLE = {
-    "en": "read in part: expected text in UTF-8, UTF-16 or CP949, came {n} bytes that are none",
-    "ko": "일부만 읽었습니다: UTF-8, UTF-16, CP949 텍스트가 아닌 바이트가 {n}개 있습니다",
+    "en": "read in part: expected text in UTF-8, UTF-16, UTF-32 or CP949, came {n} bytes that are none",
+    "ko": "일부만 읽었습니다: UTF-8, UTF-16, UTF-32, CP949 텍스트가 아닌 바이트가 {n}개 있습니다",
 }
 
 

@@ -21,7 +21,8 @@ class Unread:
     def add(self, guard: str, words: Sequence[str]) -> None:
         self._counted.add((guard,), len(words))
         known = self._words.setdefault(guard, {})
-        known |= dict.fromkeys(words[: MOST_WORDS - len(known)])
+        new = [word for word in dict.fromkeys(words) if word not in known]
+        known |= dict.fromkeys(new[: MOST_WORDS - len(known)])
 
     def forget(self) -> None:
         """A policy has come that may know them."""
