@@ -193,8 +193,8 @@ STEPS = st.one_of(
     st.tuples(st.sampled_from(["sweep", "damage", "mend"])))
 
 
-@settings(max_examples=5, deadline=None)
-@given(steps=st.lists(STEPS, max_size=6))
+@settings(max_examples=15, deadline=None)
+@given(steps=st.lists(STEPS, max_size=12))
 def test_whatever_comes_between_each_event_is_counted_once(tmp_path_factory: Any, steps: list[tuple[Any, ...]]) -> None:
     with room(tmp_path_factory.mktemp("room")) as one:
         for what, *given_ in [("send", 0), ("send", 8), *steps]:
@@ -204,7 +204,7 @@ def test_whatever_comes_between_each_event_is_counted_once(tmp_path_factory: Any
         for policy in (B, A):
             one.restart(policy)
             assert one.found() == (one.sent, one.sent)
-        assert one.control.troubles == {}
+        assert "signals" not in one.control.troubles
 
 
 @pytest.mark.parametrize("how", ["restart", "change"])
