@@ -50,6 +50,9 @@ NAMED = (rf"(?i:{_NAME}[\"'`]?\s{{0,2}}(?::=|=>|[:=])\s{{0,2}}(?:bearer )?|(?:be
          r"[\"'`]?([A-Za-z0-9+/._~-]{20,}={0,2})")
 _WORDS = re.compile(
     r"(?i)your|example|sample|dummy|placeholder|change|insert|redact|xxx|\.\.\.|test|fake|abcdef|123456")
+_PART = r"(?:[a-z]+(?:[A-Z][a-z]+)*\d{0,4}|(?:[A-Z][a-z]+)+\d{0,4}|[A-Z]+\d{0,4}|\d+[A-Za-z]?)"
+_SPOKEN = re.compile(rf"{_PART}(?:[-_.]{_PART})*")
+"""Words, numbers and names of code, ``settings.API_KEY_2024``, ``limit-1000-per-minute``: keys mix them within."""
 
 
 def named(c: Candidate) -> Answer:
@@ -57,7 +60,9 @@ def named(c: Candidate) -> Answer:
     text = c.text.rstrip("=")
     digits = sum(ch.isdigit() for ch in text)
     code = c.data[c.end : c.end + 1] in (b"(", b"[")
-    if code or _WORDS.search(text) or text.count("/") > 3 or text.count(".") > 2 or len(set(text)) < 12:
+    if code or _WORDS.search(text) or _SPOKEN.fullmatch(text):
+        return None
+    if text.count("/") > 3 or text.count(".") > 2 or len(set(text)) < 12:
         return None
     both = any(ch.islower() for ch in text) and any(ch.isupper() for ch in text)
     return ("key", 0.8) if digits < len(text) and digits >= (1 if both and len(text) >= 32 else 3) else None
