@@ -91,6 +91,10 @@ _SAID: tuple[tuple[str, str], ...] = (
      "감사 로그에 서명하지 못했습니다({a}). `bongsu audit verify`를 실행하세요."),
     (r"a reference cannot be read, so drift from it is not judged; see references in the policy \((?P<a>.+)\)",
      "기준 분포를 읽을 수 없어 드리프트를 판단하지 않습니다({a}). 정책의 references를 확인하세요."),
+    (r"signals that are new or changed are not counted yet, since their past cannot be read; restore what is named here "
+     r"from a backup, or move it away: what it holds is then not counted \((?P<a>.+)\)",
+     "새롭거나 바뀐 신호의 지난 기록을 읽지 못해 아직 세지 않습니다. 아래에 적힌 것을 백업에서 되살리거나 다른 곳으로 옮기세요. "
+     "옮기면 그 안의 기록은 세지 않습니다 ({a})"),
     (r"a pinned window cannot be read, so drift from it is not judged; see references in the policy \((?P<a>.+)\)",
      "고정한 구간을 읽을 수 없어 드리프트를 판단하지 않습니다({a}). 정책의 references를 확인하세요."),
     (r"guard (?P<a>\S+) found (?P<b>.+)", "가드 {a} 탐지: {b}"),
