@@ -27,7 +27,7 @@ check: setup     ## ruff, mypy, and the demo policy
 	@.venv/bin/mypy
 	@$(PY) -m bongsu check --demo
 
-test: setup browser promtool ## fast and complete, without servers (under 7 minutes)
+test: setup browser promtool ## fast and complete, without servers (under 9 minutes)
 	@.venv/bin/pytest -m "not real" -n $(JOBS) --dist loadfile $(ARGS)
 
 test-real: setup browser servers ## live servers, kill loops, load (under 12 minutes)
