@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,21 +15,11 @@ import pytest
 from bongsu.host.caller import CALLER, Caller
 from bongsu.host.line import MOST_AT_ONCE
 from bongsu.host.lobby import Lobby
+from linekit import connect, until
 from servers import body_of
 from test_callers import CLOSE, echo, request, running, said, served
 
 CHUNKED = b"POST %b HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-def until(probe: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 30
-    while not probe():
-        assert time.monotonic() < end, what
-        time.sleep(0.01)
-
-
-def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
 def rest(line: socket.socket) -> bytes:

@@ -6,8 +6,7 @@ import http.client
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 import uvicorn
 
 from bongsu.host.lobby import Lobby
+from linekit import connect, until
 from servers import StandIn, body_of
 
 ASK = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}"
@@ -42,17 +42,6 @@ def served(lobby: Lobby) -> Iterator[int]:
         thread.join(20)
         sock.close()
         assert not thread.is_alive()
-
-
-def until(probe: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 30
-    while not probe():
-        assert time.monotonic() < end, what
-        time.sleep(0.01)
-
-
-def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
 def asks(port: int) -> bool:
