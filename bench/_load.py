@@ -30,7 +30,7 @@ wrk.method = "POST"
 local before, after, n = %s, %s, 0
 function request()
   n = n + 1
-  local word = string.format("%%%%08d", n):gsub("%%%%d", function(d) return string.char(97 + d) end)
+  local word = string.format("%%08d", n):gsub("%%d", function(d) return string.char(97 + d) end)
   return wrk.format(nil, nil, nil, before .. word .. after)
 end
 function done(summary, latency, requests)

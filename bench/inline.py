@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 from bongsu.attack import key_of
@@ -40,8 +41,12 @@ WORDS = {
               "보내 드립니다"}
 
 
+_series = count()
+"""So that no text comes twice: what has been scored is remembered."""
+
+
 def texts(words: str, size: int, many: int) -> list[str]:
-    dice = random.Random(size)
+    dice = random.Random(next(_series))
     return [" ".join(dice.choices(words.split(), k=size // 2))[:size] for _ in range(many)]
 
 
@@ -51,7 +56,7 @@ def written(folder: Path, language: str) -> Callable[[str, int, int], list[str]]
     said = [row["text"] for row in map(json.loads, lines) if row["lang"] == language and not row["label"]]
 
     def made(_: str, size: int, many: int) -> list[str]:
-        dice = random.Random(size)
+        dice = random.Random(next(_series))
         return [" ".join(dice.choices(said, k=size // 5))[:size] for _ in range(many)]
 
     return made

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal
 
 from bongsu.event import Verdict
@@ -98,12 +99,12 @@ class Guard:
                              f"{show_duration(self.limit)}; half of it may go by until a process is free. With "
                              "processes: 0 it looks in the gateway itself")
 
-    @property
+    @cached_property
     def apart(self) -> int:
         """In how many processes of its own it looks; 0 where it looks in the gateway."""
         return int(isinstance(self.check, Costly)) if self.processes is None else self.processes
 
-    @property
+    @cached_property
     def limit(self) -> Duration:
         """How long a look may take."""
         return self.timeout if self.timeout is not None else APART if self.apart else INLINE

@@ -25,6 +25,7 @@ from bongsu.checks import hashed, injection_document, injection_map
 from bongsu.checks.folded import Folded
 from bongsu.checks.hashed import raised, total
 from bongsu.checks.injection_document import Hidden
+from bongsu.checks.remembered import Remembered
 from bongsu.ports import Finding
 
 MAGIC = b"bongsu injection weights\n"
@@ -130,6 +131,11 @@ def weights() -> Weights:
     return unpack(files("bongsu.checks").joinpath("injection.weights").read_bytes())
 
 
+@cache
+def _remembered() -> Remembered:
+    return Remembered(weights().score)
+
+
 @dataclass(frozen=True)
 class Injection:
     """Finds texts that score ``threshold`` or more: one finding (kind ``injection``), the whole text.
@@ -150,7 +156,7 @@ class Injection:
             raise ValueError(f"threshold: expected a number above 0, up to 1, came {self.threshold}")
 
     def look(self, text: str) -> Sequence[Finding]:
-        if not text or (score := weights().score(text)) < self.threshold:
+        if not text or (score := _remembered().score(text)) < self.threshold:
             return ()
         return (Finding("injection", 0, len(text), score),)
 

@@ -35,8 +35,9 @@ _MAY_BE_LEET = bytes(97 if 97 <= b <= 122 else 49 if b in b"013457@$!|" else 32 
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .*_\-]){4,}[^\W_](?![^\W_])")
 _CODED = re.compile(r"(?:[01]{8} ?){8,}|[A-Za-z0-9+/_-]{24,}={0,2}|(?:[0-9A-Fa-f]{2}[ :]){12,}|(?:%[0-9A-Fa-f]{2}){4}")
 _LETTERS = bytes(65 if b < 128 and (chr(b).isalnum() or b in b"+/_-") else 32 for b in range(256))
-_DIGITS = bytes(65 if b in b"0123456789abcdefABCDEF" else 58 if b in b" :" else 46 for b in range(256))
-_LONG, _HEX = b"A" * 24, b"AA:" * 12
+_DIGITS = bytes(65 if b in b"0123456789abcdefABCDEF" else 58 if b in b" :" else 37 if b == 37 else 46
+                for b in range(256))
+_LONG, _HEX, _PERCENTS = b"A" * 24, b"AA:" * 12, b"%AA" * 4
 _COMMON = frozenset(b"a an and are as be do for how i in is it me my not of on or please that the this to what with "
                     b"you your".split())
 FOREIGN = frozenset(
@@ -151,7 +152,8 @@ def views(text: str) -> Iterator[Folded]:
 def _may_be_coded(text: str) -> bool:
     """Whether ``_CODED`` can match; most texts are told by two looks over their bytes."""
     data = text.encode("utf-8", "replace")
-    return b"%" in data or _LONG in data.translate(_LETTERS) or _HEX in data.translate(_DIGITS)
+    digits = data.translate(_DIGITS)
+    return _PERCENTS in digits or _HEX in digits or _LONG in data.translate(_LETTERS)
 
 
 def _decoded(text: str) -> Iterator[str]:
