@@ -285,14 +285,10 @@ def test_no_text_raises(text) -> None:
     assert 0 <= PII.hold(text) <= len(text)
 
 
-@pytest.mark.parametrize("answer", [None, [0]])
+@pytest.mark.parametrize("answer", [[], [0]])
 def test_where_the_automaton_gives_up_every_form_is_still_searched_for(monkeypatch, answer) -> None:
     """A hostile text may exhaust its memory; that must never read as "nothing there"."""
-    class GaveUp:
-        def Match(self, data: bytes) -> list[int] | None:
-            return answer
-
-    monkeypatch.setattr(_engine(("email",)), "set", GaveUp())
+    monkeypatch.setattr(_engine(("email",)).which, "_match", lambda _: answer)
     assert seen("hong@example.com", Pii(entities=("email",))) == [("email", "hong@example.com")]
 
 

@@ -57,12 +57,16 @@ def _readings(text: str) -> tuple[Flat, ...]:
 def held(text: str, most: int, open_: Callable[[Flat, int], int]) -> int:
     """How many trailing characters must wait: an escape that is not all there, and what is ``open_`` before it in any
     reading of the last ``most`` characters, whose number it is told, too."""
-    waits = unfinished(text)
-    shown = text[max(0, len(text) - most):len(text) - waits] if waits or len(text) > most else text
-    longest = 0
-    for flat in readings(shown):
-        if (here := open_(flat, len(shown))) > longest:
-            longest = here
+    waits, shown = 0, text
+    if "%" in text or "&" in text or "\\" in text:
+        waits = unfinished(text)
+        shown = text[:len(text) - waits]
+    if len(text) > most:
+        shown = shown[max(0, len(text) - most):]
+    first, *more = readings(shown)
+    longest = open_(first, len(shown))
+    for flat in more:
+        longest = max(longest, open_(flat, len(shown)))
     return waits + longest
 
 

@@ -54,7 +54,7 @@ class Flat:
     def __init__(self, text: str) -> None:
         self._starts: list[int] | None = None
         self._ends: list[int] | None = None
-        self.plain = plain(text)
+        self.plain = text.isascii() or plain(text)
         if not self.plain and _ODD.search(text):
             text = _DASH.sub("-", text)
             if _ODD.search(text):
@@ -123,6 +123,4 @@ def spelled(text: str) -> Flat:
     return _short(text) if len(text) <= SHORT else Flat(text)
 
 
-@lru_cache(maxsize=8)
-def _short(text: str) -> Flat:
-    return Flat(text)
+_short = lru_cache(maxsize=8)(Flat)

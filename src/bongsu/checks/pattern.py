@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import re2
 
 from bongsu.checks import injection_forms
 from bongsu.checks.escapes import held, readings
 from bongsu.checks.flat import Flat
+from bongsu.checks.linear import LARGE, Linear, Which
 from bongsu.ports import Finding
 
 LONGEST = 300
@@ -52,14 +53,13 @@ class Pattern:
                                  "a part of it will do")
         for i, pattern in enumerate(self.patterns):
             try:
-                empty = _compiled(f"(?i){pattern}").search(b"")
+                empty = _compiled(f"(?i){pattern}").spans(b"")
             except (re2.error, UnicodeEncodeError) as error:
                 raise ValueError(f"patterns[{i}]: expected an RE2 pattern, came {pattern!r}: {_why(error)}") from None
             if empty:
                 raise ValueError(f"patterns[{i}]: {pattern!r} matches the empty text, so it would match everywhere")
         try:
-            list(self._engines())
-            _open_phrases(self.phrases)
+            _ = self._engines, self._begun
         except re2.error as error:
             raise ValueError(f"phrases and patterns: expected what fits one automaton, came {_why(error)}; "
                              "split them over two guards") from None
@@ -68,9 +68,12 @@ class Pattern:
         """Findings in order of place; matches of one kind that overlap are one finding."""
         found: set[tuple[str, int, int]] = set()
         for flat in readings(text):
-            for kind, engine in self._engines():
-                if spans := list(_merged(engine.hits(flat.data))):
+            for kind, engine in self._engines:
+                if seen := engine.which(flat.data):
+                    spans = list(_merged(engine.hits(flat.data, seen)))
                     found.update((kind, start, end) for start, end in flat.spans(spans))
+        if not found:
+            return ()
         return tuple(Finding(kind, start, end, 1.0 if kind == "pattern" else 0.9)
                      for kind, start, end in sorted(found, key=lambda f: (f[1], f[2], f[0])))
 
@@ -80,23 +83,30 @@ class Pattern:
 
     def _open(self, flat: Flat, size: int) -> int:
         """The same for one reading of a text of this size."""
-        data = flat.data
-        near = max(0, len(flat.text) - self.window)
-        window = near if flat.text.isascii() else len(flat.text[:near].encode())
-        place = window if self.patterns and data else len(data)
-        if self.phrases:
-            found = _open_phrases(self.phrases).search(data)
-            place = min(place, found.start()) if found else place
+        data, text = flat.data, flat.text
+        near = max(0, len(text) - self.window)
+        window = near if len(text) == len(data) else len(text[:near].encode())
+        place = window if self.patterns else len(data)
+        if self._begun is not None:
+            found = self._begun.first(data)
+            place = found if 0 <= found < place else place
         if self.builtin:
-            found = _OPEN.search(data, window)
-            place = min(place, found.start()) if found else place
+            found = _OPEN.first(data, window)
+            place = found if 0 <= found < place else place
         return size - flat.origin(place) if place < len(data) else 0
 
-    def _engines(self) -> Iterator[tuple[str, _Engine]]:
+    @cached_property
+    def _engines(self) -> tuple[tuple[str, _Engine], ...]:
+        found = []
         if self.builtin:
-            yield "injection", _engine(injection_forms.FORMS)
+            found.append(("injection", _engine(injection_forms.FORMS)))
         if self.phrases or self.patterns:
-            yield "pattern", _engine((*map(_phrase, self.phrases), *(f"(?i){p}" for p in self.patterns)))
+            found.append(("pattern", _engine((*map(_phrase, self.phrases), *(f"(?i){p}" for p in self.patterns)))))
+        return tuple(found)
+
+    @cached_property
+    def _begun(self) -> Linear | None:
+        return _open_phrases(self.phrases) if self.phrases else None
 
 
 def _why(error: Exception) -> str:
@@ -104,14 +114,8 @@ def _why(error: Exception) -> str:
     return detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(error)
 
 
-def _options() -> Any:
-    options = re2.Options()
-    options.max_mem, options.log_errors = 32 << 20, False
-    return options
-
-
-def _compiled(pattern: str) -> Any:
-    return re2.compile(pattern.encode(), _options())
+def _compiled(pattern: str) -> Linear:
+    return Linear(pattern, LARGE)
 
 
 _OPEN = _compiled(rf"(?:(?:{injection_forms.OPENING}[^.!?]*)|[A-Za-z<\[(][A-Za-z'’-]{{0,15}}|[가-힣]{{1,4}}"
@@ -141,7 +145,7 @@ def _phrase(phrase: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _open_phrases(phrases: tuple[str, ...]) -> Any:
+def _open_phrases(phrases: tuple[str, ...]) -> Linear:
     """Matches the longest end of a text that begins a phrase."""
     starts: dict[str, list[list[str]]] = {}
     for phrase in phrases:
@@ -165,27 +169,19 @@ def _nested(rows: list[list[str]], at: int = 0) -> str:
 
 
 class _Engine:
-    """Patterns behind one automaton that says which of them occur at all."""
+    """Patterns behind one automaton that says which of them may occur at all."""
 
     def __init__(self, patterns: tuple[str, ...]) -> None:
-        self.patterns = [_compiled(p) for p in patterns]
-        self.set = re2.Set.SearchSet(_options())
-        for pattern in patterns:
-            self.set.Add(pattern)
-        self.alive = self.set.Add("")
-        self.set.Compile()
+        self._patterns = [_compiled(p) for p in patterns]
+        self.which = Which(patterns)
 
-    def hits(self, data: bytes) -> Iterator[tuple[int, int]]:
-        seen = self.set.Match(data)
-        if not seen or self.alive not in seen:  # the automaton gave up: every pattern may occur
-            seen = range(len(self.patterns) + 1)
+    def hits(self, data: bytes, seen: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Matches of those that were ``seen``."""
         for i in seen:
-            if i != self.alive:
-                found = self.patterns[i].finditer(data)
-                yield from (m.span() for m in islice(found, _MOST) if m.end() > m.start())
-                more = next(found, None)
-                if more:
-                    yield more.start(), len(data)
+            found = self._patterns[i].all(data)
+            yield from (span for span in islice(found, _MOST) if span[1] > span[0])
+            if more := next(found, None):
+                yield more[0], len(data)
 
 
 @lru_cache(maxsize=64)

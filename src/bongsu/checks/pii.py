@@ -14,13 +14,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import ClassVar
-
-import re2
 
 from bongsu.checks.escapes import held, readings
 from bongsu.checks.flat import Flat
+from bongsu.checks.linear import Linear, Which
 from bongsu.checks.pii_forms import BORN_OPEN, ENTITIES, FORMS, MAIL_OPEN, PEM_BODY, PEM_HEAD, Form, compiled
 from bongsu.checks.pii_places import EN_OPEN, KR_OPEN
 from bongsu.checks.pii_rules import Candidate
@@ -40,15 +39,13 @@ _REST = {"digit": re.compile(rb"[0-9]+"), "number": re.compile(rb"[0-9]+"), "wor
 _NEAR = 160
 """Bytes at the end of a text in which a number with spaces, or its context, may still be open."""
 _RUN = bytes(range(33, 127))
-_OPEN_NUMBER = compiled("(?:" + "|".join((
+_OPEN_NUMBER = "|".join((
     r"[A-Za-z]{0,2}[0-9(+*][0-9()+*./xX ●○•년월일-]*",
     r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]*(?: [A-Za-z0-9]+){0,8} ?",  # IBAN in groups
     r"[0-9]{2,6}(?:-[0-9]{1,8}){1,3}[\s\S]{0,12}",               # an account that a bank may follow
-)) + r")\z")
-_NUMERIC = re.compile(rb"[0-9(+*]")
-"""What every open number has in it; most ends of texts have not."""
-_OPEN_PLACE = compiled(rf"(?:{KR_OPEN}|{EN_OPEN}|{BORN_OPEN}|{MAIL_OPEN})\z")
-_OPEN_KEY = compiled(rf"(?:-----BEGIN [A-Z0-9 ]{{0,60}}-{{0,5}}|{PEM_HEAD}{PEM_BODY}(?:-[A-Z0-9 -]{{0,70}})?)\z")
+))
+_OPEN = Linear(rf"(?:{_OPEN_NUMBER}|{KR_OPEN}|{EN_OPEN}|{BORN_OPEN}|{MAIL_OPEN})\z")
+_OPEN_KEY = Linear(rf"(?:-----BEGIN [A-Z0-9 ]{{0,60}}-{{0,5}}|{PEM_HEAD}{PEM_BODY}(?:-[A-Z0-9 -]{{0,70}})?)\z")
 
 
 Hit = tuple[str, float, int, int]
@@ -74,38 +71,43 @@ class Pii:
 
     def look(self, text: str) -> Sequence[Finding]:
         """Findings in order of place; two overlap only where the less sure one stands out of the other."""
-        found = [hit for flat in readings(text) for hit in self._hits(flat)]
+        found: list[Finding] = []
+        for flat in readings(text):
+            if seen := self._engine.which(flat.data):
+                found += self._hits(flat, seen)
         return outstanding(found) if len(found) > 1 else tuple(found)
 
-    def _hits(self, flat: Flat) -> list[Finding]:
-        """What one reading shows, by places in the text as it was written."""
-        engine = _engine(self.entities)
+    def _hits(self, flat: Flat, seen: Sequence[int]) -> list[Finding]:
+        """What one reading shows by the rows that were seen, by places in the text as it was written."""
         found: list[Hit] = []
-        for row in engine.present(flat.data):
-            found += [hit for hit in row.hits(flat.data)
+        for i in seen:
+            found += [hit for hit in self._engine.rows[i].hits(flat.data)
                       if hit[1] >= self.least and (not self.entities or hit[0] in self.entities)]
         places = flat.spans([(start, end) for _, _, start, end in found]) if found else ()
         return [Finding(kind, *place, score) for (kind, score, _, _), place in zip(found, places, strict=True)]
 
     def hold(self, text: str) -> int:
         """How many trailing characters may still become, or change, a finding: the open word, number, key or escape."""
-        return held(text, BOUND, self._open)
+        return held(text, BOUND, _open)
 
-    def _open(self, flat: Flat, size: int) -> int:
-        """The same for one reading of a text of this size."""
-        data = flat.data
-        place = len(data.rstrip(_RUN))
-        near = max(0, len(data) - _NEAR)
-        while near and data[near] & 0xC0 == 0x80:
-            near -= 1
-        if _NUMERIC.search(data, near) and (found := _OPEN_NUMBER.search(data[near:])):
-            place = min(place, near + found.start())
-        if found := _OPEN_PLACE.search(data[near:]):
-            place = min(place, near + found.start())
-        if b"-----BEGIN" in data:
-            found = _OPEN_KEY.search(data)
-            place = min(place, found.start()) if found else place
-        return size - flat.origin(place) if place < len(data) else 0
+    @cached_property
+    def _engine(self) -> _Engine:
+        return _engine(self.entities)
+
+
+def _open(flat: Flat, size: int) -> int:
+    """``hold`` for one reading of a text of this size."""
+    data = flat.data
+    place = len(data.rstrip(_RUN))
+    near = max(0, len(data) - _NEAR)
+    while near and data[near] & 0xC0 == 0x80:
+        near -= 1
+    found = _OPEN.first(data[near:])
+    if 0 <= found < place - near:
+        place = near + found
+    if b"-----BEGIN" in data and 0 <= (found := _OPEN_KEY.first(data)) < place:
+        place = found
+    return size - flat.origin(place) if place < len(data) else 0
 
 
 class _Row:
@@ -114,14 +116,14 @@ class _Row:
     def __init__(self, form: Form) -> None:
         self.form = form
         # the boundary is in the pattern too, so that a hostile word is not tried again at each of its letters
-        self.pattern = compiled(rf"\b(?:{form.pattern})" if form.edge == "word" else form.pattern)
+        self.pattern = Linear(rf"\b(?:{form.pattern})" if form.edge == "word" else form.pattern)
         self.context = compiled(f"(?i){form.context}") if form.context else None
         self.spoils, self.rest = _SPOILS[form.edge], _REST.get(form.edge)
 
     def hits(self, data: bytes) -> Iterator[Hit]:
         form, pos = self.form, 0
-        while match := self.pattern.search(data, pos):
-            start, end = match.span(form.group)
+        while spans := self.pattern.spans(data, pos):
+            start, end = spans[form.group]
             if not self._spoiled(data, start, end):
                 candidate = Candidate(data, start, end, self.context, form.reach)
                 answer = form.judge(candidate)
@@ -130,7 +132,7 @@ class _Row:
                     pos = max(candidate.end, pos + 1)
                     continue
             run = self.rest.match(data, start) if self.rest else None
-            pos = run.end() if run else max(start + 1, match.end() if not self.rest else 0)
+            pos = run.end() if run else max(start + 1, spans[0][1] if not self.rest else 0)
 
     def _spoiled(self, data: bytes, start: int, end: int) -> bool:
         before = data[start - 1] if start else 32
@@ -148,21 +150,12 @@ class _Engine:
 
     def __init__(self, entities: tuple[str, ...]) -> None:
         self.rows = [_Row(f) for f in FORMS if not entities or set(f.kinds) & set(entities)]
-        options = re2.Options()
-        options.max_mem, options.log_errors = 32 << 20, False
-        self.set = re2.Set.SearchSet(options)
-        for row in self.rows:
-            self.set.Add(f"(?i){row.form.hint}" if row.form.hint == row.form.context and row.form.hint
-                         else row.form.hint or row.form.pattern)
-        self.alive = self.set.Add("")
-        self.set.Compile()
+        self.which = Which(_hint(row.form) for row in self.rows)
 
-    def present(self, data: bytes) -> list[_Row]:
-        """Rows whose form may occur. The empty pattern always matches: without it the automaton gave up, so all may."""
-        seen = self.set.Match(data)
-        if not seen or self.alive not in seen:
-            return self.rows
-        return [self.rows[i] for i in sorted(seen) if i != self.alive]
+
+def _hint(form: Form) -> str:
+    """What is there wherever the form is."""
+    return f"(?i){form.hint}" if form.hint == form.context and form.hint else form.hint or form.pattern
 
 
 @lru_cache(maxsize=64)

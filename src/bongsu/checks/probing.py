@@ -7,14 +7,13 @@ One such question may be innocent; a caller who asks several is looking for a wa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
-
-import re2
+from typing import ClassVar
 
 from bongsu.checks.flat import spelled
+from bongsu.checks.linear import LARGE, Linear, Span, Which
 from bongsu.checks.probing_forms import FORMS
 from bongsu.ports import Finding
 
@@ -49,10 +48,12 @@ class Probing:
     def look(self, text: str) -> Sequence[Finding]:
         """The first finding of each kind, in order of place."""
         flat = spelled(text)
-        hits = []
-        for kind, patterns in _which(flat.data):
-            found = [m.span() for pattern in patterns if (m := pattern.search(flat.data))] if kind in self.kinds else []
-            hits += [(kind, min(found))] if found else []
+        which, rows = _forms()
+        first: dict[str, Span] = {}
+        for kind, pattern in [rows[i] for i in which(flat.data)]:
+            if kind in self.kinds and (spans := pattern.spans(flat.data)):
+                first[kind] = min(spans[0], first.get(kind, spans[0]))
+        hits = list(first.items())
         places = flat.spans([span for _, span in hits]) if hits else []
         return tuple(sorted((Finding(kind, *place, SURE) for (kind, _), place in zip(hits, places, strict=True)),
                             key=lambda f: (f.start, f.end, f.kind)))
@@ -65,27 +66,7 @@ class Probing:
 
 
 @cache
-def _automaton() -> tuple[Any, int, tuple[tuple[str, Any], ...]]:
-    """Every pattern at once, the number of the one that always matches, and each with its kind."""
-    options = re2.Options()
-    options.max_mem, options.log_errors = 32 << 20, False
-    rows = tuple((kind, re2.compile(form.encode(), options)) for kind, forms in FORMS.items() for form in forms)
-    whole = re2.Set.SearchSet(options)
-    for forms in FORMS.values():
-        for form in forms:
-            whole.Add(form.encode())
-    alive: int = whole.Add(b"")
-    whole.Compile()
-    return whole, alive, rows
-
-
-def _which(data: bytes) -> Iterator[tuple[str, list[Any]]]:
-    """Patterns that occur, by kind; all of them where the automaton gave up."""
-    whole, alive, rows = _automaton()
-    seen = whole.Match(data)
-    if not seen or alive not in seen:
-        seen = range(len(rows))
-    for kind in FORMS:
-        occurring = [rows[i][1] for i in sorted(seen) if i != alive and rows[i][0] == kind]
-        if occurring:
-            yield kind, occurring
+def _forms() -> tuple[Which, list[tuple[str, Linear]]]:
+    """Which of the forms may occur, and each with its kind."""
+    rows = [(kind, form) for kind, forms in FORMS.items() for form in forms]
+    return Which(form for _, form in rows), [(kind, Linear(form, LARGE)) for kind, form in rows]
