@@ -270,7 +270,7 @@ def test_a_body_that_comes_slowly_and_one_that_nobody_reads_is_waited_for() -> N
             await asyncio.sleep(1.5)
         await echo(scope, receive, send)
 
-    with served(slow, lobby=Lobby(stall=0.7)) as port:
+    with served(slow, lobby=Lobby(stall=0.7, rate=1)) as port:
         pieces = [request("/a?whole", b"x" * 10, CLOSE).removesuffix(b"x" * 10), *[b"x"] * 10]
         with connect(port) as line:
             for piece in pieces:
@@ -298,10 +298,13 @@ def test_who_asked_whether_to_send_a_body_and_was_answered_is_not_asked_for_more
 
 
 @pytest.mark.parametrize("wrong", [b"GET /a\r\n\r\n", b"GET /a HTTP/2.0\r\nhost: x\r\n\r\n", b"GET /a HTTP/1.1\r\n\r\n",
-                                   b"GET /a HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n"])
+                                   b"GET /a HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", b"GET /a RTSP/1.0\r\n\r\n",
+                                   b"POST http://x/a  RTSP/1.0\r\ncseq: 1\r\n\r\n", b"SOURCE /a ICE/1.0\r\n\r\n"])
 def test_another_version_and_a_request_without_its_host_are_refused(wrong: bytes) -> None:
     with served(echo) as port:
         assert said(port, wrong).startswith(b"HTTP/1.1 400 ")
+        assert said(port, wrong[:9], wrong[9:12], wrong[12:]).startswith(b"HTTP/1.1 400 ")
+        assert said(port, request("/b?whole", b"1") + wrong).startswith(b"HTTP/1.1 200 "), "what was asked before"
 
 
 def test_a_caller_of_http_1_0_is_not_told_to_go_on() -> None:

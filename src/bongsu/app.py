@@ -243,6 +243,7 @@ def _as_written(pinned: Path, written: str) -> Policy:
 async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_url: str) -> Told:
     """Control by one policy, until it ends; told whether it is to begin again, by another."""
     from bongsu.channels.http import Http, sender
+    from bongsu.host.lobby import Lobby
     from bongsu.room.control import Control
     from bongsu.room.desk import ControlDesk
     from bongsu.room.heartbeat import beat
@@ -304,7 +305,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
             jobs.append(asyncio.create_task(exporter.run(stop)))
         try:
             return await serve(site, fd, parent, lifespan="off", watched=jobs,
-                               leaving=Leaving(site.state.closing.set))
+                               leaving=Leaving(site.state.closing.set), lobby=Lobby(rate=policy.body_rate))
         finally:
             stop.set()
             for worker in crew:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import deque
 from math import inf
 from typing import Any, cast
@@ -19,14 +20,20 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from bongsu.host.caller import PLENTY, STATUS, Caller
+from bongsu.host.deadline import Deadline, Pace
 
 STALL = 75.0
-"""Seconds in which some of a body has to come, and some of an answer has to be taken: more than the gateway gives to
-all of a body, so that it is the gateway that answers, and writes down, where it is one of its calls."""
+"""Seconds in which some of a body has to come, and some of an answer has to be taken: more than the gateway waits for a
+body, so that it is the gateway that answers, and writes down, where it is one of its calls."""
+RATE = 4 << 10
+"""Bytes a second of a body that comes slowly."""
 MOST_AHEAD = 16
 """Requests of one connection that may wait for their turn before it has to wait, too."""
 MOST_AT_ONCE = 256
 """Requests that may wait because they came in one piece."""
+_PACE = Pace(STALL, RATE)
+_OTHERS = rb" +(?:RTSP|ICE)/"
+"""llhttp reads two more protocols, whose versions are 1.0 too."""
 _COUNTED = frozenset((b"host", b"expect"))
 _VERSIONS = frozenset(("1.0", "1.1"))
 
@@ -37,8 +44,6 @@ class Refused(Exception):
 
 class Connection(asyncio.Protocol):
     """One connection, as ``uvicorn.Config(http=...)`` makes them. What comes before its turn waits for it."""
-
-    stall = STALL
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any],
                  _loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -55,13 +60,13 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[Caller] = deque()
         self._coming: Caller | None = None
-        self._url = b""
+        self._url = self._head = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._expects = self._paused = False
-        self._hosts = self._unsent = 0
+        self._hosts = self._unsent = self._brought = 0
         self._until = inf
-        self._timer: asyncio.TimerHandle | None = None
-        self._due = inf
+        self._began = inf
+        self.deadline = Deadline(self.loop, self._late)
 
     # ---- from the wire ----
 
@@ -75,9 +80,7 @@ class Connection(asyncio.Protocol):
         self._state.connections.discard(self)
         self._transport = self._parser = self._coming = None
         self._waiting.clear()
-        self.put_off(inf)
-        if self._timer is not None:
-            self._timer.cancel()
+        self.deadline.close()
         self.resume_writing()
         caller, self.caller = self.caller, None
         if caller is not None:
@@ -86,6 +89,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._parser is None:
             return
+        self._head += data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # nothing else is spoken here
@@ -95,8 +99,10 @@ class Connection(asyncio.Protocol):
             said = why if isinstance(why, Refused) else Refused(400, "invalid_http", "expected a request of HTTP/1.1")
             self.refuse(*said.args)
         else:
-            if self._coming is not None and not self._coming.whole:
-                self._moves(self._coming)
+            if self._coming is not None:
+                self._head = b""
+                if not self._coming.whole:
+                    self._moves(self._coming)
 
     def pause_writing(self) -> None:
         self.full = self.full or asyncio.Event()
@@ -113,12 +119,13 @@ class Connection(asyncio.Protocol):
         if self._coming is not None and not self._coming.whole:
             self._moves(self._coming)
         elif not self.busy:
-            self.put_off(self.loop.time() + self._keep)
+            self.deadline.put_off(self.loop.time() + self._keep)
 
     # ---- from llhttp ----
 
     def on_message_begin(self) -> None:
         self._url, self._headers, self._expects, self._hosts, self._coming = b"", [], False, 0, None
+        self._began, self._brought = inf, 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -143,7 +150,8 @@ class Connection(asyncio.Protocol):
             found = httptools.parse_url(self._url)
             path, query = found.path or b"/", found.query or b""
         plain, version = path.decode("ascii"), parser.get_http_version()
-        if version not in _VERSIONS or (self._hosts != 1 and version == "1.1"):
+        if (version not in _VERSIONS or (self._hosts != 1 and version == "1.1")
+                or (version == "1.0" and re.search(re.escape(self._url) + _OTHERS, self._head))):
             raise Refused(400, "invalid_http", "expected a request of HTTP/1.1 with one Host, or of HTTP/1.0")
         if len(self._waiting) >= MOST_AT_ONCE:
             raise Refused(400, "invalid_http", f"expected at most {MOST_AT_ONCE} requests before their turn")
@@ -161,6 +169,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         coming = self._coming
+        self._brought += len(body)
         if coming is not None and not coming.over and (coming.came(body) or self._crowded):
             self._pause()
 
@@ -172,7 +181,7 @@ class Connection(asyncio.Protocol):
         if not coming.stays:  # what still comes is thrown away, so that it is seen when who asks leaves
             self._parser = None
         elif coming.over and self.full is None:
-            self.put_off(self.loop.time() + self._keep)
+            self.deadline.put_off(self.loop.time() + self._keep)
 
     # ---- from who serves ----
 
@@ -198,8 +207,8 @@ class Connection(asyncio.Protocol):
             if self._waiting:
                 self._serve(self._waiting.popleft())
             elif self.full is None:
-                self.put_off(now + self._keep)
-            self._until = now + self.stall
+                self.deadline.put_off(now + self._keep)
+            self._until = now + self.pace.within
             self.go_on()
 
     def hang_up(self) -> None:
@@ -234,23 +243,17 @@ class Connection(asyncio.Protocol):
     # ---- its state ----
 
     @property
+    def pace(self) -> Pace:
+        """How fast a body has to come, and an answer has to be taken."""
+        return _PACE
+
+    @property
     def busy(self) -> bool:
         return self.caller is not None and not self.caller.over
 
     @property
     def closing(self) -> bool:
         return self._transport is None or self._transport.is_closing()
-
-    def put_off(self, due: float) -> None:
-        """Call ``overdue`` then, and not before. An earlier timer stays, and looks again."""
-        self._due = due
-        if due == inf:
-            return
-        if self._timer is not None:
-            if self._timer.when() <= due:
-                return
-            self._timer.cancel()
-        self._timer = self.loop.call_at(due, self._ring)
 
     def ends(self) -> bool:
         """No more requests after those that are here; whether there are none."""
@@ -269,18 +272,16 @@ class Connection(asyncio.Protocol):
             if self._paused or coming.expects:  # it is we who wait
                 self._moves(coming)
             else:
-                self.refuse(408, "request_timeout", f"expected some of the body within {self.stall:g} s; send it "
-                                                    "faster")
+                within, rate = self.pace
+                self.refuse(408, "request_timeout", f"expected some of the body every {within:g} s, and all of it in "
+                                                    f"as many and one more for each {rate} bytes; send it faster")
         elif not self.busy:
             self.hang_up()
 
-    def _ring(self) -> None:
-        self._timer = None
+    def _late(self) -> None:
         if self._transport is None:
             return
-        if self.loop.time() < self._due:
-            self.put_off(self._due)
-        elif self.full is None and not self._transport.is_closing():
+        if self.full is None and not self._transport.is_closing():
             self.overdue()
         elif (unsent := self._transport.get_write_buffer_size()) and unsent >= self._unsent:
             self._transport.abort()
@@ -290,13 +291,22 @@ class Connection(asyncio.Protocol):
     def _flushes(self, unsent: int) -> None:
         """So much is to be taken: some of it until the timer rings."""
         self._unsent = unsent
-        self.put_off(self.loop.time() + self.stall)
+        self.deadline.put_off(self.loop.time() + self.pace.within)
 
     def _moves(self, coming: Caller) -> None:
         """Some of a body came, or may come again. What comes after the answer keeps its connection for a while only."""
-        if self.full is None and not self.closing:
-            now = self.loop.time()
-            self.put_off(min(now + self._keep, self._until) if coming.over else now + self.stall)
+        if self.full is not None or self.closing:
+            return
+        now = self.loop.time()
+        if coming.over:
+            due = min(now + self._keep, self._until)
+        elif self._paused or coming.expects:  # it is we who wait: its time begins when we read on
+            self._began, due = inf, now + self.pace.within
+        else:
+            if self._began == inf:
+                self._began, self._brought = now, 0
+            due = self.pace.due(self._began, now, self._brought)
+        self.deadline.put_off(due)
 
     @property
     def _crowded(self) -> bool:
@@ -306,7 +316,7 @@ class Connection(asyncio.Protocol):
 
     def _serve(self, caller: Caller) -> None:
         self.caller = caller
-        self.put_off(inf)
+        self.deadline.put_off(inf)
         task = self.loop.create_task(caller.run(self._app))
         self._state.tasks.add(task)
         task.add_done_callback(self._state.tasks.discard)

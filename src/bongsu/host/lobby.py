@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 
 from bongsu.host.caller import Caller
-from bongsu.host.line import STALL, Connection, Refused
+from bongsu.host.deadline import Pace
+from bongsu.host.line import RATE, STALL, Connection, Refused
 
 PATIENCE = 10.0
 """Seconds in which the head of a request has to be here."""
@@ -22,13 +23,18 @@ REASONS = ("slow", "crowded", "head_too_large")
 
 
 class Lobby:
-    """Who waits, in the order of their coming; ``left`` counts who was sent away, by the reason."""
+    """Who waits, in the order of their coming; ``left`` counts who was sent away, by the reason. ``pace`` is that of
+    every body: ``stall`` seconds, and one more for each ``rate`` bytes."""
 
     def __init__(self, most: int = MOST_WAITING, patience: float = PATIENCE, most_head: int = MOST_HEAD,
-                 stall: float = STALL) -> None:
-        self.most, self.patience, self.most_head, self.stall = most, patience, most_head, stall
+                 stall: float = STALL, rate: int = RATE) -> None:
+        self.most, self.patience, self.most_head, self.pace = most, patience, most_head, Pace(stall, rate)
         self.waiting: dict[Guest, None] = {}
         self.left = dict.fromkeys(REASONS, 0)
+
+    def hurry(self, rate: int) -> None:
+        """Bodies have to come at another rate from now on."""
+        self.pace = self.pace._replace(rate=rate)
 
     def enter(self, guest: Guest) -> None:
         self.waiting.pop(guest, None)
@@ -43,7 +49,7 @@ class Lobby:
 
     def protocol(self) -> type[Guest]:
         """For ``uvicorn.Config(http=...)``: connections of this lobby."""
-        return type("Guest", (Guest,), {"lobby": self, "stall": self.stall})
+        return type("Guest", (Guest,), {"lobby": self})
 
 
 class Guest(Connection):
@@ -52,6 +58,10 @@ class Guest(Connection):
     lobby: Lobby
     _begun = _slow = False
     _came = _first = _size = 0
+
+    @property
+    def pace(self) -> Pace:
+        return self.lobby.pace
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -126,4 +136,4 @@ class Guest(Connection):
 
     def _watch(self) -> None:
         self._slow = True
-        self.put_off(self.loop.time() + self.lobby.patience)
+        self.deadline.put_off(self.loop.time() + self.lobby.patience)

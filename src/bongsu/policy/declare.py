@@ -32,6 +32,7 @@ SHORTEST_BASE = Duration(100_000)
 MOST_EVENTS = 1_000_000
 MOST_WEIGHT = 1000
 MOST_BODY_MIB = 256
+MOST_BODY_KIB = 1024
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -44,7 +45,8 @@ class Settings:
     the privacy officer; its keys are wrapped by ``vault_key`` (a key file in the data folder, if left out). Once that
     is another, every key is wrapped anew; until then ``vault_key_before`` says what wrapped those that are not yet.
     With ``epoch`` tokens have another key each calendar month, quarter or year (UTC), or when the officer asks.
-    ``trust`` says whose word counts for where a person is. ``max_body_mib`` is how large a request may be, in MiB.
+    ``trust`` says whose word counts for where a person is. ``max_body_mib`` is how large a request may be, in MiB;
+    ``min_body_kib`` how much of it has to come each second, in KiB, once its first minute is over.
     """
 
     base_window: Duration = MINUTE
@@ -64,10 +66,14 @@ class Settings:
     ingest: Ingest = field(default_factory=Ingest)
     trust: Trust = field(default_factory=Trust)
     max_body_mib: int = 10
+    min_body_kib: int = 4
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_body_mib <= MOST_BODY_MIB:
             raise Misfit(f"a size from 1 to {MOST_BODY_MIB} (MiB)", str(self.max_body_mib), field="max_body_mib")
+        if not 1 <= self.min_body_kib <= MOST_BODY_KIB:
+            raise Misfit(f"a rate from 1 to {MOST_BODY_KIB} (KiB a second)", str(self.min_body_kib),
+                         field="min_body_kib")
         if (behind := self.ingest.behind) is not None and behind > self.retention.cells:
             raise Misfit(f"a duration no longer than retention.cells ({show_duration(self.retention.cells)})",
                          quoted(show_duration(behind)), "what is older would be counted and forgotten at once",

@@ -304,7 +304,7 @@ class Linker:
             sources=doc.sources, export=doc.export,
             references=doc.references,
             vault=s.vault, epoch=s.epoch, vault_key=s.vault_key, vault_key_before=s.vault_key_before, ingest=s.ingest,
-            review=terms, trust=s.trust, max_body=s.max_body_mib << 20)
+            review=terms, trust=s.trust, max_body=s.max_body_mib << 20, body_rate=s.min_body_kib << 10)
 
 
 def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:

@@ -298,3 +298,4 @@ class Policy:
     review: Terms = field(default_factory=Terms)
     trust: Trust = field(default_factory=Trust)
     max_body: int = 10 << 20
+    body_rate: int = 4 << 10

@@ -61,9 +61,10 @@ def too_large(limit: int) -> ApiError:
                     "(settings.max_body_mib of the gateway's policy); send less", retry=False)
 
 
-def too_slow(patience: float) -> ApiError:
-    return ApiError(408, "request_timeout", f"expected the whole body within {patience:g} s; part of it did not come, "
-                    "send it faster or send less", retry=True)
+def too_slow(within: float, rate: int) -> ApiError:
+    return ApiError(408, "request_timeout", f"expected some of the body every {within:g} s, and all of it in as many "
+                    f"and one more for each {rate} bytes (settings.min_body_kib of the gateway's policy); part of it "
+                    "did not come, send it faster or send less", retry=True)
 
 
 def text_too_long(most: int, came: int, of: str) -> ApiError:

@@ -16,6 +16,7 @@ from bongsu.access.apikey import LIST
 from bongsu.access.circuit import Health
 from bongsu.exports.exposition import CONTENT_TYPE
 from bongsu.host.caller import Caller
+from bongsu.host.deadline import Pace
 from bongsu.live import Live, Snapshot
 from bongsu.policy.model import Policy
 from bongsu.ports import Spool
@@ -50,7 +51,7 @@ from bongsu.wording import Wording
 
 log = logging.getLogger("bongsu.gateway")
 PATIENCE = 60.0
-"""Seconds in which a body has to be here."""
+"""Seconds in which some of a body has to be here, and all of it but for what its size allows it (``Pace``)."""
 METRICS = "/metrics"
 CLOSED = 499
 """Status of a call whose client left, as nginx writes it."""
@@ -76,6 +77,7 @@ class Gateway:
         self._patience, self._sealer = patience, sealer
         self._past, self._wording = past or Past(os.urandom(16)), wording
         self.ops, self.holding = ops or Ops(), holding
+        self.ops.lobby.hurry(policy.body_rate)
         self.ledger, self.door = Ledger(spool, Veil(tokens.mask)), door or Door()
         self._snapshot = live.current()
         self.health = health or Health()
@@ -165,6 +167,7 @@ class Gateway:
         if policy is not self._plans.policy or snapshot.changes != self._snapshot.changes or self._plans.problems:
             self._plans = compile_plans(policy, snapshot.changes, self._secrets, self._plans.noted, self.health,
                                         self._recall, self.crews)
+        self.ops.lobby.hurry(self._plans.policy.body_rate)
         self._snapshot = snapshot
 
     # ---- everything but calls ----
@@ -229,8 +232,8 @@ class Gateway:
             headers = dict(scope["headers"])
             not_by_a_page(headers)
             plans = await self.plans()
-            event = appealed(await body_of(caller, MOST, self._patience), headers, self.door, plans.policy,
-                             Masking(self._tokens), self._clock)
+            body = await body_of(caller, MOST, Pace(self._patience, plans.policy.body_rate))
+            event = appealed(body, headers, self.door, plans.policy, Masking(self._tokens), self._clock)
             if not await self.ledger.keep([event], plans.policy):
                 raise errors.log_unavailable()
         except ApiError as error:
@@ -260,7 +263,7 @@ class Gateway:
             plans = await self.plans()
             call.key = self.door.who(headers, plans.policy, call.at, call.facts)
             call.of_region(plans.policy.trust.region_of(headers, keyed=call.key is not None))
-            body = await body_of(caller, plans.policy.max_body, self._patience)
+            body = await body_of(caller, plans.policy.max_body, Pace(self._patience, plans.policy.body_rate))
             served = await self._admit(call, plans, surface.read(body), headers, caller)
             caller.on_leave(leave)
             await served.serve()

@@ -13,6 +13,7 @@ from typing import cast
 
 import httptools
 
+from bongsu.host.deadline import Deadline
 from bongsu.web.errors import Header
 from bongsu.web.upstream import Limits, TimedOut, Unreachable, UpstreamError
 
@@ -117,7 +118,7 @@ class Exchange:
             self._waiter = None
 
     def _watched(self, connection: Connection, first: float) -> None:
-        connection.watch(min(first or connection.loop.time() + self._between, self._hard))
+        connection.deadline.put_off(min(first or connection.loop.time() + self._between, self._hard))
 
     # ---- for its connection ----
 
@@ -158,8 +159,7 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._headers: list[Header] = []
         self._head_size = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
+        self.deadline = Deadline(loop, self._late)
         self._spoilt = self._paused = False
 
     def ask(self, head: bytes, body: bytes, limits: Limits, first: float, hard: float, *, stream: bool) -> Exchange:
@@ -194,29 +194,12 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
         return True
 
-    # ---- time ----
-
-    def watch(self, due: float) -> None:
-        """Give up at ``due`` if the reader still waits then. An earlier timer stays and looks again."""
-        self._due = due
-        if due == float("inf"):
-            return
-        if self._timer is not None:
-            if self._timer.when() <= due:
-                return
-            self._timer.cancel()
-        self._timer = self.loop.call_at(due, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
+    def _late(self) -> None:
+        """Give up, if the reader still waits."""
         exchange = self._exchange
-        if exchange is None or not exchange.awaited:
-            return
-        if self.loop.time() < self._due:
-            self.watch(self._due)
-            return
-        self._spoilt = True
-        exchange.fail(TimedOut("it did not answer in time"))
+        if exchange is not None and exchange.awaited:
+            self._spoilt = True
+            exchange.fail(TimedOut("it did not answer in time"))
 
     # ---- from the wire ----
 
@@ -243,8 +226,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         exchange, self._exchange, self._transport, self._parser = self._exchange, None, None, None
-        if self._timer is not None:
-            self._timer.cancel()
+        self.deadline.close()
         if exchange is not None:
             ends_so = exchange.begun and not any(name.lower() in _FRAMED for name, _ in exchange.headers)
             if exc is None and ends_so:

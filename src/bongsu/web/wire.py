@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any
 
 from bongsu.host.caller import CALLER, Caller
+from bongsu.host.deadline import Pace
 from bongsu.web.errors import Header, cross_origin, not_json, too_large, too_slow
 
 Scope = MutableMapping[str, Any]
@@ -47,36 +48,39 @@ def caller_of(scope: Scope) -> Caller:
     return found
 
 
-async def body_of(caller: Caller, limit: int, patience: float) -> bytes:
-    """The whole body, if it is here within ``patience`` seconds. One piece, the usual case, is not copied."""
-    receive = caller.receive
+async def body_of(caller: Caller, limit: int, pace: Pace) -> bytes:
+    """The whole body, if it comes at this pace. One piece, the usual case, is not copied."""
     if caller.whole:
-        return await _body(receive, limit)
+        return await _body(caller, limit, _whenever)
+    clock = asyncio.get_running_loop().time
+    began = clock()
     try:
-        async with asyncio.timeout(patience):
-            return await _body(receive, limit)
+        async with asyncio.timeout(pace.within) as within:
+            return await _body(caller, limit, lambda size: within.reschedule(pace.due(began, clock(), size)))
     except TimeoutError:
-        raise too_slow(patience) from None
+        raise too_slow(*pace) from None
 
 
-async def _body(receive: Receive, limit: int) -> bytes:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Gone
-    first: bytes = message.get("body", b"")
-    pieces, size = [first], len(first)
-    while message.get("more_body"):
-        message = await receive()
+def _whenever(size: int) -> None:
+    """All of it is here."""
+
+
+async def _body(caller: Caller, limit: int, came: Callable[[int], None]) -> bytes:
+    """``came`` is told how much of it is here, whenever more is to come."""
+    pieces: list[bytes] = []
+    size, more = 0, True
+    while more and size <= limit * _LINGER:
+        message = await caller.receive()
         if message["type"] == "http.disconnect":
             raise Gone
-        size += len(message.get("body", b""))
-        if size > limit * _LINGER:
-            break
+        data, more = message.get("body", b""), message.get("more_body", False)
+        size += len(data)
+        came(size)
         if size <= limit:
-            pieces.append(message.get("body", b""))
+            pieces.append(data)
     if size > limit:
         raise too_large(limit)
-    return first if len(pieces) == 1 else b"".join(pieces)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def answer(caller: Caller, status: int, headers: Sequence[Header], body: bytes) -> None:
