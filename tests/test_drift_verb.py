@@ -175,3 +175,17 @@ def test_two_columns_of_one_name_are_told_as_wrong_input_not_as_drift(tmp_path: 
     result = run(before, twice)
     assert result.exit_code == 2
     assert f"{twice}: expected a name of its own for each column, came 'x' twice" in result.output
+
+
+def test_why_a_column_is_not_compared_is_said_in_korean_too(tmp_path: Path) -> None:
+    before, cur, page = tmp_path / "ref.csv", tmp_path / "cur.csv", tmp_path / "page.html"
+    before.write_text("same,gone,day,x\n" + "".join(f"5,1,2026-01-01,{z}\n" for z in Z))
+    cur.write_text("same,new,day,x\n" + "".join(f"5,1,2026-01-01,{z}\n" for z in Z[:60]))
+    result = run(before, cur, "--lang", "ko", "--html", page)
+    for told in ("same  기준으로 쓸 수 없음: 모든 값이 5", "판단할 데이터 부족: 60행, 100행 이상 필요",
+                 "new (현재 파일에만 있음)", "gone (기준에만 있음)", "day (비교할 분포가 없는 형식"):
+        assert told in result.output
+        assert told.split("  ")[-1].partition(" (")[2].rstrip(")") in page.read_text()
+    assert "unsuitable" not in result.output + page.read_text()
+    english = run(before, cur).output
+    assert "unsuitable: it is 5 throughout" in english

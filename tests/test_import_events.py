@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from bongsu.cli import cli
 from bongsu.quantity import DAY, SECOND
+from bongsu.sources.trace import TraceError
 from bongsu.verbs import importing
 from intakekit import T0, Site, site
 from servers import serving
@@ -48,13 +49,19 @@ def written(folder: Path, kind: str) -> Path:
     elif kind == "ndjson":
         lines = [json.dumps(r) for r in ROWS]
         file.write_text("\n".join([*lines[:4], "[1]", lines[4]]) + "\n", encoding="utf-8")
+    elif kind in ("arrow", "arrows"):
+        table = pa.Table.from_pylist([{**r, "took": str(r["took"])} for r in ROWS])
+        begin = pa.ipc.new_file if kind == "arrow" else pa.ipc.new_stream
+        with pa.OSFile(str(file), "wb") as out, begin(out, table.schema) as to:
+            to.write_table(table, max_chunksize=2)
     else:
         pq.write_table(pa.Table.from_pylist([{**r, "took": str(r["took"])} for r in ROWS]), file)
     return file
 
 
 @pytest.mark.req("O5")
-@pytest.mark.parametrize(("kind", "lines"), [("csv", [4, 5, 6, 7]), ("ndjson", [2, 3, 4, 5]), ("parquet", [])])
+@pytest.mark.parametrize(("kind", "lines"), [("csv", [4, 5, 6, 7]), ("ndjson", [2, 3, 4, 5]), ("parquet", []),
+                                             ("arrow", []), ("arrows", [])])
 def test_a_bad_row_is_told_by_line_and_column_and_the_others_are_taken(
         one: Site, tmp_path: Path, kind: str, lines: list[int]) -> None:
     file = written(tmp_path, kind)
@@ -197,3 +204,12 @@ def test_a_data_set_that_is_evaluated_has_the_values_that_it_has_once_imported(t
             found[signal.name] = None if value is None else float(value)
     assert found == expected
     assert None not in found.values()
+
+
+@pytest.mark.parametrize("kind", ["arrow", "arrows"])
+def test_an_arrow_file_that_was_cut_is_told_as_such(one: Site, tmp_path: Path, kind: str) -> None:
+    file = written(tmp_path, kind)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    ended = send(file, one.url, one.token)
+    assert isinstance(ended.exception, TraceError), "the command line says it, and ends with 2"
+    assert str(ended.exception).startswith(f"{file}: expected ")

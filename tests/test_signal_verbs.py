@@ -95,7 +95,13 @@ def loans(tmp_path: Path) -> Iterator[Loans]:
 @pytest.mark.req("D1")
 def test_a_registered_training_set_is_bound_to_and_the_signal_explains_itself(loans: Loans) -> None:
     loans.predict(0)
-    assert "its reference is not registered yet" in loans.run("signal", "explain", "moved").output
+    early = loans.run("signal", "explain", "moved").output
+    assert "its reference is not registered yet" in early
+    assert early.splitlines()[-1].split()[0] == "now"
+    (alert,) = ControlDesk(loans.control).board().alerts
+    assert (alert.data, alert.value) == ("unbound", "its reference is not registered yet")
+    status = loans.run("status").output
+    assert "alert moved (P1): not judged, its reference is not registered yet (alert at > 0.25)" in status
     added = loans.run("reference", "add", "train-7", loans.table("train.parquet", 0), "--model-version", "7")
     assert "in force" in added.output
     assert "features.age: 9 bins, 0 missing" in added.output or "features.age: 10 bins, 0 missing" in added.output
@@ -115,6 +121,37 @@ def test_a_registered_training_set_is_bound_to_and_the_signal_explains_itself(lo
     korean = loans.run("signal", "explain", "moved", "--lang", "ko").output
     assert "현재 충족" in korean
     assert "기준 train-7, 버전" in korean
+
+
+def told(policy: str, cells: list[tuple[str, str, int]]) -> dict[str, str]:
+    """What is said of the policy's signal, given counts of parts by user in the last window."""
+    read = parse(policy, "p.yaml", {})
+    (signal,) = read.plan.signals
+    counted = Cells(MINUTE, [Cell(signal.key, (who,), T0 - T0 % MINUTE - MINUTE, part, n) for who, part, n in cells])
+    return {lang: "\n".join(explain_signal(read, read.plan.rules, signal, counted, T0 - T0 % MINUTE, lang).words)
+            for lang in ("en", "ko")}
+
+
+BY_USER = """
+bongsu: 1
+service: {name: s}
+signals:
+  spam: {kind: count, of: blocked, labels: [user]}
+alerts:
+  spam: {when: spam > 10, over: 1h, by: [user]}
+"""
+
+
+@pytest.mark.req("D13")
+def test_an_alert_by_user_is_explained_by_user_not_by_all_of_them_together() -> None:
+    quiet = told(BY_USER, [(f"u{i}", "n", 9) for i in range(5)])
+    assert "now this does not hold: alert spam" in quiet["en"], "45 in all, 9 of each"
+    assert "현재 미충족" in quiet["ko"]
+    loud = told(BY_USER, [(f"u{i}", "n", 9 + i) for i in range(6)])
+    assert "now this holds: alert spam" in loud["en"]
+    assert loud["en"].endswith("; it holds for u5 (14), u4 (13), u3 (12) and 1 more")
+    assert loud["ko"].endswith("; 충족 대상: u5(14), u4(13), u3(12) 외 1개")
+    assert "now this cannot be judged" in told(BY_USER, [])["en"]
 
 
 @pytest.mark.req("D1")

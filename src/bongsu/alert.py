@@ -13,7 +13,7 @@ as it is; for any other kind a policy may say so (``evidence: value``).
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -21,7 +21,7 @@ from typing import Literal
 
 from bongsu.aggregate import Evidence
 from bongsu.cell import Cells, Labels, Vector
-from bongsu.ports import Seasonal, Sli, Timed
+from bongsu.ports import Compared, Seasonal, Sli, Timed
 from bongsu.quantity import DAY, Duration
 from bongsu.slo import (
     MIN_BAD,
@@ -201,6 +201,26 @@ def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Lab
         return Reading(value=None, insufficient=found.n > 0)
     return Reading(found.value, rule.holds(found), not rule.stays(found), about=found.about, low=found.low,
                    high=found.high)
+
+
+def wanting(rule: Rule) -> str:
+    """Why no event at all could be judged: what it is compared with is not there yet, or does not serve."""
+    if isinstance(rule.when, Burn) or not isinstance(rule.when.signal.sli, Compared):
+        return ""
+    return rule.when.signal.sli.evidence({}).insufficient
+
+
+def read_apart(cells: Cells, rule: Threshold, by: tuple[str, ...], now: int) -> Iterator[tuple[Labels, Reading]]:
+    """The same for each combination of the labels ``by`` apart; without any, one reading of all."""
+    if not by:
+        yield (), read_threshold(cells, rule, now)
+        return
+    places = [rule.signal.labels.index(name) for name in by]
+    groups: dict[Labels, list[Labels]] = {}
+    for labels in cells.labels(rule.signal.key):
+        groups.setdefault(tuple(labels[i] for i in places), []).append(labels)
+    for group, members in groups.items():
+        yield group, read_threshold(cells, rule, now, members, len(groups))
 
 
 def read_evidence(cells: Cells, signal: Signal, over: Duration, now: int, labels: Iterable[Labels] | None = None,

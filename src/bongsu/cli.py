@@ -199,7 +199,7 @@ def demo(once: bool, speed: float, story_path: Path | None, data: Path | None) -
 @AS_JSON
 def replay(file: Path, policy_path: Path | None, pairs: tuple[str, ...], constants: tuple[str, ...],
            unit: str, upstream: str | None, live: bool, speed: float, limit: int | None, as_json: bool) -> None:
-    """Judge a recorded trace (Parquet, CSV, NDJSON) on a virtual clock: what would have been alerted and done?"""
+    """Judge a recorded trace (Parquet, Arrow, CSV, NDJSON) on a virtual clock: what would be alerted and done?"""
     from bongsu.offline.recorded import replay_live, replay_offline
 
     options = (file, policy_path, pairs, constants, unit, upstream, limit)

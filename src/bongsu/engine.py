@@ -20,8 +20,8 @@ from bongsu.alert import (
     Threshold,
     absence,
     reach,
+    read_apart,
     read_burn,
-    read_threshold,
     step,
 )
 from bongsu.cell import Cells, Labels
@@ -205,15 +205,8 @@ def _subject(plan: Plan, rule: Rule) -> str:
 def _readings(rule: Rule, cells: Cells, state: EngineState, now: int) -> Iterator[tuple[Labels, Reading]]:
     if isinstance(rule.when, Burn):
         yield (), read_burn(cells, rule.when, now, state.watermark)
-    elif not rule.by:
-        yield (), read_threshold(cells, rule.when, now)
     else:
-        places = [rule.when.signal.labels.index(name) for name in rule.by]
-        groups: dict[Labels, list[Labels]] = {}
-        for labels in cells.labels(rule.when.signal.key):
-            groups.setdefault(tuple(labels[i] for i in places), []).append(labels)
-        for group, members in groups.items():
-            yield group, read_threshold(cells, rule.when, now, members, len(groups))
+        yield from read_apart(cells, rule.when, rule.by, now)
 
 
 def _forget_what_is_gone(plan: Plan, alerts: dict[Instance, State], incidents: dict[Instance, Incident],

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from bongsu.language.comparisons import COMPARISONS
 from bongsu.language.plights import PLIGHTS
 from bongsu.language.refusals import REFUSALS
 from bongsu.language.setbacks import SETBACKS
@@ -26,7 +27,6 @@ _INTERVALS = ((rf"(?P<b>{_VALUE}) to (?P<c>{_VALUE})", "{b}~{c}"), (rf"(?P<b>{_V
 _SAID: tuple[tuple[str, str], ...] = (
     (r"no data", "데이터 없음"),
     (r"insufficient data", "판단할 데이터 부족"),
-    (r"its reference is not registered yet", "기준이 아직 등록되지 않음"),
     (r"(?P<a>[\d,]+) events are needed, (?P<b>[\d,]+) came", "이벤트 {a}건 이상 필요, 현재 {b}건"),
     (r"(?P<a>[\d,]+) labelled events are needed, (?P<b>[\d,]+) came", "라벨 있는 이벤트 {a}건 이상 필요, 현재 {b}건"),
     (r"two groups of (?P<a>[\d,]+) or more are needed, (?P<b>[\d,]+) came", "{a}건 이상인 집단 2개 이상 필요, 현재 {b}개"),
@@ -42,7 +42,7 @@ _SAID: tuple[tuple[str, str], ...] = (
     (r"both (?P<limit>> \S+x)", "두 구간 모두 {limit}"),
     (r"which may be chance", "우연일 수 있음"),
     (r"(?P<a>\S+) is told", "{a} 채널에 알림"),
-    *REFUSALS,
+    *REFUSALS, *COMPARISONS,
     (r"guard (?P<a>\S+) is enforced", "가드 {a} 강제 적용"),
     *((rf"(?P<a>{_VALUE}) \({english}(?P<about>(?:; .+)?)\)", f"{{a}}(구간 {korean}{{about}})") for english, korean in _INTERVALS),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) has no data", "{a}{where} 데이터가 없습니다."),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any, Literal
 
-from bongsu.offline.comparison import TOGETHER, bars, judged, percent
+from bongsu.language.sentences import say
+from bongsu.offline.comparison import NEW_WORDS, TOGETHER, bars, judged, percent
 
 Language = Literal["en", "ko"]
 WORDS: dict[Language, dict[str, str]] = {
@@ -18,7 +19,7 @@ WORDS: dict[Language, dict[str, str]] = {
                     "than {alpha:g} of cases, over {comparisons} columns.",
            "column": "column", "verdict": "verdict", "drift": "drift", "ok": "no drift", "before": "reference",
            "after": "now", "skipped": "Not compared",
-           "joint": "numbers together: {about} ({directions} directions)"},
+           "joint": "numbers together: {about} ({directions} directions)", "new": NEW_WORDS},
     "ko": {"title": "드리프트", "rows": "기준 {reference:,}행, 현재 {current:,}행",
            "none": "드리프트가 발견된 열이 없습니다.", "nothing": "판정할 수 있는 열이 없습니다.",
            "few": "드리프트가 발견된 열이 없습니다. 판정하지 못한 열: {few}개",
@@ -27,7 +28,7 @@ WORDS: dict[Language, dict[str, str]] = {
                     "(열 {comparisons}개 기준) {alpha:g} 미만이면 경보",
            "column": "열", "verdict": "판정", "drift": "드리프트", "ok": "변화 없음", "before": "기준",
            "after": "현재", "skipped": "비교하지 않은 열",
-           "joint": "수치형 열 전체: {about} (방향 {directions}개)"},
+           "joint": "수치형 열 전체: {about} (방향 {directions}개)", "new": ": 새 단어"},
 }
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#222;background:#fff}
@@ -43,14 +44,19 @@ def page(report: dict[str, Any], language: Language = "en") -> str:
     words = WORDS[language]
     return (f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{words['title']}</title><style>{_STYLE}</style></head><body>{''.join(_body(report, words))}"
+            f"<title>{words['title']}</title><style>{_STYLE}</style></head><body>{''.join(_body(report, language))}"
             "</body></html>\n")
 
 
 def shown(report: dict[str, Any], words: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Columns by name, and numbers together as one more."""
+    """Columns by what people call them, and numbers together as one more."""
     joint = report.get("joint")
-    return {**report["columns"], **({words["joint"].format(**joint): joint} if joint else {})}
+    columns = {_called(name, words): one for name, one in report["columns"].items()}
+    return {**columns, **({words["joint"].format(**joint): joint} if joint else {})}
+
+
+def _called(name: str, words: dict[str, str]) -> str:
+    return name.removesuffix(NEW_WORDS) + words["new"] if name.endswith(NEW_WORDS) else name
 
 
 def summary(report: dict[str, Any], language: Language = "en") -> str:
@@ -61,19 +67,20 @@ def summary(report: dict[str, Any], language: Language = "en") -> str:
         sure = judged(report)
         few = len(shown(report, words)) + len(report["skipped"]) - sure
         return words["nothing" if not sure else "few" if few else "none"].format(few=few)
-    told = [words["joint"].format(**joint) if joint and name == TOGETHER else name for name in names]
+    told = [words["joint"].format(**joint) if joint and name == TOGETHER else _called(name, words) for name in names]
     return words["some"].format(n=len(names), all=len(shown(report, words)), names=", ".join(told))
 
 
-def _body(report: dict[str, Any], words: dict[str, str]) -> Iterator[str]:
-    yield f"<h1>{words['title']}</h1><p>{escape(summary(report, 'ko' if words is WORDS['ko'] else 'en'))}</p>"
+def _body(report: dict[str, Any], language: Language) -> Iterator[str]:
+    words = WORDS[language]
+    yield f"<h1>{words['title']}</h1><p>{escape(summary(report, language))}</p>"
     yield f"<p>{words['rows'].format(**report['rows'])}. {words['terms'].format(**report['terms'])}</p>"
     head = "".join(f"<th>{name}</th>" for name in (*_MEASURES, words["verdict"]))
     yield f"<table><thead><tr><th>{words['column']}</th>{head}</tr></thead><tbody>"
     for name, one in shown(report, words).items():
         yield f"<tr><td>{escape(name)}</td>"
         if one["note"]:
-            yield f'<td class="note" colspan="{len(_MEASURES) + 1}">{escape(one["note"])}</td></tr>'
+            yield f'<td class="note" colspan="{len(_MEASURES) + 1}">{escape(say(one["note"], language))}</td></tr>'
             continue
         yield "".join(f"<td>{number(one[m])}</td>" for m in _MEASURES)
         yield '<td class="drift">' + words["drift"] if one["alarm"] else "<td>" + words["ok"]
@@ -82,7 +89,8 @@ def _body(report: dict[str, Any], words: dict[str, str]) -> Iterator[str]:
     for name, one in shown(report, words).items():
         yield f"<figure><figcaption>{escape(name)}</figcaption>{_chart(one, words, name)}</figure>"
     if report["skipped"]:
-        listed = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in report["skipped"].items())
+        listed = "".join(f"<li>{escape(name)}: {escape(say(why, language))}</li>"
+                         for name, why in report["skipped"].items())
         yield f"<h2>{words['skipped']}</h2><ul>{listed}</ul>"
 
 

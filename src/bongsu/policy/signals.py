@@ -8,11 +8,12 @@ from fractions import Fraction
 from typing import Any
 
 from bongsu.aggregate import Evidence
-from bongsu.alert import Rule, Signal, Threshold, filled, needed, read_each, read_evidence, read_threshold
-from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells
+from bongsu.alert import Reading, Rule, Signal, Threshold, filled, needed, read_apart, read_each, read_evidence
+from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells, Labels
 from bongsu.guard import Guard
 from bongsu.incident import show
 from bongsu.language.sentences import say as said
+from bongsu.language.width import right
 from bongsu.policy.explain import explain_rule
 from bongsu.policy.model import Policy
 from bongsu.policy.phrases import UNITS, Language
@@ -24,6 +25,7 @@ from bongsu.sampling import Sampled
 POINTS = 12
 _BACK = range(POINTS - 1, -1, -1)
 WIDE = 30
+NAMED = 3
 WORDS: dict[Language, dict[str, str]] = {
     "en": {
         "signal": "signal {name} ({kind}): {what}{by}", "by": ", for each {labels}", "all": "all events",
@@ -58,10 +60,12 @@ WORDS: dict[Language, dict[str, str]] = {
         "rest": "; the cap is reached, and what came beyond it is counted together as __other__{share}",
         "share": " ({share} of the last {over})",
         "needed": "; the value is beyond it, but not for sure: about {n} such events would prove it",
+        "count of all": "how many events there are", "rate of all": "how many events there are, for each {per}",
         "firing": "now this holds: {alert}", "quiet": "now this does not hold: {alert}",
         "unjudged": "now this cannot be judged: {alert}",
         "newest": "; it looks at the last {over}, in which its {n} events came: {value}",
-        "nobody": "no alert looks at it",
+        "for": "; it holds for {who}", "one": "{who} ({value})", "more": " and {n} more",
+        "nobody": "no alert looks at it", "latest": "now",
     },
     "ko": {
         "signal": "신호 {name}({kind}): {what}{by}", "by": ", {labels}별", "all": "모든 이벤트",
@@ -93,9 +97,12 @@ WORDS: dict[Language, dict[str, str]] = {
         "rest": "; 한도에 도달하여 초과분은 __other__로 합산{share}",
         "share": "(최근 {over} 중 {share})",
         "needed": "; 값은 기준을 넘었으나 확실하지 않음: 이런 이벤트 약 {n}건이면 입증",
+        "count of all": "이벤트 수", "rate of all": "{per}당 이벤트 수",
         "firing": "현재 충족: {alert}", "quiet": "현재 미충족: {alert}",
         "unjudged": "현재 판단 불가: {alert}",
-        "newest": "; 이벤트 {n}건이 모인 최근 {over} 기준 값: {value}", "nobody": "이 신호를 보는 알림 없음",
+        "newest": "; 이벤트 {n}건이 모인 최근 {over} 기준 값: {value}",
+        "for": "; 충족 대상: {who}", "one": "{who}({value})", "more": " 외 {n}개",
+        "nobody": "이 신호를 보는 알림 없음", "latest": "현재",
     },
 }
 
@@ -202,6 +209,8 @@ class _Teller:
             given["per"] = self.duration(own["per"])
         listed = ", ".join(f"{name}: {text}" for name, text in given.items())
         phrase = "calls" if own.get("calls") else sli.kind if sli.kind in self.words else "other"
+        if own.get("of", sli) is None and f"{phrase} of all" in self.words:
+            phrase += " of all"
         by = self.say("by", labels=", ".join(signal.labels)) if signal.labels else ""
         return self.say("signal", name=signal.name, kind=sli.kind, by=by,
                         what=self.say(phrase, **{"settings": listed, "kind": sli.kind, **given}))
@@ -250,7 +259,7 @@ class _Teller:
             known, other = cells.labels(signal.key), (OTHER,) * len(signal.labels)
             beyond = read_evidence(cells, signal, over, now, [other]).n if other in known else 0
             share = self.say("share", share=show_share(Fraction(beyond, n)), over=self.duration(over)) if n else ""
-            yield self.say("apart", n=len(known) - (other in known), labels=", ".join(signal.labels),
+            yield self.say("apart", n=f"{len(known) - (other in known):,}", labels=", ".join(signal.labels),
                            most=f"{MOST_LABELS:,}", rest=self.say("rest", share=share) if other in known else "")
         if groups := cells.groups(signal.key):
             yield self.say("groups", n=len(groups - {OTHER}), labels=getattr(signal.sli, "group", signal.name),
@@ -259,21 +268,33 @@ class _Teller:
     def alert(self, policy: Policy, rule: Rule, cells: Cells, now: int) -> Iterator[str]:
         """Whether its condition holds now, and from how many events on it could."""
         assert isinstance(rule.when, Threshold)
-        reading = read_threshold(cells, rule.when, now)
-        phrase = "unjudged" if reading.value is None else "firing" if reading.enter else "quiet"
+        readings = [one for one in read_apart(cells, rule.when, rule.by, now) if one[1].value is not None]
+        beyond = [one for one in readings if one[1].enter]
+        phrase = "unjudged" if not readings else "firing" if beyond else "quiet"
         more = needed(cells, rule.when, now) if phrase == "quiet" and not rule.by else None
         yield self.say(phrase, alert=explain_rule(policy, rule, self.language)) + (
-            self.say("needed", n=f"{more:,}") if more else "") + self.newest(rule, cells, now, reading.value)
+            self.say("needed", n=f"{more:,}") if more else "") + (
+            self.whom(rule.when, beyond) if rule.by else self.newest(rule.when, readings, cells, now))
         if could := told(rule, self.language):
             yield could
 
-    def newest(self, rule: Rule, cells: Cells, now: int, value: Fraction | None) -> str:
-        """What an alert by volume looks at where that is less than its whole window, of which the value above is."""
-        assert isinstance(rule.when, Threshold)
-        when = rule.when
-        if not when.volume or rule.by or value is None or (span := filled(cells, when, now)) >= when.over:
+    def whom(self, when: Threshold, beyond: list[tuple[Labels, Reading]]) -> str:
+        """For which label values an alert by label holds: those farthest beyond its threshold, and how many more."""
+        if not beyond:
             return ""
-        return self.say("newest", over=self.duration(span), n=f"{when.volume:,}", value=show(value, when.signal.unit))
+        farthest = sorted(beyond, key=lambda one: (-abs((one[1].value or 0) - when.enter), one[0]))
+        named = ", ".join(self.say("one", who=", ".join(label or "''" for label in labels),
+                                   value=show(reading.value, when.signal.unit))
+                          for labels, reading in farthest[:NAMED])
+        rest = len(farthest) - NAMED
+        return self.say("for", who=named + (self.say("more", n=f"{rest:,}") if rest > 0 else ""))
+
+    def newest(self, when: Threshold, readings: list[tuple[Labels, Reading]], cells: Cells, now: int) -> str:
+        """What an alert by volume looks at where that is less than its whole window, of which the value above is."""
+        if not when.volume or not readings or (span := filled(cells, when, now)) >= when.over:
+            return ""
+        return self.say("newest", over=self.duration(span), n=f"{when.volume:,}",
+                        value=show(readings[0][1].value, when.signal.unit))
 
     def duration(self, value: int) -> str:
         text, units = show_duration(value), UNITS[self.language]
@@ -287,7 +308,7 @@ def _chart(signal: Signal, past: list[Evidence], over: Duration, language: Langu
     values = [None if one.insufficient else one.value for one in past]
     most = max((abs(v) for v in values if v is not None), default=Fraction(0))
     for back, one, value in zip(_BACK, past, values, strict=True):
-        ago = show_duration(back * over)
+        ago = f"-{show_duration(back * over)}" if back else WORDS[language]["latest"]
         length = round(WIDE * abs(value) / most) if value is not None and most else 0
         text = said("insufficient data" if one.insufficient else show(value, signal.unit), language)
-        yield f"-{ago}".rjust(10) + "  " + "█" * length + " " * (WIDE - length) + f"  {text}"
+        yield right(ago, 10) + "  " + "█" * length + " " * (WIDE - length) + f"  {text}"

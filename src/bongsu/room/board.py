@@ -63,7 +63,8 @@ class CompositeRow:
 
 @dataclass(frozen=True)
 class AlertRow:
-    """One state machine. ``data`` is ``seen``, ``none`` or ``warming``: an alert without data is not a healthy one."""
+    """One state machine. ``data`` is ``seen``, ``none``, ``insufficient``, ``warming`` or ``unbound`` (its reference is
+    not there, or does not serve; ``value`` says why): an alert without data is not a healthy one."""
 
     name: str
     labels: Mapping[str, str]

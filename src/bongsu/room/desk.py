@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bongsu.alert import TIERS, Burning, Rule, State
+from bongsu.alert import TIERS, Burning, Rule, State, wanting
 from bongsu.allow import finds_alone, grant
 from bongsu.composite import composite
 from bongsu.event import OTEL, Event
@@ -249,8 +249,9 @@ def alert_row(rule: Rule, labels: tuple[str, ...], state: State, burning: Burnin
                                   (state.low, state.high))
     if state.data == "insufficient":
         value = "insufficient data"
-    return AlertRow(rule.name, _labels(rule, labels), rule.tier, TIERS[rule.tier], state.phase, state.since, value,
-                    against, state.data)
+    why = "" if rule.nodata or state.data == "seen" else wanting(rule)
+    return AlertRow(rule.name, _labels(rule, labels), rule.tier, TIERS[rule.tier], state.phase, state.since,
+                    why or value, against, "unbound" if why else state.data)
 
 
 def objective_row(standing: Standing, base: Duration) -> ObjectiveRow:

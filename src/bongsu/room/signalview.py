@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bongsu.aggregate import Evidence
-from bongsu.alert import TIERS, Burn, Rule, Signal, State, Threshold, read_evidence
+from bongsu.alert import TIERS, Burn, Rule, Signal, State, Threshold, read_evidence, wanting
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells, Labels, Vector
 from bongsu.engine import Plan
 from bongsu.guard import Guard
@@ -19,7 +19,7 @@ from bongsu.runners.duckdb import columns_read
 ROWS = 20
 """Label values that are shown one by one."""
 GRAVEST = ("firing", "clearing", "pending", "ok")
-KNOWN = ("seen", "warming", "insufficient", "none")
+KNOWN = ("seen", "warming", "insufficient", "none", "unbound")
 OWN = "bongsu/"
 """How the keys of control's own counts begin, which no policy asked for."""
 LEAST = ("min_events", "min_group", "min_labels")
@@ -171,9 +171,10 @@ def _watches(plan: Plan, signal: Signal, machines: Mapping[str, list[State]]) ->
 
 
 def _watch(rule: Rule, against: str, over: str, machines: list[State]) -> Watch:
+    data = min((one.data for one in machines), key=KNOWN.index, default="none")
     return Watch(rule.name, rule.tier, TIERS[rule.tier], against, over,
                  min((one.phase for one in machines), key=GRAVEST.index, default="ok"),
-                 min((one.data for one in machines), key=KNOWN.index, default="none"), len(machines))
+                 "unbound" if data != "seen" and not rule.nodata and wanting(rule) else data, len(machines))
 
 
 def _bound(signal: Signal) -> Bound | None:

@@ -1,4 +1,4 @@
-"""Files of past traffic as events: Parquet, CSV or newline-delimited JSON, with a map from columns to fields.
+"""Files of past traffic as events: Parquet, Arrow, CSV or newline-delimited JSON, with a map from columns to fields.
 
 What is read has origin ``replay`` and ids made of the file's name and the row, so reading it again adds nothing. The
 first value that does not fit stops the reading with the file, the line (where it has lines), the row and the column;
@@ -28,6 +28,7 @@ UNITS = {"s": 10**6, "ms": 10**3, "us": 1}
 _FEATURE = re.compile(rf"features\.{FEATURE_NAME}")
 _OURS = {"id": "ids are made of the file's name and the row", "origin": "what is read has origin 'replay'",
          "verdicts": "guards did not run on a recorded file"}
+_ARROW_FILE = b"ARROW1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
@@ -222,6 +223,9 @@ def columns_of(path: Path) -> list[str]:
         match _ending(path):
             case ".parquet":
                 return list(pq.read_schema(path).names)
+            case ".arrow" | ".arrows":
+                with pa.memory_map(str(path)) as file:
+                    return list(_arrow_batches(file)[0].names)
             case ".csv":
                 with path.open(newline="", encoding="utf-8-sig") as file:
                     return next(csv.reader(file), [])
@@ -248,6 +252,9 @@ def rows_of(path: Path) -> int:
     """About how many rows a file has: to show how far one has come. A text over several lines counts as several."""
     if path.suffix.lower() == ".parquet":
         return int(pq.read_metadata(path).num_rows)
+    if path.suffix.lower() in (".arrow", ".arrows"):
+        with pa.memory_map(str(path)) as mapped:
+            return sum(batch.num_rows for batch in _arrow_batches(mapped)[1])
     with path.open("rb") as file:
         return sum(part.count(b"\n") for part in iter(lambda: file.read(1 << 20), b""))
 
@@ -273,6 +280,30 @@ def _parquet(path: Path, columns: tuple[str, ...]) -> Rows:
                     yield Place(number), row
     except pa.ArrowInvalid as error:
         raise TraceError(f"{path}: expected a Parquet file, broken after row {number} ({error})") from error
+
+
+def _arrow(path: Path, columns: tuple[str, ...]) -> Rows:
+    number = 0
+    try:
+        with pa.memory_map(str(path)) as file:
+            schema, batches = _arrow_batches(file)
+            _need(path, columns, schema.names)
+            for batch in batches:
+                for row in _microseconds(batch.select(list(dict.fromkeys(columns)))).to_pylist():
+                    number += 1
+                    yield Place(number), row
+    except pa.ArrowInvalid as error:
+        raise TraceError(f"{path}: expected an Arrow file or stream, broken after row {number} ({error})") from error
+
+
+def _arrow_batches(file: pa.NativeFile) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The schema and batches of an Arrow IPC file, or of a stream: what a file begins with tells them apart."""
+    if file.read(len(_ARROW_FILE)) == _ARROW_FILE:
+        reader = pa.ipc.open_file(file)
+        return reader.schema, (reader.get_batch(i) for i in range(reader.num_record_batches))
+    file.seek(0)
+    stream = pa.ipc.open_stream(file)
+    return stream.schema, iter(stream)
 
 
 def _microseconds(batch: pa.RecordBatch) -> pa.Table:
@@ -321,4 +352,4 @@ def _ndjson(path: Path, columns: tuple[str, ...]) -> Rows:
 
 
 _READERS: dict[str, Callable[[Path, tuple[str, ...]], Rows]] = {
-    ".parquet": _parquet, ".csv": _csv, ".ndjson": _ndjson, ".jsonl": _ndjson}
+    ".parquet": _parquet, ".arrow": _arrow, ".arrows": _arrow, ".csv": _csv, ".ndjson": _ndjson, ".jsonl": _ndjson}

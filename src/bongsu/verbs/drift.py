@@ -73,17 +73,19 @@ def outcome(report: dict[str, Any]) -> int:
 
 def table(report: dict[str, Any], lang: Any) -> None:
     """The report as lines of text."""
+    from bongsu.language.sentences import say
+    from bongsu.language.width import left, width
     from bongsu.offline.driftpage import WORDS, number, shown
 
     words, measures = WORDS[lang], ("psi", "kl", "js", "chi2", "wasserstein", "p")
     rows = shown(report, words)
-    wide = max([len(words["column"]), *map(len, rows)])
-    click.echo("  ".join([words["column"].ljust(wide), *(m.rjust(11) for m in measures), words["verdict"]]))
+    wide = max(map(width, [words["column"], *rows]))
+    click.echo("  ".join([left(words["column"], wide), *(m.rjust(11) for m in measures), words["verdict"]]))
     for name, one in rows.items():
         if one["note"]:
-            click.echo(f"{name.ljust(wide)}  {one['note']}")
+            click.echo(f"{left(name, wide)}  {say(one['note'], lang)}")
         else:
-            click.echo("  ".join([name.ljust(wide), *(number(one[m]).rjust(11) for m in measures),
+            click.echo("  ".join([left(name, wide), *(number(one[m]).rjust(11) for m in measures),
                                   words["drift" if one["alarm"] else "ok"]]))
     for name, why in report["skipped"].items():
-        click.echo(f"{words['skipped']}: {name} ({why})")
+        click.echo(f"{words['skipped']}: {name} ({say(why, lang)})")

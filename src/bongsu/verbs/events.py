@@ -38,7 +38,7 @@ IDS = click.option("--id", "ids", default="", metavar="FILE_COLUMN",
 @TOKEN
 def import_events(file: Path, pairs: tuple[str, ...], constants: tuple[str, ...], unit: Any, ids: str, origin: Any,
                   first: int, patience: float, url: str, token: str) -> None:
-    """Send recorded events (Parquet, CSV, NDJSON) to a running bongsu; sending them again adds nothing.
+    """Send recorded events (Parquet, Arrow, CSV, NDJSON) to a running bongsu; sending them again adds nothing.
 
     A row that cannot be read or is refused is told with its line and column, and the others are taken: exit 1. The
     token may be an ingest token.

@@ -39,7 +39,8 @@ def lines(board: Mapping[str, Any]) -> Iterator[str]:
         again = f", tried again in {u['again_in_s']:.0f} s" if u["again_in_s"] else ""
         yield f"upstream {u['name']}: circuit {u['circuit']}, {u['failed']} of {u['calls']} calls failed lately{again}"
     for a in board["alerts"]:
-        yield f"alert {a['name']} ({a['priority']}): {a['phase']}, {a['value']} (alert at {a['against']})"
+        phase = "not judged" if a["data"] == "unbound" else a["phase"]
+        yield f"alert {a['name']} ({a['priority']}): {phase}, {a['value']} (alert at {a['against']})"
     for i in board["incidents"]:
         if i["phase"] != "closed":
             yield "; ".join(_incident(i))

@@ -56,7 +56,7 @@ EN = {
     "quiet": "{n} quiet alerts", "value": "Value", "limit": "limit {against}", "since": "since",
     "phase_firing": "Firing", "phase_pending": "Pending", "phase_clearing": "Clearing", "phase_ok": "Quiet",
     "data_seen": "watching", "data_none": "no data", "data_warming": "warming up",
-    "data_insufficient": "insufficient data",
+    "data_insufficient": "insufficient data", "data_unbound": "cannot be judged",
     # incidents
     "incidents": "Incidents", "open_incidents": "Open incidents", "past_incidents": "Closed recently ({n})",
     "no_incidents": "No open incident", "no_incidents_lead": "When an alert fires, its story appears here: cause, actions, residual risk.",
@@ -195,7 +195,7 @@ KO = {
     "quiet": "조용한 알림 {n}개", "value": "값", "limit": "기준 {against}", "since": "시작",
     "phase_firing": "발생", "phase_pending": "대기", "phase_clearing": "해소 중", "phase_ok": "정상",
     "data_seen": "관측 중", "data_none": "데이터 없음", "data_warming": "데이터 수집 중",
-    "data_insufficient": "판단할 데이터 부족",
+    "data_insufficient": "판단할 데이터 부족", "data_unbound": "판단할 수 없음",
     "incidents": "인시던트", "open_incidents": "진행 중인 인시던트", "past_incidents": "최근 종료 ({n})",
     "no_incidents": "진행 중인 인시던트가 없습니다", "no_incidents_lead": "알림이 발생하면 원인, 조치, 잔여 위험이 차례로 여기에 나타납니다.",
     "cause": "원인", "actions": "조치", "residual": "잔여 위험", "opened": "시작", "cleared": "해소",
