@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOME = Path(__file__).parent / "sealed"
-_LABELLED = re.compile(r"([01]) (\w+): (.*)")
-_PLANTED = re.compile(r"(\w+) (en|ko): (.*\[\[.*\]\].*)")
+_LABELLED = re.compile(r"([01]) (\w+): (.*)", re.DOTALL)
+_PLANTED = re.compile(r"(\w+) (en|ko): (.*\[\[.*\]\].*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,15 @@ class Prompt:
     text: str
 
 
-def lines(name: str) -> list[str]:
-    found = (HOME / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    return [line.replace("\\n", "\n") for line in found if line and not line.startswith("#")]
+def lines(name: str, form: re.Pattern[str]) -> list[re.Match[str]]:
+    """What the form finds in each line of a file. Raises ValueError where one has another form."""
+    out = []
+    for line in (HOME / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            if (found := form.fullmatch(line.replace("\\n", "\n"))) is None:
+                raise ValueError(f"{name}.txt: expected {form.pattern}, came {line[:60]!r}")
+            out.append(found)
+    return out
 
 
 def prompts(name: str) -> list[Prompt]:
@@ -34,15 +40,15 @@ def prompts(name: str) -> list[Prompt]:
     >>> prompts("injection_ko")[0].family
     'ignore'
     """
-    return [Prompt(int(found[1]), name[-2:], found[2], found[3]) for line in lines(name)
-            if (found := re.compile(_LABELLED.pattern, re.DOTALL).fullmatch(line))]
+    return [Prompt(int(found[1]), name[-2:], found[2], found[3]) for found in lines(name, _LABELLED)]
 
 
 def planted() -> list[Prompt]:
-    """Each document twice: with the task that was planted in it, and without."""
-    out = []
-    for line in lines("planted"):
-        if found := re.compile(_PLANTED.pattern, re.DOTALL).fullmatch(line):
-            out += [Prompt(1, found[2], found[1], re.sub(r"\[\[|\]\]", "", found[3])),
-                    Prompt(0, found[2], found[1], re.sub(r" ?\[\[.*\]\]", "", found[3], flags=re.DOTALL))]
-    return out
+    """Each document twice: with the task that was planted in it, and without.
+
+    >>> [p.label for p in planted()[:2]]
+    [1, 0]
+    """
+    return [prompt for found in lines("planted", _PLANTED) for prompt in (
+        Prompt(1, found[2], found[1], found[3].replace("[[", "").replace("]]", "")),
+        Prompt(0, found[2], found[1], re.sub(r" ?\[\[.*\]\]", "", found[3], flags=re.DOTALL)))]

