@@ -24,10 +24,11 @@ from _lag import Clocked, First, word
 TICK = os.sysconf("SC_CLK_TCK")
 FRESH = "kkkkkkkk"
 """A word of a prompt in whose place every request has another, so that nobody has seen a prompt before."""
+_runs = count()
 LUA = """
 wrk.method = "POST"
 %s
-local before, after, n = %s, %s, 0
+local before, after, n = %s, %s, %s
 function request()
   n = n + 1
   local word = string.format("%%08d", n):gsub("%%d", function(d) return string.char(97 + d) end)
@@ -39,6 +40,11 @@ function done(summary, latency, requests)
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), bad))
 end
 """
+
+
+def _first() -> int:
+    """The number of the first prompt of a run: no run has a prompt of another one."""
+    return next(_runs) * 1_000_000
 
 
 def cpu_s(root: int) -> float:
@@ -107,7 +113,7 @@ class Load:
         before, after = f"[==[{first}]==]", f"[==[{rest}]==]"
         headers = "\n".join(f"wrk.headers[{json.dumps(k)}] = {json.dumps(v)}" for k, v in self.headers.items())
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-            script.write(LUA % (headers, before, after))
+            script.write(LUA % (headers, before, after, _first()))
             script.flush()
             before = cpu_s(self.pid)
             done = subprocess.run(
@@ -201,7 +207,7 @@ async def _streams(url: str, headers: Mapping[str, str], body: bytes, clients: i
     lines = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
     request = (f"POST {at.path} HTTP/1.1\r\nhost: {at.netloc}\r\n{lines}content-length: {len(body)}\r\n\r\n"
                .encode() + body)
-    seen, loop, numbers = _Seen(), asyncio.get_running_loop(), count()
+    seen, loop, numbers = _Seen(), asyncio.get_running_loop(), count(_first())
     until = time.perf_counter() + seconds
     made = []
     for _ in range(clients):

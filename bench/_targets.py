@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import secrets
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,13 +58,13 @@ FILTER = """guardrails:
       guardrail: litellm_content_filter
       mode: [pre_call, post_call]
       default_on: true
-      patterns:
-        - {pattern_type: prebuilt, pattern_name: email, action: MASK}
-        - {pattern_type: prebuilt, pattern_name: us_ssn, action: MASK}
-        - {pattern_type: prebuilt, pattern_name: visa, action: MASK}
       blocked_words:
-        - {keyword: "ignore all previous instructions", action: BLOCK}
+        - {{keyword: "ignore all previous instructions", action: BLOCK}}
+      patterns:
+{patterns}
 """
+FORMS = re.compile("PII|Card|Credential|Network")
+"""Of the kinds of pattern that LiteLLM's filter comes with: what bongsu's ``pii`` looks for."""
 CONF = """daemon off; worker_processes 1; pid nginx.pid; error_log stderr crit;
 events {{ worker_connections 1024; }}
 http {{
@@ -177,6 +178,21 @@ def litellm(key: str, guards: str = "") -> Start:
     return start
 
 
+def a_few() -> Sequence[str]:
+    return "email", "us_ssn", "visa"
+
+
+def all_forms() -> Sequence[str]:
+    """Every form of personal data, of cards, credentials and addresses of machines that the filter comes with."""
+    found = next(LITELLM.parent.rglob("litellm_content_filter/patterns.json"))
+    return [one["name"] for one in json.loads(found.read_text())["patterns"] if FORMS.search(one["category"])]
+
+
+def filtered(names: Sequence[str]) -> str:
+    return FILTER.format(patterns="\n".join(f"        - {{pattern_type: prebuilt, pattern_name: {name}, action: MASK}}"
+                                            for name in names))
+
+
 def portkey(folder: Path, _port: int) -> Started:
     own = free()
     return run([shutil.which("node") or "node", str(PORTKEY), "--headless", f"--port={own}"], OURS,
@@ -220,9 +236,14 @@ def targets() -> list[Target]:
              (True, Target("bongsu, all default, 2 findings", bongsu(DEFAULT), PERSONAL)),
              (PORTKEY.exists(), Target("Portkey", portkey, peer=True, more=to_portkey)),
              (PORTKEY.exists(), Target("Portkey + one regex", portkey, peer=True, more=to_portkey_guarded)),
-             (SHIELD.exists(), Target("LLM-Shield-Proxy", shield, peer=True)),
-             ((LITELLM / "litellm").exists(), Target("LiteLLM", litellm(key), key=key, peer=True)),
-             ((LITELLM / "litellm").exists(), Target("LiteLLM + its filter", litellm(key, FILTER), key=key, peer=True))]
+             (SHIELD.exists(), Target("LLM-Shield-Proxy", shield, peer=True))]
+    if here := (LITELLM / "litellm").exists():
+        few, many = a_few(), all_forms()
+        found.append((here, Target("LiteLLM", litellm(key), key=key, peer=True)))
+        found += [(here, Target(f"LiteLLM, filter of {len(some)}", litellm(key, filtered(some)), key=key, peer=True))
+                  for some in (few, many)]
+    else:
+        found.append((here, Target("LiteLLM", direct)))
     for here, target in found:
         if not here:
             print(f"not here: {target.name} ('make bench-peers' builds it)")
