@@ -156,7 +156,7 @@ def test_a_guard_blocks_exactly_when_it_finds_anything_that_is_not_allowed(piece
     assert verdict.act == seen.outcome.act
     assert verdict.allowed == ((entry().id,) if used else ())
     assert verdict.kinds == (("pattern",) if bad or used else ())
-    assert bool(seen.injections) == bool(bad)
+    assert bool(seen.counts.injections) == bool(bad)
 
 
 def cut(text: str, places: Sequence[int]) -> list[str]:
@@ -193,7 +193,7 @@ def test_what_a_masking_guard_finds_is_masked_in_stores_though_it_is_allowed() -
     assert seen.outcome.act == "allow"
     assert seen.hidden is not None
     assert [text[f.start : f.end] for f in seen.hidden[0]] == [mail]
-    assert seen.personal == 0
+    assert seen.counts.personal == 0
     freed = Gate([Track(guard, "output", allowing([guard], entry("pii", mail)))]).feed(text, last=True)
     assert [freed.text[f.start : f.end] for f in freed.hidden] == [mail]
 

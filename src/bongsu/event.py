@@ -31,7 +31,9 @@ that the caller was told of then, or was given.
 
 ``near_duplicate`` says that the prompt is nearly one of the last that its user sent, ``new_cluster`` that it falls in a
 cell of the space of prompts that its key had not touched that day (UTC); both are known only where a signal reads them.
-``probing_findings`` counts the kinds of probing (``probe_...``) that guards saw in the call.
+``probing_findings`` counts the kinds of probing (``probe_...``) that guards saw in the call. ``pii_findings`` counts
+what is personal in prompt and reply, whatever was done about it; ``pii_passed`` what of the reply a guard saw and its
+reader got to read all the same (``act: flag``, a guard in shadow).
 
 ``review`` says what people have to do with a call: it is ``held`` for one, or was ``released`` by one. What becomes of
 a case is an event of its own, of kind ``review``: ``asked``, ``overdue``, decided ``in_time`` or ``late``, ``expired``;
@@ -137,6 +139,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     blocked_by: str = ""
     injection_findings: int = 0
     pii_findings: int = 0
+    pii_passed: int = 0
     probing_findings: int = 0
     withheld_chars: int = 0
     # what people have to do with it

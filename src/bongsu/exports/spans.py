@@ -27,7 +27,7 @@ _SECONDS = ("ttft_ms",)
 _OURS = ("kind", "route", "upstream", "version", "model_version", "prompt_version", "tier", "group", "team", "key",
          "region", "upstream_region", "outcome", "status", "attempts", "retries", "fallback", "circuit", "blocked",
          "blocked_by", "restriction", "cost", "currency", "overhead_ms", "injection_findings", "pii_findings",
-         "withheld_chars", "grounding_score", "origin", "policy", "budget", "proposed")
+         "pii_passed", "withheld_chars", "grounding_score", "origin", "policy", "budget", "proposed")
 
 
 def span_id(event: str) -> str:

@@ -10,7 +10,8 @@ from bongsu.policy.asks import asked
 from bongsu.ports import Grounds, Judges, Sli
 from bongsu.sampling import Sampled, Sampling
 
-FINDINGS = frozenset(("grounding_score", "injection_findings", "pii_findings", "probing_findings"))
+FINDINGS = frozenset(("grounding_score", "injection_findings", "pii_findings", "pii_passed",
+                      "probing_findings"))
 """Columns that say what guards found."""
 DONE = frozenset(("blocked", "blocked_by", "review", "verdicts", "withheld_chars"))
 """Columns that say what was done about it: whoever was not looked at was not blocked either, so they are no sample."""
@@ -44,5 +45,6 @@ def fills(guard: Guard, columns: frozenset[str]) -> bool:
     if isinstance(check, Grounds | Judges):
         return "grounding_score" in columns
     personal = guard.act == "tokenise" or check.name == "pii"
-    return (("pii_findings" in columns and personal) or ("probing_findings" in columns and check.name == "probing")
+    return ((personal and not columns.isdisjoint(("pii_findings", "pii_passed")))
+            or ("probing_findings" in columns and check.name == "probing")
             or ("injection_findings" in columns and not personal and attacks(check)))

@@ -19,6 +19,7 @@ from bongsu.web.errors import ApiError, Header
 from bongsu.web.masking import KEPT, TAG, Masking
 from bongsu.web.past import Past
 from bongsu.web.plan import RoutePlan, Target
+from bongsu.web.screen import Counts
 from bongsu.web.surface import Surface
 
 _TAGS = {b"x-bongsu-tier": "tier", b"x-bongsu-group": "group", b"x-bongsu-environment": "environment",
@@ -33,6 +34,7 @@ _NOT_TOLD = frozenset((
 """Headers of an upstream that are about its connection or its account."""
 PROBING = "probe_"
 """How the kinds of the check ``probing`` begin."""
+NO_COUNTS = Counts()
 _FEATURES = msgspec.json.Decoder(dict[str, float | str | bool | None])
 _NAMES = re.compile(FEATURE_NAME)
 
@@ -169,12 +171,12 @@ class Call:
         """What asking a judge used: its cost is the call's."""
         self.judges.append((usage, meter))
 
-    def found(self, verdicts: Sequence[Verdict], personal: int, injections: int) -> None:
+    def found(self, verdicts: Sequence[Verdict], counts: Counts = NO_COUNTS) -> None:
         self.verdicts += tuple(verdicts)
-        self.facts["pii_findings"] = self.facts.get("pii_findings", 0) + personal
-        self.facts["injection_findings"] = self.facts.get("injection_findings", 0) + injections
         probing = sum(kind.startswith(PROBING) for v in verdicts if v.act != "allow" for kind in v.kinds)
-        self.facts["probing_findings"] = self.facts.get("probing_findings", 0) + probing
+        for column, n in (("pii_findings", counts.personal), ("pii_passed", counts.passed),
+                          ("injection_findings", counts.injections), ("probing_findings", probing)):
+            self.facts[column] = self.facts.get(column, 0) + n
 
     def keep(self, texts: Sequence[str], hidden: Sequence[Sequence[Finding]] | None) -> str | None:
         """Texts as they may be stored; None where nobody masked them."""
@@ -199,6 +201,8 @@ class Call:
         for usage, meter in self.judges:
             if (more := meter.cost(usage, facts["time"])) is not None:
                 facts.update(cost=(facts.get("cost") or 0) + more, currency=meter.currency)
+        if not self.started and facts.get("outcome") != "ok":  # what was withheld nobody read
+            facts["pii_passed"] = 0
         facts.update(latency_ms=took / 1e6, overhead_ms=max(0, took - self._waited) / 1e6, verdicts=self.verdicts)
         out = [Event(**facts)]
         box = self.masking.sealed(self.subject or facts.get("user", ""), facts["time"])

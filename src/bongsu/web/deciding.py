@@ -60,7 +60,7 @@ class Deciding(Streamed):
         self.claims = claimed(asked.heard)
         seen = screen(guards, "input" if on == "input" else "output", texts, allowing=self.allowing)
         seen = unwritable(seen, guards, [slot.fixed for slot in slots])
-        call.found(seen.outcome.verdicts, seen.personal, seen.injections)
+        call.found(seen.outcome.verdicts, seen.counts)
         kept = call.keep(texts, seen.hidden)
         call.prompt, call.reply = (kept, None) if on == "input" else (None, kept)
         if seen.outcome.failed:

@@ -32,7 +32,7 @@ class Judging(Streamed):
         results = await aside(lambda: [_seen(tracks, [slot.text for slot in group]) for group in groups], came, guards,
                               ASIDE)
         outcome = decide(tracks)
-        call.found(outcome.verdicts, *counts(tracks))
+        call.found(outcome.verdicts, counts(tracks))
         if outcome.failed:
             raise errors.guard_unavailable(outcome.failed, call.id)
         call.used(NOTHING, None)

@@ -21,7 +21,7 @@ from bongsu.web.asked import UNREADABLE, decode
 from bongsu.web.errors import ApiError
 from bongsu.web.grounded import NOT_SAID
 from bongsu.web.masking import KEPT, Masking, Text, Unwritable
-from bongsu.web.screen import MOST, REPLACES, Gate, Stopped, Track, counts, decide, fail_all, keepable
+from bongsu.web.screen import MOST, REPLACES, Counts, Gate, Stopped, Track, counts, decide, fail_all, keepable
 from bongsu.web.sse import data_of
 
 END = b"\n\n"
@@ -165,7 +165,7 @@ class Replies(ABC):
         return replace(outcome, act="block", by=self._stuck, verdicts=tuple(
             changed(v, act="block") if v.guard == self._stuck else v for v in outcome.verdicts))
 
-    def counts(self) -> tuple[int, int]:
+    def counts(self) -> Counts:
         return counts(self.tracks)
 
     @property

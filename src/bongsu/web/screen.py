@@ -40,6 +40,8 @@ CONTEXT = 128
 REPLACES = frozenset(("tokenise", "mask"))
 """Acts that write something else in place of what was found."""
 MOST_MARKS = 32
+PERSONAL = frozenset(("pii", "names", "tagger"))
+"""Checks of what is personal."""
 LONGEST = 4200
 """Most characters of a stream ever held back; a little more than the longest hold of a check."""
 
@@ -49,25 +51,33 @@ def masks(guard: Guard) -> bool:
     return guard.act == "tokenise" or guard.check.name == "pii"
 
 
+class Counts(NamedTuple):
+    """Findings of personal data, of attempts on the model, and of personal data that a reply's reader gets to read."""
+
+    personal: int = 0
+    injections: int = 0
+    passed: int = 0
+
+
 class Screened(NamedTuple):
     """What the guards said of the texts of one side: ``spans`` are tokenised, ``hidden`` masked before storing."""
 
     outcome: Outcome
     spans: tuple[tuple[Finding, ...], ...]
     hidden: tuple[tuple[Finding, ...], ...] | None
-    personal: int = 0
-    injections: int = 0
+    counts: Counts = Counts()
 
 
 class Track:
     """One guard over one side of a call: what it found, how long it took, whether it failed.
 
     ``passed`` is what it found and the allow-list lets pass, by the entries ``by``; ``marks`` are those that would let
-    pass what it holds for a person. ``unread`` are ratings that it could not read.
+    pass what it holds for a person. ``unread`` are ratings that it could not read. ``read`` is how much of what is
+    personal in a reply it found and its reader gets to read all the same.
     """
 
-    __slots__ = ("_most_ns", "allowing", "by", "error", "failed", "found", "guard", "marks", "on", "passed", "took_ns",
-                 "unread")
+    __slots__ = ("_most_ns", "allowing", "by", "error", "failed", "found", "guard", "marks", "on", "passed", "read",
+                 "took_ns", "unread")
 
     def __init__(self, guard: Guard, on: On, allowing: Allowing | None = None) -> None:
         self.guard, self.on, self.allowing = guard, on, allowing
@@ -76,7 +86,7 @@ class Track:
         self.by: set[str] = set()
         self.marks: set[str] = set()
         self.unread: tuple[str, ...] = ()
-        self.took_ns = 0
+        self.took_ns = self.read = 0
         self._most_ns = _NEVER if isinstance(guard.check, Apart) else guard.limit * 1000
         self.failed = False
         self.error = ""
@@ -139,6 +149,12 @@ class Track:
                 self.marks.add(self.allowing.mark(self.guard.name, text[f.start : f.end]))
         return counted, passed
 
+    def reads(self, found: Iterable[Finding], replaced: Sequence[Finding]) -> None:
+        """What it found in a piece of a reply goes out, but for what another guard replaces there."""
+        guard = self.guard
+        if self.on == "output" and guard.check.name in PERSONAL and (guard.shadow or guard.act == "flag"):
+            self.read += sum(not any(f.start < other.end and other.start < f.end for other in replaced) for f in found)
+
     def fail(self, why: str, error: str = "failed") -> None:
         self.failed, self.error = True, error
         log.error("guard %s failed: %s", self.guard.name, why)
@@ -147,15 +163,15 @@ class Track:
         return self.guard, self.on, None if self.failed else self.found, self.took_ns // 1000
 
 
-def counts(tracks: Iterable[Track]) -> tuple[int, int]:
-    """Findings of personal data, and of attempts on the model."""
-    personal = other = 0
+def counts(tracks: Iterable[Track]) -> Counts:
+    personal = other = passed = 0
     for track in tracks:
         if masks(track.guard):
             personal += len(track.found)
         elif attacks(track.guard.check):
             other += len(track.found)
-    return personal, other
+        passed += track.read
+    return Counts(personal, other, passed)
 
 
 def decide(tracks: Sequence[Track]) -> Outcome:
@@ -206,12 +222,13 @@ def screen(guards: Sequence[Guard], on: On, texts: Sequence[str], allowing: Allo
                 track.found += _shift(found, -start)
                 track.passed += _shift(passed, -start)
     outcome = decide(tracks)
-    personal, other = counts(tracks)
+    for track in tracks:
+        track.reads(track.found, outcome.spans)
     hidden = None
     if keepable(tracks):
         hidden = _split(resolve(f for t in tracks if masks(t.guard) for f in (*t.found, *t.passed)), starts)
     spans = _split(outcome.spans, starts)
-    return Screened(outcome, spans, hidden, personal, other)
+    return Screened(outcome, spans, hidden, counts(tracks))
 
 
 def unwritable(seen: Screened, guards: Sequence[Guard], fixed: Sequence[bool]) -> Screened:
@@ -312,6 +329,8 @@ class Gate:
         outcome = judge((t.guard, t.on, None if t.failed else sifted.get(t, none)[0], 0) for t in self._tracks)
         if outcome.act == "block":
             raise Stopped(outcome, len(self.pending))
+        for track, (found, _) in sifted.items():
+            track.reads(found, outcome.spans)
         hidden = resolve(f for t, (found, passed) in sifted.items() if masks(t.guard) for f in (*found, *passed))
         return Freed(window[base:cut], _shift(outcome.spans, base), _shift(hidden, base))
 

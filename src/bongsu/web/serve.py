@@ -89,7 +89,7 @@ class Served:
             raise errors.text_too_long(MOST_TEXTS, len(texts), "texts")
         seen = screen(before, "input", texts, allowing=self.allowing)
         seen = unwritable(seen, before, [slot.fixed for slot in slots])
-        call.found(seen.outcome.verdicts, seen.personal, seen.injections)
+        call.found(seen.outcome.verdicts, seen.counts)
         said = request.said
         call.prompt = call.keep(texts[:said], None if seen.hidden is None else seen.hidden[:said])
         if seen.outcome.failed:
@@ -161,7 +161,7 @@ class Served:
         texts, self.claims = [slot.text for slot in slots], claimed(slots)
         seen = screen(self.reading, "output", texts, allowing=self.allowing)
         seen = unwritable(seen, self.reading, [slot.fixed for slot in slots])
-        call.found(seen.outcome.verdicts, seen.personal, seen.injections)
+        call.found(seen.outcome.verdicts, seen.counts)
         call.reply = call.keep(texts, seen.hidden)
         if seen.outcome.failed:
             raise errors.guard_unavailable(seen.outcome.failed, call.id)
@@ -195,7 +195,7 @@ class Served:
     def _weighed(self, seen: Grounded, texts: Sequence[str]) -> Outcome | None:
         """What was said of the reply, as a fact of the call; the outcome if that ends it."""
         call, outcome = self.call, seen.outcome
-        call.found(outcome.verdicts, 0, 0)
+        call.found(outcome.verdicts)
         scores = [s for s in (call.facts.get("grounding_score"), seen.score) if s is not None]
         call.facts["grounding_score"] = min(scores, default=None)
         if outcome.failed:

@@ -245,7 +245,7 @@ class Streamed(Served):
         call.used(self._usage(out), got.target.meter)
         call.facts.update(model=out.model or call.facts["model"], response_id=out.response_id,
                           finish_reason=out.finish_reason)
-        call.found(out.outcome().verdicts, *out.counts())
+        call.found(out.outcome().verdicts, out.counts())
         call.reply = out.kept()
         if self.reads(REPLY):
             self.answered(out.heard())
