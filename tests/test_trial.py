@@ -236,6 +236,23 @@ def raising(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("raising")
 def test_a_check_that_fails_on_a_text_is_said_without_the_text(own: Path) -> None:
     done = run("scan", "--policy", own, "--guard", "jailbreak", input="my secret is out")
-    assert done.exit_code == 2
-    assert "jailbreak failed on this text (ZeroDivisionError)" in done.output
+    assert done.exit_code == 3
+    assert "standard input:1: jailbreak could not look at this text (ZeroDivisionError)" in done.output
+    assert "0 findings in 1 text; 1 look failed" in done.output
+    assert "secret" not in done.output
+    assert "보지 못했습니다" in run("scan", "--policy", own, "--guard", "jailbreak", "--lang", "ko",
+                                input="secret").output
+
+
+@pytest.mark.usefixtures("raising")
+def test_a_scan_goes_on_behind_a_text_that_a_check_failed_on(own: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"a": "fine"}\n{"b": ["x", "secret k@example.com"]}\n{"a": "m@example.com"}\n')
+    done = run("scan", "--policy", own, "--guard", "jailbreak", "--check", "pii", "--json", rows)
+    came = json.loads(done.stdout)
+    assert (done.exit_code, came["texts"]) == (1, 4)
+    assert [(f["line"], f["kind"]) for f in came["findings"]] == [(2, "email"), (3, "email")]
+    assert came["not_looked_at"] == [{"file": str(rows), "line": 2, "field": "b[1]", "check": "jailbreak",
+                                      "error": "ZeroDivisionError"}]
+    assert f"{rows}:2 b[1]: jailbreak" in done.stderr
     assert "secret" not in done.output

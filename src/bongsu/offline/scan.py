@@ -56,6 +56,20 @@ class Hit(NamedTuple):
         return {**self._asdict(), "score": round(self.score, 4)}
 
 
+class Miss(NamedTuple):
+    """A text that a check, or the guard of that name, could not look at, and the kind of its error: no word of the
+    text, which the error's own message may hold."""
+
+    file: str
+    line: int
+    field: str
+    check: str
+    error: str
+
+    def as_json(self) -> dict[str, Any]:
+        return self._asdict()
+
+
 def checks_of(kinds: Sequence[str]) -> dict[str, Check]:
     """A check of each kind, with its own defaults. Raises ``ScanError`` for a kind that cannot look at a text alone or
     has no defaults."""
@@ -140,14 +154,15 @@ def _strings(value: Any, field: str, line: int) -> Iterator[Text]:
             yield from _strings(inner, f"{field}[{i}]", line)
 
 
-def hits(name: str, text: Text, checks: Mapping[str, Check]) -> Iterator[Hit]:
-    """What each check finds in one text. Raises ``ScanError`` where one fails, without a word of the text."""
+def looked(name: str, text: Text, checks: Mapping[str, Check]) -> Iterator[Hit | Miss]:
+    """What each check finds in one text, and each that could not look at it; the others look all the same."""
     starts: list[int] = []
     for called, check in checks.items():
         try:
             found = check.look(text.body)
         except Exception as error:  # noqa: BLE001 (any fault of a part; its message could hold the text)
-            raise ScanError(f"{name}:{text.line}: {called} failed on this text ({type(error).__name__})") from None
+            yield Miss(name, text.line, text.field, called, type(error).__name__)
+            continue
         for f in found:
             starts = starts or _line_starts(text.body)
             yield _placed(name, text, called, f, starts)

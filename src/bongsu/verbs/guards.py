@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bongsu.verbs.console import AS_JSON, NO, WRONG, fail
+from bongsu.verbs.console import AS_JSON, NO, UNKNOWN, WRONG, fail
 
 if TYPE_CHECKING:
     from bongsu.evaluation.run import Evaluated
+    from bongsu.offline.scan import Hit, Miss
     from bongsu.ports import Check
 
 KINDS = ("pii", "injection", "grounding", "toxicity", "code")
@@ -22,6 +24,10 @@ POLICY = click.option("--policy", type=click.Path(path_type=Path, dir_okay=False
 _UNREADABLE = {
     "en": "read in part: expected text in UTF-8, UTF-16, UTF-32 or CP949, came {n} bytes that are none",
     "ko": "일부만 읽었습니다: UTF-8, UTF-16, UTF-32, CP949 텍스트가 아닌 바이트가 {n}개 있습니다",
+}
+_FAILED = {
+    "en": "{check} could not look at this text ({error})",
+    "ko": "{check} 검사가 이 텍스트를 보지 못했습니다 ({error})",
 }
 
 
@@ -39,13 +45,15 @@ _UNREADABLE = {
 @AS_JSON
 def scan(files: tuple[Path, ...], kinds: tuple[str, ...], policy: Path | None, guards: tuple[str, ...], jsonl: bool,
          fields: tuple[str, ...], lang: str, as_json: bool) -> None:
-    """Look for personal data, secrets and injections in FILES or standard input. Exit 1 if something is found.
+    """Look for personal data, secrets and injections in FILES or standard input. Exit 1 if something is found, 3 if
+    nothing is and a check failed on some text (standard error says on which).
 
     Places and kinds are told, never the text that was found.
     """
-    from bongsu.offline.scan import Hit, ScanError, decoded, hits, texts
+    from bongsu.offline.scan import Hit, Miss, ScanError, decoded, looked, texts
 
     found: list[Hit] = []
+    missed: list[Miss] = []
     partly: list[str] = []
     seen = 0
     try:
@@ -59,22 +67,39 @@ def scan(files: tuple[Path, ...], kinds: tuple[str, ...], policy: Path | None, g
                 click.echo(f"{name}: {_UNREADABLE[lang].format(n=astray)}", err=True)
             for text in texts(name, body, rows, fields):
                 seen += 1
-                found += hits(name, text, checks)
+                for one in looked(name, text, checks):
+                    if isinstance(one, Hit):
+                        found.append(one)
+                    else:
+                        missed.append(one)
+                        click.echo(f"{_place(one)}: {_FAILED[lang].format(check=one.check, error=one.error)}", err=True)
     except ScanError as error:
         fail(WRONG, str(error))
     if as_json:
-        click.echo(json.dumps({"texts": seen, "partly_read": partly, "findings": [hit.as_json() for hit in found]},
-                              ensure_ascii=False))
+        click.echo(json.dumps({"texts": seen, "partly_read": partly, "not_looked_at": [m.as_json() for m in missed],
+                               "findings": [hit.as_json() for hit in found]}, ensure_ascii=False))
     else:
-        score = "점수" if lang == "ko" else "score"
-        for hit in found:
-            field = f" {hit.field}" if hit.field else ""
-            click.echo(f"{hit.file}:{hit.line}:{hit.column}{field}: {hit.kind} ({hit.check}, "
-                       f"{_many(hit.length, 'character', lang)}, {score} {hit.score:.2f})")
-        told = (f"텍스트 {seen}개에서 {len(found)}건을 찾았습니다" if lang == "ko" else
-                f"{_many(len(found), 'finding', lang)} in {_many(seen, 'text', lang)}")
-        click.echo(told, err=True)
-    sys.exit(NO if found else 0)
+        _tell(found, missed, seen, lang)
+    sys.exit(NO if found else UNKNOWN if missed else 0)
+
+
+def _place(one: Miss) -> str:
+    return f"{one.file}:{one.line}{' ' + one.field if one.field else ''}"
+
+
+def _tell(found: Sequence[Hit], missed: Sequence[Miss], seen: int, lang: str) -> None:
+    """Findings a line each, and how much was looked at."""
+    score = "점수" if lang == "ko" else "score"
+    for hit in found:
+        field = f" {hit.field}" if hit.field else ""
+        click.echo(f"{hit.file}:{hit.line}:{hit.column}{field}: {hit.kind} ({hit.check}, "
+                   f"{_many(hit.length, 'character', lang)}, {score} {hit.score:.2f})")
+    told = (f"텍스트 {seen}개에서 {len(found)}건을 찾았습니다" if lang == "ko" else
+            f"{_many(len(found), 'finding', lang)} in {_many(seen, 'text', lang)}")
+    if missed:
+        told += (f"; 검사 {len(missed)}건은 하지 못했습니다" if lang == "ko" else
+                 f"; {_many(len(missed), 'look', lang)} failed")
+    click.echo(told, err=True)
 
 
 def _checks(kinds: tuple[str, ...], policy: Path | None, guards: tuple[str, ...]) -> dict[str, Check]:
