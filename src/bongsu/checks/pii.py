@@ -124,6 +124,7 @@ class _Row:
         form, pos = self.form, 0
         while spans := self.pattern.spans(data, pos):
             start, end = spans[form.group]
+            upto = end
             if not self._spoiled(data, start, end):
                 candidate = Candidate(data, start, end, self.context, form.reach)
                 answer = form.judge(candidate)
@@ -131,8 +132,9 @@ class _Row:
                     yield *answer, candidate.start, candidate.end
                     pos = max(candidate.end, pos + 1)
                     continue
+                upto = candidate.end  # a rule may have read less of it
             run = self.rest.match(data, start) if self.rest else None
-            pos = run.end() if run else max(start + 1, spans[0][1] if not self.rest else 0)
+            pos = run.end() if run else max(start + 1, 0 if self.rest else upto)
 
     def _spoiled(self, data: bytes, start: int, end: int) -> bool:
         before = data[start - 1] if start else 32

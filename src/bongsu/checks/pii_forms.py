@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import re2
 
 from bongsu.checks import pii_keys as keys
+from bongsu.checks import pii_logins as login
+from bongsu.checks import pii_named as name
 from bongsu.checks import pii_places as place
 from bongsu.checks import pii_rules as rule
 
@@ -100,7 +102,13 @@ FORMS: tuple[Form, ...] = (
     Form(("mac",), r"[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}", "word", rule.dotted_mac, r"\bmac\b|ethernet"),
     Form(("jwt",), r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*", "word", rule.always("jwt", 0.99), hint=r"eyJ[\w-]*\.eyJ"),
     Form(("key",), "|".join(f"(?:{k})" for k in keys.SHAPES), "word", rule.key, hint=keys.HINTS),
-    Form(("key",), keys.NAMED, "", keys.named, hint=keys.NAMED_HINT, group=1),
+    Form(("key",), name.KEY, "", name.named, hint=name.KEY_HINT, group=1),
+    Form(("password",), name.PASSWORD, "", name.password, hint=name.PASSWORD_HINT, group=1),
+    Form(("key",), login.BASIC, "", login.basic, hint=login.BASIC_HINT, group=1),
+    Form(("url_password",), login.OPTION, "", login.option, hint=login.OPTION_HINT, group=1),
+    Form(("password",), login.COMMAND, "", login.secret, hint=login.COMMAND_HINT, group=1),
+    Form(("password",), login.BOTH, "", login.secret, hint=login.BOTH_HINT, group=1),
+    Form(("url_password",), login.HOST, "", login.at_host, hint=login.HOST_HINT, group=1),
     Form(("private_key",), f"{PEM_HEAD}(?:{PEM_BODY}(?:-----END [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----)?)?", "",
          rule.always("private_key", 1.0), hint=r"PRIVATE KEY"),
     Form(("url_password",), r"[A-Za-z][A-Za-z0-9+.-]*://([\w.~%!$&'()*+,;=-]*:[\w.~%!$&'()*+,;=:#?{}<>^-]+)@", "",

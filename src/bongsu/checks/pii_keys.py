@@ -1,15 +1,9 @@
-"""Secrets: keys that show by their shape whose they are, and those that only the name before them gives away.
+"""Keys that show by their shape whose they are: shapes that providers publish, or print in their consoles.
 
-Shapes are those that providers publish, or print in their consoles. A key without one (Mistral's, Cohere's, Azure's
-older ones, the secret half of AWS's) is found behind the name of a setting, ``COHERE_API_KEY=…``, a JSON field or an
-Authorization header, where it is long, mixed and no word of the documentation.
+Those without one are found behind their names (``pii_named``).
 """
 
 from __future__ import annotations
-
-import re
-
-from bongsu.checks.pii_rules import Answer, Candidate
 
 SHAPES = (
     r"(?:AKIA|ASIA|AROA|AIDA)[A-Z2-7]{16}", r"ABSK[A-Za-z0-9+/]{60,}={0,2}",        # AWS: ids of access keys, Bedrock
@@ -42,27 +36,3 @@ HINTS = (r"AKIA|ASIA|AROA|AIDA|ABSK|bedrock-api-key-|AIza|AQ\.|ya29\.|GOCSPX-|gh
          r"fw_[A-Za-z0-9]{22}|csk-|pa-[A-Za-z0-9_]{20}|pcsk_|tvly-|sk_[a-f0-9]{8}|up_[A-Za-z0-9]{28}|nv-[A-Za-z0-9]{32}|"
          r"ncp_iam_|JQQJ99|SG\.|npm_|pypi-|SK[0-9a-f]{32}|AccountKey=|\dQ~|:AA|do[por]_v1_|dapi|hv[sb]\.|AGE-SECRET|"
          r"shp[a-z]{2}_|ATATT3|glsa_|sntrys_|NRAK-|dckr_pat_|lin_api_|ntn_|figd_|sb(?:p|_secret)_|PMAK-")
-
-_NAME = (r"(?:api|access|secret|auth|subscription|account|signing|encryption|client|service)[_-]?"
-         r"(?:access[_-]?)?(?:key|token|secret)")
-NAMED_HINT = r"(?i:(?:key|token|secret)[\"'`]?(?: |\\t)?[:=]|(?:bearer|basic) [A-Za-z0-9+/._~-]{16})"
-NAMED = (rf"(?i:{_NAME}[\"'`]?\s{{0,2}}(?::=|=>|[:=])\s{{0,2}}(?:bearer )?|(?:bearer|authorization: ?basic) )"
-         r"[\"'`]?([A-Za-z0-9+/._~-]{20,}={0,2})")
-_WORDS = re.compile(
-    r"(?i)your|example|sample|dummy|placeholder|change|insert|redact|xxx|\.\.\.|test|fake|abcdef|123456")
-_PART = r"(?:[a-z]+(?:[A-Z][a-z]+)*\d{0,4}|(?:[A-Z][a-z]+)+\d{0,4}|[A-Z]+\d{0,4}|\d+[A-Za-z]?)"
-_SPOKEN = re.compile(rf"{_PART}(?:[-_.]{_PART})*")
-"""Words, numbers and names of code, ``settings.API_KEY_2024``, ``limit-1000-per-minute``: keys mix them within."""
-
-
-def named(c: Candidate) -> Answer:
-    """A long mix of letters and digits behind such a name: no word, call, path or what documentation writes there."""
-    text = c.text.rstrip("=")
-    digits = sum(ch.isdigit() for ch in text)
-    code = c.data[c.end : c.end + 1] in (b"(", b"[")
-    if code or _WORDS.search(text) or _SPOKEN.fullmatch(text):
-        return None
-    if text.count("/") > 3 or text.count(".") > 2 or len(set(text)) < 12:
-        return None
-    both = any(ch.islower() for ch in text) and any(ch.isupper() for ch in text)
-    return ("key", 0.8) if digits < len(text) and digits >= (1 if both and len(text) >= 32 else 3) else None

@@ -1,0 +1,65 @@
+"""Names with their passwords: ``Authorization: Basic``, the options of commands, ``user:password@host``."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from binascii import Error as NoBase64
+
+from bongsu.checks.pii_named import strong
+from bongsu.checks.pii_rules import Answer, Candidate
+
+BASIC = r"(?i:\bbasic\s{1,2}|_auth\s?=\s?|\bauth[\"'\\]{1,4}\s?:\s?[\"'\\]{1,4})[\"'`]?([A-Za-z0-9+/_-]{8,}={0,2})"
+BASIC_HINT = r"(?i:\bbasic\s{1,2}|_auth\s?=\s?|\bauth[\"'\\]{1,4}\s?:\s?[\"'\\]{1,4})[\"'`]?[A-Za-z0-9+/_-]{8}"
+OPTION = r"(?:\s-[uU]|--(?:proxy-)?user)[\s=]{0,2}[\"']?([\w.@\\-]{1,64}:[!-~]{4,128})"
+OPTION_HINT = r"(?:\s-[uU]|--(?:proxy-)?user)[\s=]{0,2}[\"']?[\w.@\\-]+:"
+COMMAND = (r"\b(?:sshpass|mysql[a-z]*|mariadb[a-z-]*|mongo[a-z]*|redis-cli|(?:docker|podman) login)\b[^\n|;]{0,120}?"
+           r"\s-(?:p|a)[\s=]?[\"']?([!-~]{4,128})")
+COMMAND_HINT = r"sshpass|mysql|mariadb|mongo|redis-cli|(?:docker|podman) login"
+BOTH = (r"(?i:\b(?:id|user|login|account)|아이디|계정)\s?[/,]\s?(?i:pwd?|pass(?:word)?|비번|비밀번호|패스워드)(?:는|은)?"
+        r"\s{0,3}[:=]?\s{0,3}[\w.@+-]{1,64}\s{0,2}[/,]\s{0,2}([!-~]{4,128})")
+BOTH_HINT = r"(?i:(?:id|user|login|account|아이디|계정)\s?[/,]\s?(?:pw|pass|비|패))"
+HOST = r"\b([\w.-]{1,64}:[\w!#$%^&*?+~.(){}<>|@-]{4,128})@(?:[A-Za-z0-9.-]+\b)"
+HOST_HINT = r"\w:[^\s:/\"']{4,}@[A-Za-z0-9]"
+"""A password with a colon, a slash or an @ is read up to it where no scheme stands before."""
+
+_PAIR = re.compile(r"[\x20-\x7e\u00a0-\uffff]{1,256}")
+_NO_USER = re.compile(r"(?i)mailto|sips?|xmpp|acct|e?-?mail|to|cc|bcc|from|ssh|git|https?|ftp|contact|author")
+
+
+def basic(c: Candidate) -> Answer:
+    """Base64 of ``user:password`` (RFC 7617), with the marks at its end or without."""
+    text = c.text.rstrip("=")
+    try:
+        said = b64decode(text + "=" * (-len(text) % 4), b"-_" if set("-_") & set(text) else None, validate=True).decode()
+    except (NoBase64, UnicodeDecodeError):
+        return None
+    user, colon, secret = said.partition(":")
+    return ("key", 0.95) if user and colon and secret and _PAIR.fullmatch(said) else None
+
+
+def option(c: Candidate) -> Answer:
+    """``-u user:password``; groups, ``-u 1000:1000``, are none."""
+    text, opener = c.text, chr(c.data[c.start - 1])
+    if opener in "\"'":
+        text = text.split(opener, 1)[0]
+    c.end = c.start + len(text)
+    user, _, secret = text.partition(":")
+    return ("url_password", 0.9) if strong(secret, told=True) else None
+
+
+def secret(c: Candidate) -> Answer:
+    """``sshpass -p …``, ``mysql -p…``, ``ID/PW: kim / …``: what stands where a password goes."""
+    text, opener = c.text, chr(c.data[c.start - 1])
+    if opener in "\"'":
+        text = text.split(opener, 1)[0]
+    c.end = c.start + len(text)
+    return ("password", 0.8) if strong(text, told=True) else None
+
+
+def at_host(c: Candidate) -> Answer:
+    """``user:password@host`` without a scheme. What reads as an address with a word before it (``e-mail:a@b.c``) is
+    one."""
+    user, _, secret = c.text.partition(":")
+    mail = re.fullmatch(r"[\w.%+-]+", secret) and (user.istitle() or _NO_USER.fullmatch(user))
+    return ("url_password", 0.85) if not mail and strong(secret, told=True) else None

@@ -1,0 +1,140 @@
+"""Secrets that only the name before them gives away: keys without a shape of their own, and passwords.
+
+A name is that of a setting, a field, a header or an option, or what people call the thing in English or Korean. Between
+it and the value stands whatever the format puts there: quotes, escaped ones too, colons, tags, the bars of a table,
+``is`` or a Korean particle. So the name and what joins them are read loosely, and the value strictly: it is long (a key)
+and mixed, no word, name of code, path, call or what documentation writes there.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bongsu.checks.pii_rules import Answer, Candidate
+
+_KIND = (r"api|access|secret|auth|authentication|subscription|account|signing|encryption|encrypt|client|service|consumer|"
+         r"app|application|private|master|licen[cs]e|storage|rest|admin|deploy|webhook|server|function|sdk|developer|"
+         r"integration|ingest|hmac|jwt|openai|azure|aws|session|shared")
+_KEY = (rf"(?:(?:{_KIND})[ _.-]{{0,2}}(?:access[ _-]?)?key|[A-Z0-9]_KEY|token|secret|authorization|[?&]sig|"
+        r"(?:[\s_-]|API|앱|REST|인증|서비스|접근|액세스|보안|비밀|암호화|시크릿|개인|연동)\s?키|토큰|시크릿)")
+_SAYABLE = r"(?:passw(?:or)?d|passphrase|passcode|\bpw|--pass|(?-i:\bPIN\b)|핀\s?번호|비밀번호|비번|패스워드|암호)"
+_PASSWORD = rf"(?:{_SAYABLE}|(?-i:\b[Pp]ass)|[_.-]pass|(?:\b|[_.-])pwd?|(?-i:[a-z](?:Pass|Pwd)))"
+_CLOSE = r"[\"'`*_\\)\]]{0,6}"
+_WHOSE = r"(?: ?(?:\([^()\n]{1,20}\)|#\d{1,3}|\b(?:for|of|to|in|on|from|at) [^\n:=|]{1,30}))?"
+_MARK = (r"(?:\s{0,30}\||\s{0,3}(?::=|=>|->|[:=>])|,?\s{0,40}[\"'\\]{0,4}value[\"'\\]{0,4}\s{0,2}[:=]|"
+         r"\s?</[A-Za-z]{1,10}>\s{0,40}<[A-Za-z]{1,10}>)")
+"""A sign of the format: ``=``, a bar, the field ``value`` beside it, the next tag."""
+_SAID = r"(?:\s{0,2}값)?(?:은|는|이|가|을|를|으로)?\s{1,3}(?:(?:is|was|to|as)\s{1,2})?"
+_OPEN = r"[\s\"'`*\\|\[(<>]{0,12}(?:!\[CDATA\[)?"
+_SAID_HERE = _SAID.replace(r"\s", r"[ \t]")
+_OPEN_HERE = _OPEN.replace(r"\s", r" \t")
+_SCHEME = r"(?:(?:bearer|basic|token|api-?key)\s{1,2})?"
+
+KEY = (rf"(?i:(?:{_KEY}{_CLOSE}(?:{_WHOSE}{_MARK}|{_SAID}){_OPEN}|\bbearer ){_SCHEME})[\"'`]?"
+       r"([A-Za-z0-9+/._~-]{8,}={0,2})")
+_HINTED = (r"(?:[\"'`*_\\)\]]{0,6}(?:\s{0,30}[|]|\s{0,3}[:=>,(#-]|</|\s{0,40}[\"'\\]{0,4}value)|"
+           r"[\"'`]?\s(?:is|was|to|as|for|of|in|on|from|at) |")
+KEY_HINT = (rf"(?i:(?:key|token|secret|authorization|[?&]sig){_HINTED}[\"'`]?\s[\"'`]{{0,3}}[^\s]{{16}})|"
+            r"bearer [A-Za-z0-9+/._~-]{16})|"
+            r"(?:키|토큰|시크릿)(?:\s?값)?[은는이가을를]?[\"'`*)]{0,3}\s{0,30}(?:[:=|>(]|[\"'`*]{0,3}[!-~]{16})")
+PASSWORD = (rf"(?i:(?:{_PASSWORD}{_CLOSE}{_WHOSE}{_MARK}|{_SAYABLE}{_CLOSE}{_SAID_HERE}){_OPEN_HERE})[\"'`]?"
+            r"([!-~]{4,128})")
+PASSWORD_HINT = (rf"(?i:(?:passw(?:or)?d|passphrase|passcode|(?:\b|[_.-])(?:pass|pwd?)|[a-z](?:pass|pwd)){_HINTED}"
+                 r"[\"'`]?\s[^\s]{5})|(?:비밀번호|비번|패스워드|암호|핀\s?번호))|\bPIN\b")
+
+_WORDS = re.compile(
+    r"(?i)your|example|sample|dummy|placeholder|change|insert|redact|xxx|\.\.\.|test|fake|abcdef|123456|"
+    r"(?:public|private)key")
+_PART = r"(?:[a-z]+(?:[A-Z][a-z]+)*\d{0,4}|(?:[A-Z][a-z]+)+\d{0,4}|[A-Z]+\d{0,4}|\d+[A-Za-z]?)"
+_SPOKEN = re.compile(rf"{_PART}(?:[-_.]{_PART})*")
+"""Words, numbers and names of code, ``settings.API_KEY_2024``, ``limit-1000-per-minute``: keys mix them within."""
+_NO_KEY = re.compile(r"(?i)(?:request|continuation|page|next|change|csrf|xsrf|sync|cursor|cancel\w*)[ _-]?token\W{0,12}$")
+"""Tokens that open nothing: of the next page of a list, of a request that may come twice."""
+_HEX = re.compile(r"[0-9a-fA-F-]{32,}")
+_CHANGES = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
+"""From small letters to capitals to digits: 62 of 100 neighbours where all are drawn alike, 33 in ``camelCaseNames``."""
+
+
+def named(c: Candidate) -> Answer:
+    """A long mix of letters and digits behind such a name: no word, call, path or what documentation writes there."""
+    text = c.text.rstrip("=")
+    digits = sum(ch.isdigit() for ch in text)
+    code = c.data[c.end : c.end + 1] in (b"(", b"[")
+    if code or digits == len(text) or _WORDS.search(text) or _spoken(text) or text.count(".") > 2:
+        return None
+    if len(set(text)) < (8 if _HEX.fullmatch(text) else min(12, len(text) * 3 // 4)):
+        return None
+    if _NO_KEY.search(c.before(40).decode()):
+        return None
+    drawn = len(_CHANGES.findall(text)) >= 0.36 * (len(text) - 1)
+    if len(text) < 16:
+        return ("key", 0.7) if drawn and digits > 1 and any(map(str.islower, text)) and any(map(str.isupper, text)) else None
+    return ("key", 0.8) if digits >= (0 if drawn and len(text) >= 20 else 1 if drawn or len(text) >= 32 else 3) else None
+
+
+def _spoken(text: str) -> bool:
+    """Whether most of it is words, names and numbers between slashes."""
+    parts = text.split("/")
+    return 2 * sum(len(part) for part in parts if _SPOKEN.fullmatch(part)) >= len(text) - len(parts) + 1
+
+
+_USUAL = re.compile(
+    r"(?i)[\W_]*(?:(?:my|your|the|db|user|admin|root|new|old|some|set|get|use|in|a|is|no|invalid|"
+    r"p[a@]ss?(?:w[o0]r[dt]|wd|phrase|code)?s?|pwd?|pw|s[e3]cr[e3]ts?|example|sample|dummy|placeholder|change|me|it|this|"
+    r"insert|here|goes|redacted|removed|t[e3]st(?:ing)?|fake|demo|foo|bar|baz|abc|hidden|tokens?|api|key|none|null|true|"
+    r"false|value|string|field|input|login|x+|\*+|\.\.\.)[\W_]*)+\d{0,4}[\W_]*")
+"""What documentation writes where a password stands."""
+_CODE = re.compile(r"[$<{%&@?(\[/\\^.]|[A-Za-z_][\w.]*!?[(\[]|.*(?:://|\*\*\*|\\[dwsn])|\w+=$")
+"""A variable, a call, a path, a pattern."""
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[A-Za-z]{2,}")
+_WITHIN = re.compile(r"[\"'`<>|;&]|,(?=\s|\w+=|[\"'\]}]|$)|\\[\"'nrt]")
+"""Where a value without quotation marks ends."""
+_BEHIND = ".,:)]}"
+
+
+def _bounded(c: Candidate) -> str:
+    """The value alone; the candidate's end is moved to its end."""
+    text, opener = c.text, chr(c.data[c.start - 1]) if c.start else ""
+    if opener in "\"'`":
+        text = re.split(rf"\\*{opener}", text, maxsplit=1)[0]
+    else:
+        text = _WITHIN.split(text, maxsplit=1)[0].rstrip(_BEHIND)
+    c.end = c.start + len(text)
+    return text
+
+
+_TOLD = re.compile(r"(?:[:=|>\"'`(\[*]|\b(?:is|was|to|as)|(?:비밀번호|비번|패스워드|암호)\s?(?:값)?[은는이가을를으로]{1,2})\s*$")
+"""A sign or a word says that what follows is the value."""
+_KOREAN = re.compile(r"(?:비밀번호|비번|패스워드)\s$")
+_DIGITS = re.compile(r"\d{4,8}[#*]?")
+_COUNTED = re.compile(r"(?i)\s?(?:자|글자|회|번|년|월|일|개|명|분|초|시간|원|이상|이하|characters?|chars|digits?|letters|times|days|"
+                      r"minutes|seconds|bytes|bits|iterations|rounds)")
+"""What makes digits behind a password a rule about passwords."""
+_URL = re.compile(r"://[\w.-]*:$")
+
+
+def password(c: Candidate) -> Answer:
+    """Letters with digits or signs among them. Behind a mere blank it must be more than a word and a number."""
+    text, before = _bounded(c), c.before(12).decode()
+    if _URL.search(before):
+        return None
+    told = _TOLD.search(before) is not None or (len(text) > 7 and _KOREAN.search(before) is not None)
+    if _DIGITS.fullmatch(text):
+        counts = _COUNTED.match(c.data[c.end : c.end + 24].decode("utf-8", "ignore"))
+        return ("password", 0.6) if (told or text[-1] in "#*") and not counts else None
+    return ("password", 0.8) if strong(text, told=told) else None
+
+
+def strong(text: str, *, told: bool) -> bool:
+    """Whether people would choose this, or have a machine choose it, as a password. ``told``: a sign announces it."""
+    signs = sum(ch in "!@#$%^&*?+=~" for ch in text)
+    digits = sum(ch.isdigit() for ch in text)
+    if not 5 <= len(text) <= 128 or len(set(text)) < 4 or _CODE.match(text) or _MAIL.fullmatch(text):
+        return False
+    if _USUAL.fullmatch(text) and (len(text) < 10 or not signs or digits < 2):
+        return False
+    small, capital = any(ch.islower() for ch in text), any(ch.isupper() for ch in text)
+    if _SPOKEN.fullmatch(text):
+        breaks = sum(ch in "-_." for ch in text)
+        return digits > (1 if breaks else 0) and breaks < 3 if told else digits > 2 and small and capital and not breaks
+    return (small or capital) and (digits > 0 or (told and signs > 0))
