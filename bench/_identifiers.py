@@ -2,7 +2,8 @@
 
 Everything is made here from a fixed seed by the issuers' public rules: half of the resident numbers as issued since
 October 2020 (no check digit), all with a particle glued on. The harmless numbers beside them are barcodes, order
-numbers, amounts and times. False keys are counted in the documentation that came with the installed packages.
+numbers, amounts and times. Keys and passwords behind names are those of ``tests/secretforms.py``. False ones are
+counted in the documentation that came with the installed packages.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import random
 import string
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,8 +20,11 @@ from stdnum import ean
 from bongsu.checks import korean_ids
 from bongsu.checks.pii import Pii
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from secretforms import BASIC, KEYS, LOGINS, written
+
 EACH, LINES = 300, 12_000
-SECRETS = frozenset(("key", "jwt", "private_key", "url_password"))
+SECRETS = frozenset(("key", "jwt", "password", "private_key", "url_password"))
 PARTICLES = ("입니다", "이고요", "으로", "을", "이에요", "인데", "")
 BANKS = ("국민은행", "신한은행", "우리은행", "하나은행", "농협", "카카오뱅크", "기업은행")
 SHAPES = (("AKIA", 16, string.ascii_uppercase + "234567"), ("ghp_", 36, ""), ("github_pat_", 82, ""),
@@ -143,9 +148,26 @@ def secrets() -> None:
           "documentation with a false one")
 
 
+def named() -> None:
+    """Secrets without a shape of their own in every form they are written in: how many are hidden whole."""
+    look = Pii().look
+    hits, n = Counter[str](), Counter[str]()
+    for one in written(20261123, EACH):
+        at = one.text.index(one.secret)
+        covered = {i for f in look(one.text) for i in range(f.start, f.end)}
+        n[one.form] += 1
+        hits[one.form] += covered.issuperset(range(at, at + len(one.secret.rstrip("="))))
+    print(f"\nsecrets behind their names, {EACH} of each form")
+    for name, forms in (("keys", KEYS), ("passwords and logins", LOGINS), ("Basic", BASIC)):
+        worst = min(forms, key=lambda form: hits[form] / n[form])
+        print(f"{name:22}{len(forms):4} forms  recall {sum(hits[f] for f in forms) / sum(n[f] for f in forms):.3f}  "
+              f"worst {worst}: {hits[worst] / n[worst]:.3f}")
+
+
 def main() -> None:
     korean()
     secrets()
+    named()
 
 
 if __name__ == "__main__":

@@ -22,8 +22,10 @@ FIELDS = ("api_key", "apiKey", "access_token", "refresh_token", "client_secret",
           "authToken", "id_token", "api-key", "secret", "privateKey", "subscriptionKey", "appSecret", "consumer_key")
 SPOKEN = ("API key", "Api Key", "access token", "secret key", "client secret", "auth token", "API token", "API KEY",
           "refresh token", "app secret", "license key", "webhook secret")
-KOREAN = ("API 키", "API키", "인증키", "액세스 토큰", "시크릿 키", "토큰", "인증 토큰", "비밀 키", "서비스 키", "앱 시크릿")
-PASSWORDS = ("password", "DB_PASSWORD", "passwd", "db_pass", "PGPASSWORD", "adminPassword", "MYSQL_ROOT_PASSWORD", "pwd")
+KOREAN = ("API 키", "API키", "인증키", "액세스 토큰", "시크릿 키", "토큰", "인증 토큰", "비밀 키", "서비스 키",
+          "앱 시크릿")
+PASSWORDS = ("password", "DB_PASSWORD", "passwd", "db_pass", "PGPASSWORD", "adminPassword", "MYSQL_ROOT_PASSWORD",
+             "pwd")
 WORDS = ("sunset", "kimchi", "tiger", "mango", "orbit", "dkssud", "qlalf", "river", "paper", "winter", "hanok", "lotus")
 
 
@@ -66,7 +68,8 @@ def password(r: random.Random) -> str:
 KEYS: dict[str, tuple[tuple[str, ...], str]] = {
     "dotenv": (SETTINGS, "{n}={v}\nDEBUG=1"), "dotenv, quoted": (SETTINGS, 'HOST=db\n{n}="{v}"\n'),
     "export": (SETTINGS, "export {n}='{v}'"), "PowerShell": (SETTINGS, '$env:{n} = "{v}"'),
-    "cmd": (SETTINGS, "setx {n} \"{v}\""), "fish": (SETTINGS, "set -x {n} {v}"), "Dockerfile": (SETTINGS, "ENV {n} {v}"),
+    "cmd": (SETTINGS, "setx {n} \"{v}\""), "fish": (SETTINGS, "set -x {n} {v}"),
+    "Dockerfile": (SETTINGS, "ENV {n} {v}"),
     "YAML": (FIELDS, "service:\n  {n}: {v}\n"), "YAML, quoted": (FIELDS, '  {n}: "{v}"'),
     "compose": (SETTINGS, "environment:\n  - {n}={v}"),
     "Kubernetes": (SETTINGS, 'env:\n- name: {n}\n  value: "{v}"'), "TOML": (FIELDS, '[api]\n{n} = "{v}"'),
@@ -89,21 +92,25 @@ KEYS: dict[str, tuple[tuple[str, ...], str]] = {
     "sentence, with a place": (SPOKEN, "the {n} for staging: {v}"), "bold": (SPOKEN, "**{n}:** {v}"),
     "bold, colon outside": (SPOKEN, "- **{n}**: `{v}`"), "code in text": (SETTINGS, "Set `{n}` to `{v}`."),
     "table row": (SPOKEN, "| {n} | {v} |"), "table row, padded": (SETTINGS, "| `{n}`          | `{v}` |"),
-    "next line": (SPOKEN, "{n}:\n{v}"), "block": (SPOKEN, "{n}:\n```\n{v}\n```"), "in brackets": (SPOKEN, "{n} (prod): {v}"),
+    "next line": (SPOKEN, "{n}:\n{v}"), "block": (SPOKEN, "{n}:\n```\n{v}\n```"),
+    "in brackets": (SPOKEN, "{n} (prod): {v}"),
     "Korean": (KOREAN, "{n}: {v}"), "Korean sentence": (KOREAN, "제 {n}는 {v}입니다"),
     "Korean, value": (KOREAN, "{n} 값은 {v} 이에요"), "Korean, no mark": (KOREAN, "{n} {v} 로 호출해 줘"),
     "Korean, bold": (KOREAN, "**{n}** : `{v}`"), "Korean table": (KOREAN, "| {n} | {v} |"),
 }
 LOGINS: dict[str, tuple[tuple[str, ...], str]] = {
     "password: dotenv": (PASSWORDS, "{n}={v}\nX=1"), "password: export": (PASSWORDS, 'export {n}="{v}"'),
-    "password: YAML": (PASSWORDS, "db:\n  {n}: {v}\n"), "password: JSON": (PASSWORDS, '{{"user": "app", "{n}": "{v}"}}'),
-    "password: JSON in JSON": (PASSWORDS, '"{{\\"{n}\\": \\"{v}\\"}}"'), "password: XML": (("password",), "<{n}>{v}</{n}>"),
+    "password: YAML": (PASSWORDS, "db:\n  {n}: {v}\n"),
+    "password: JSON": (PASSWORDS, '{{"user": "app", "{n}": "{v}"}}'),
+    "password: JSON in JSON": (PASSWORDS, '"{{\\"{n}\\": \\"{v}\\"}}"'),
+    "password: XML": (("password",), "<{n}>{v}</{n}>"),
     "password: XML attribute": (("password",), '<property name="{n}" value="{v}"/>'),
     "password: properties": (("password",), "spring.datasource.{n}={v}"),
     "password: ADO.NET": (("Password", "Pwd"), "Server=db,1433;User Id=sa;{n}={v};Encrypt=True"),
     "password: libpq": (("password",), "host=db user=app {n}={v} dbname=x"),
     "password: Python": (PASSWORDS[:4], 'connect(host="db", {n}="{v}", port=1)'),
-    "password: option": (("password",), "tool --{n} {v} --now"), "password: option, =": (("password",), "tool --{n}={v}"),
+    "password: option": (("password",), "tool --{n} {v} --now"),
+    "password: option, =": (("password",), "tool --{n}={v}"),
     "password: netrc": (("password",), "machine x.io login kim {n} {v}"),
     "password: plain": (("Password", "PW", "Passcode"), "ID: kim / {n}: {v}"),
     "password: bold": (("Password",), "**{n}:** {v}"), "password: sentence": (("password",), "The {n} is {v}"),
@@ -122,7 +129,8 @@ LOGINS: dict[str, tuple[tuple[str, ...], str]] = {
 BASIC: dict[str, str] = {
     "Basic": "Authorization: Basic {v}", "Basic in code": '"Authorization": "Basic {v}"',
     "Basic, proxy": "proxy-authorization: basic {v}", "Basic alone": "it sends Basic {v} with each call",
-    "Basic in XML": "<Authorization>Basic {v}</Authorization>", "Basic in JSON in JSON": '{{\\"Authorization\\":\\"Basic {v}\\"}}',
+    "Basic in XML": "<Authorization>Basic {v}</Authorization>",
+    "Basic in JSON in JSON": '{{\\"Authorization\\":\\"Basic {v}\\"}}',
     "npmrc _auth": "//r.io/:_auth={v}", "Docker's auths": '{{"auths": {{"r.io": {{"auth": "{v}"}}}}}}',
 }
 

@@ -103,6 +103,7 @@ KNOWN = [
     ("key", "AZURE_OPENAI_API_KEY: ", HEX * 2, ""),
     ("key", "Authorization: Bearer ", MIX, ""),
     ("key", "Authorization: Basic ", "bWluc3U6aHVudGVyMl9pc19vbGQ=", ""),
+    ("password", "DB_PASSWORD=", "Sunset2024!", ""),
     ("private_key", "", f"-----BEGIN RSA PRIVATE KEY-----\n{B64}\n-----END RSA PRIVATE KEY-----", ""),
     ("private_key", "", "-----BEGIN OPENSSH PRIVATE KEY-----", ""),
     ("url_password", "postgres://", "admin:hunter2", "@db.internal/x"),

@@ -16,7 +16,8 @@ OPTION_HINT = r"(?:\s-[uU]|--(?:proxy-)?user)[\s=]{0,2}[\"']?[\w.@\\-]+:"
 COMMAND = (r"\b(?:sshpass|mysql[a-z]*|mariadb[a-z-]*|mongo[a-z]*|redis-cli|(?:docker|podman) login)\b[^\n|;]{0,120}?"
            r"\s-(?:p|a)[\s=]?[\"']?([!-~]{4,128})")
 COMMAND_HINT = r"sshpass|mysql|mariadb|mongo|redis-cli|(?:docker|podman) login"
-BOTH = (r"(?i:\b(?:id|user|login|account)|아이디|계정)\s?[/,]\s?(?i:pwd?|pass(?:word)?|비번|비밀번호|패스워드)(?:는|은)?"
+BOTH = (r"(?i:\b(?:id|user|login|account)|아이디|계정)\s?[/,]\s?"
+        r"(?i:pwd?|pass(?:word)?|비번|비밀번호|패스워드)(?:는|은)?"
         r"\s{0,3}[:=]?\s{0,3}[\w.@+-]{1,64}\s{0,2}[/,]\s{0,2}([!-~]{4,128})")
 BOTH_HINT = r"(?i:(?:id|user|login|account|아이디|계정)\s?[/,]\s?(?:pw|pass|비|패))"
 HOST = r"\b([\w.-]{1,64}:[\w!#$%^&*?+~.(){}<>|@-]{4,128})@(?:[A-Za-z0-9.-]+\b)"
@@ -30,31 +31,32 @@ _NO_USER = re.compile(r"(?i)mailto|sips?|xmpp|acct|e?-?mail|to|cc|bcc|from|ssh|g
 def basic(c: Candidate) -> Answer:
     """Base64 of ``user:password`` (RFC 7617), with the marks at its end or without."""
     text = c.text.rstrip("=")
+    others = b"-_" if set("-_") & set(text) else None
     try:
-        said = b64decode(text + "=" * (-len(text) % 4), b"-_" if set("-_") & set(text) else None, validate=True).decode()
+        said = b64decode(text + "=" * (-len(text) % 4), others, validate=True).decode()
     except (NoBase64, UnicodeDecodeError):
         return None
     user, colon, secret = said.partition(":")
     return ("key", 0.95) if user and colon and secret and _PAIR.fullmatch(said) else None
 
 
-def option(c: Candidate) -> Answer:
-    """``-u user:password``; groups, ``-u 1000:1000``, are none."""
+def _unquoted(c: Candidate) -> str:
+    """The value up to the quotation mark that it began behind; the candidate's end is moved there."""
     text, opener = c.text, chr(c.data[c.start - 1])
     if opener in "\"'":
         text = text.split(opener, 1)[0]
     c.end = c.start + len(text)
-    user, _, secret = text.partition(":")
-    return ("url_password", 0.9) if strong(secret, told=True) else None
+    return text
+
+
+def option(c: Candidate) -> Answer:
+    """``-u user:password``; groups, ``-u 1000:1000``, are none."""
+    return ("url_password", 0.9) if strong(_unquoted(c).partition(":")[2], told=True) else None
 
 
 def secret(c: Candidate) -> Answer:
     """``sshpass -p …``, ``mysql -p…``, ``ID/PW: kim / …``: what stands where a password goes."""
-    text, opener = c.text, chr(c.data[c.start - 1])
-    if opener in "\"'":
-        text = text.split(opener, 1)[0]
-    c.end = c.start + len(text)
-    return ("password", 0.8) if strong(text, told=True) else None
+    return ("password", 0.8) if strong(_unquoted(c), told=True) else None
 
 
 def at_host(c: Candidate) -> Answer:

@@ -2,8 +2,8 @@
 
 A name is that of a setting, a field, a header or an option, or what people call the thing in English or Korean. Between
 it and the value stands whatever the format puts there: quotes, escaped ones too, colons, tags, the bars of a table,
-``is`` or a Korean particle. So the name and what joins them are read loosely, and the value strictly: it is long (a key)
-and mixed, no word, name of code, path, call or what documentation writes there.
+``is`` or a Korean particle. So the name and what joins them are read loosely, and the value strictly: it is long (a
+key) and mixed, no word, name of code, path, call or what documentation writes there.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import re
 
 from bongsu.checks.pii_rules import Answer, Candidate
 
-_KIND = (r"api|access|secret|auth|authentication|subscription|account|signing|encryption|encrypt|client|service|consumer|"
-         r"app|application|private|master|licen[cs]e|storage|rest|admin|deploy|webhook|server|function|sdk|developer|"
+_KIND = (r"api|access|secret|auth|authentication|subscription|account|signing|encryption|encrypt|client|service|"
+         r"consumer|app|application|private|master|licen[cs]e|storage|rest|admin|deploy|webhook|server|function|sdk|developer|"
          r"integration|ingest|hmac|jwt|openai|azure|aws|session|shared")
 _KEY = (rf"(?:(?:{_KIND})[ _.-]{{0,2}}(?:access[ _-]?)?key|[A-Z0-9]_KEY|token|secret|authorization|[?&]sig|"
         r"(?:[\s_-]|API|앱|REST|인증|서비스|접근|액세스|보안|비밀|암호화|시크릿|개인|연동)\s?키|토큰|시크릿)")
@@ -43,16 +43,16 @@ PASSWORD_HINT = (rf"(?i:(?:passw(?:or)?d|passphrase|passcode|(?:\b|[_.-])(?:pass
                  r"[\"'`]?\s[^\s]{5})|(?:비밀번호|비번|패스워드|암호|핀\s?번호))|\bPIN\b")
 
 _WORDS = re.compile(
-    r"(?i)your|example|sample|dummy|placeholder|change|insert|redact|xxx|\.\.\.|test|fake|abcdef|123456|"
+    r"(?i)your|example|sample|dummy|placeholder|change|insert|redact|xxxx|\.\.\.|test|fake|abcdef|123456|"
     r"(?:public|private)key")
 _PART = r"(?:[a-z]+(?:[A-Z][a-z]+)*\d{0,4}|(?:[A-Z][a-z]+)+\d{0,4}|[A-Z]+\d{0,4}|\d+[A-Za-z]?)"
 _SPOKEN = re.compile(rf"{_PART}(?:[-_.]{_PART})*")
 """Words, numbers and names of code, ``settings.API_KEY_2024``, ``limit-1000-per-minute``: keys mix them within."""
-_NO_KEY = re.compile(r"(?i)(?:request|continuation|page|next|change|csrf|xsrf|sync|cursor|cancel\w*)[ _-]?token\W{0,12}$")
+_NO_KEY = re.compile(r"(?i)(?:request|continuation|page|next|change|csrf|xsrf|sync|cursor|cancel)[ _-]?token\W{0,12}$")
 """Tokens that open nothing: of the next page of a list, of a request that may come twice."""
 _HEX = re.compile(r"[0-9a-fA-F-]{32,}")
 _CHANGES = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
-"""From small letters to capitals to digits: 62 of 100 neighbours where all are drawn alike, 33 in ``camelCaseNames``."""
+"""From small letters to capitals to digits: 62 of 100 neighbours where all are drawn alike, 33 in ``camelCaseName``."""
 
 
 def named(c: Candidate) -> Answer:
@@ -68,8 +68,10 @@ def named(c: Candidate) -> Answer:
         return None
     drawn = len(_CHANGES.findall(text)) >= 0.36 * (len(text) - 1)
     if len(text) < 16:
-        return ("key", 0.7) if drawn and digits > 1 and any(map(str.islower, text)) and any(map(str.isupper, text)) else None
-    return ("key", 0.8) if digits >= (0 if drawn and len(text) >= 20 else 1 if drawn or len(text) >= 32 else 3) else None
+        both = text != text.lower() and text != text.upper()
+        return ("key", 0.7) if drawn and both and digits > 1 else None
+    least = 0 if drawn and len(text) >= 20 else 1 if drawn or len(text) >= 32 else 3
+    return ("key", 0.8) if digits >= least else None
 
 
 def _spoken(text: str) -> bool:
@@ -82,7 +84,7 @@ _USUAL = re.compile(
     r"(?i)[\W_]*(?:(?:my|your|the|db|user|admin|root|new|old|some|set|get|use|in|a|is|no|invalid|"
     r"p[a@]ss?(?:w[o0]r[dt]|wd|phrase|code)?s?|pwd?|pw|s[e3]cr[e3]ts?|example|sample|dummy|placeholder|change|me|it|this|"
     r"insert|here|goes|redacted|removed|t[e3]st(?:ing)?|fake|demo|foo|bar|baz|abc|hidden|tokens?|api|key|none|null|true|"
-    r"false|value|string|field|input|login|x+|\*+|\.\.\.)[\W_]*)+\d{0,4}[\W_]*")
+    r"false|value|string|field|input|login|x)[\W_]*)+\d{0,4}[\W_]*")
 """What documentation writes where a password stands."""
 _CODE = re.compile(r"[$<{%&@?(\[/\\^.]|[A-Za-z_][\w.]*!?[(\[]|.*(?:://|\*\*\*|\\[dwsn])|\w+=$")
 """A variable, a call, a path, a pattern."""
@@ -103,12 +105,13 @@ def _bounded(c: Candidate) -> str:
     return text
 
 
-_TOLD = re.compile(r"(?:[:=|>\"'`(\[*]|\b(?:is|was|to|as)|(?:비밀번호|비번|패스워드|암호)\s?(?:값)?[은는이가을를으로]{1,2})\s*$")
+_TOLD = re.compile(r"(?:[:=|>\"'`(\[*]|\b(?:is|was|to|as)|--pass\w*|"
+                   r"(?:번호|비번|패스워드|암호)\s?(?:값)?(?:은|는|이|가|을|를|으로))\s*$")
 """A sign or a word says that what follows is the value."""
 _KOREAN = re.compile(r"(?:비밀번호|비번|패스워드)\s$")
 _DIGITS = re.compile(r"\d{4,8}[#*]?")
-_COUNTED = re.compile(r"(?i)\s?(?:자|글자|회|번|년|월|일|개|명|분|초|시간|원|이상|이하|characters?|chars|digits?|letters|times|days|"
-                      r"minutes|seconds|bytes|bits|iterations|rounds)")
+_COUNTED = re.compile(r"(?i)\s?(?:자|글자|회|번|년|월|일|개|명|분|초|시간|원|이상|이하|characters?|chars|digits?|"
+                      r"letters|times|days|minutes|seconds|bytes|bits|iterations|rounds)")
 """What makes digits behind a password a rule about passwords."""
 _URL = re.compile(r"://[\w.-]*:$")
 

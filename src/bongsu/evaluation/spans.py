@@ -25,7 +25,7 @@ NAMES = {"CRYPTO": "wallet", "CREDIT_CARD": "card", "EMAIL_ADDRESS": "email", "I
          "KR_DRIVER_LICENSE": "kr_licence", "KR_BANK_ACCOUNT": "kr_account", "BANK_ACCOUNT": "kr_account",
          "KR_HEALTH_INSURANCE": "kr_insurance", "DATE_OF_BIRTH": "birth_date", "DOB": "birth_date",
          "STREET_ADDRESS": "address", "DATE_TIME": "date", "NRP": "nationality", "DOMAIN_NAME": "domain",
-         "SECRET": "key", "API_KEY": "key", "PASSWORD": "url_password"}
+         "SECRET": "key", "API_KEY": "key", "PASSWORD": "password"}
 """What others call an entity -> what we do; anything else is taken in lower case."""
 NOT_PERSONAL = frozenset(("OG", "DT", "TI", "QT"))
 """Labels of KLUE's named entities that are no personal data: organisations, dates, times, quantities."""

@@ -25,7 +25,7 @@ KEPT = frozenset((
     "nationality", "organization", "passport", "person", "phone", "title", "us_driver_license", "us_ssn", "wallet",
     "zip_code"))
 """Kinds whose values are kept: of what ``check: pii`` and ``check: names`` find, all but ``NEVER``."""
-NEVER = frozenset(("jwt", "key", "kr_frn", "kr_rrn", "private_key", "url_password", "password"))
+NEVER = frozenset(("jwt", "key", "kr_frn", "kr_rrn", "password", "private_key", "url_password"))
 """Passwords and keys, which nobody needs back, and Korean resident and foreigner registration numbers, which may not be
 kept without a law that says so (PIPA, Art. 24-2)."""
 

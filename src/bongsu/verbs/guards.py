@@ -50,7 +50,7 @@ def scan(files: tuple[Path, ...], kinds: tuple[str, ...], policy: Path | None, g
 
     Places and kinds are told, never the text that was found.
     """
-    from bongsu.offline.scan import Hit, Miss, ScanError, decoded, looked, texts
+    from bongsu.offline.scan import Hit, ScanError, decoded, looked, texts
 
     found: list[Hit] = []
     missed: list[Miss] = []
