@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bongsu.web.grounded import claimed
+from bongsu.web.nested import grown, leaves
 from bongsu.web.surfaces.chat import Chat
-from bongsu.web.surfaces.nested import grown, leaves
 from gatewaykit import PII, SECRET, Script, chunk, reply, sse, standing
 
 CUT = ("it is z", "e", "us", " indeed")

@@ -15,9 +15,9 @@ from bongsu.event import Event
 from bongsu.policy.model import Policy
 from bongsu.review import LONGEST
 from bongsu.web import errors
-from bongsu.web.asked import UNREADABLE, decode
 from bongsu.web.door import Door
 from bongsu.web.errors import ApiError
+from bongsu.web.halves import UNREADABLE, decode
 from bongsu.web.masking import Masking
 
 PATH = "/v1/appeals"

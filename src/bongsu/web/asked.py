@@ -13,26 +13,28 @@ from typing import Any, ClassVar
 import msgspec
 
 from bongsu.web.errors import malformed, missing, wrong
+from bongsu.web.halves import UNREADABLE, decode, mended
 from bongsu.web.slots import Slot, free_slots
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_any = msgspec.json.Decoder()
 encode = msgspec.json.Encoder().encode
 _NO_TEXTS = frozenset(("model", "stream", "logit_bias", "previous_response_id", "conversation", "container"))
 """Fields that are numbers or ids, and that others find again by them."""
-UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
-"""What decoding raises."""
-
-
-def decode(data: bytes | msgspec.Raw) -> Any:
-    """JSON as it is. Raises one of ``UNREADABLE``."""
-    return _any.decode(data)
+def fields_of(body: bytes) -> dict[str, msgspec.Raw]:
+    """The fields of a JSON object, each as it came; half a character goes on as U+FFFD, since models refuse it. Raises
+    one of ``UNREADABLE``."""
+    try:
+        return _fields.decode(body)
+    except UNREADABLE:
+        if (whole := mended(body)) == body:
+            raise
+        return _fields.decode(whole)
 
 
 def decode_object(body: bytes) -> dict[str, Any] | None:
     """A JSON object, or None where it is something else."""
     try:
-        found = _any.decode(body)
+        found = decode(body)
     except UNREADABLE:
         return None
     return found if isinstance(found, dict) else None
@@ -43,6 +45,7 @@ class Asked(ABC):
     conversation (the others stand beside it) and is known once they were read. One that is not ``rewritable`` is only
     looked at: what a guard would replace in it is counted, and hidden from every store."""
 
+    fields: dict[str, msgspec.Raw]
     __slots__ = ("beside", "changed", "fields", "model", "said", "stream", "user")
     needs: ClassVar[tuple[str, str]]
     rewritable: ClassVar[bool] = True
@@ -52,7 +55,7 @@ class Asked(ABC):
         try:
             if not body.isascii():
                 body.decode()  # what no guard reads is not decoded, but no model can read what is no text
-            self.fields: dict[str, msgspec.Raw] = _fields.decode(body)
+            self.fields = fields_of(body)
         except UNREADABLE as error:
             raise malformed(str(error)) from None
         self.model: str = self.read("model", str, "the name of a route", required=True)
@@ -78,7 +81,7 @@ class Asked(ABC):
                 raise missing(name, expected)
             return None
         try:
-            value = _any.decode(raw)
+            value = decode(raw)
         except UNREADABLE as error:
             raise malformed(f"{name}: {error}") from None
         if value is None and not required:

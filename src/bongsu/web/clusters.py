@@ -14,8 +14,9 @@ from bongsu.event import TEXTS, TextColumns
 from bongsu.novelty import Known
 from bongsu.policy.asks import asks
 from bongsu.prompt import cell
-from bongsu.web.asked import UNREADABLE, Asked, decode
+from bongsu.web.asked import Asked
 from bongsu.web.grounded import context_of
+from bongsu.web.halves import UNREADABLE, decode
 
 _ASKED = ("prompt", "input", "messages")
 

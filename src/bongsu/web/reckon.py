@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bongsu.web.asked import UNREADABLE, Asked, decode
+from bongsu.web.asked import Asked
+from bongsu.web.halves import UNREADABLE, decode
 from bongsu.web.plan import RoutePlan, Target
 
 OUTPUT = ("max_completion_tokens", "max_tokens", "max_output_tokens")

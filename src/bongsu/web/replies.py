@@ -17,9 +17,9 @@ from msgspec.structs import replace as changed
 from bongsu.access.meter import Usage
 from bongsu.allow import Allowing
 from bongsu.guard import Guard, Outcome
-from bongsu.web.asked import UNREADABLE, decode
 from bongsu.web.errors import ApiError
 from bongsu.web.grounded import NOT_SAID
+from bongsu.web.halves import UNREADABLE, Halves
 from bongsu.web.masking import KEPT, Masking, Text, Unwritable
 from bongsu.web.screen import MOST, REPLACES, Counts, Gate, Stopped, Track, counts, decide, fail_all, keepable
 from bongsu.web.sse import data_of
@@ -56,6 +56,7 @@ class Replies(ABC):
         self.chars = 0
         self.done = False
         self._masking, self._call = masking, call
+        self._halves = Halves()
         self._texts: dict[Channel, Text] = {}
         self._spoke = False
         self._stuck = ""
@@ -93,7 +94,7 @@ class Replies(ABC):
     def read(self, data: bytes) -> dict[str, Any] | None:
         """The event as an object; None where it is none and nobody has to read it."""
         try:
-            found = decode(data)
+            found = self._halves.read(data)
         except UNREADABLE:
             found = None
         if isinstance(found, dict):

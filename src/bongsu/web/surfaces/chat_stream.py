@@ -8,10 +8,10 @@ from typing import Any
 from bongsu.allow import Allowing
 from bongsu.guard import Guard
 from bongsu.web.masking import Masking
+from bongsu.web.nested import Path, grown, leaves
 from bongsu.web.replies import Channel, Unreadable
 from bongsu.web.slots import call_notes
 from bongsu.web.surfaces.choices import ChoiceReplies, number
-from bongsu.web.surfaces.nested import Path, grown, leaves
 from bongsu.web.upstream import MOST
 
 _PLAIN = frozenset(("role", "type", "id"))

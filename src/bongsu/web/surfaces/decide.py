@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from bongsu.access.meter import NOTHING
-from bongsu.web.asked import UNREADABLE, Asked, encode
+from bongsu.web.asked import Asked, encode, fields_of
 from bongsu.web.errors import malformed, missing, wrong
+from bongsu.web.halves import UNREADABLE
 from bongsu.web.slots import Slot, message_slots
 from bongsu.web.surface import Told
 from bongsu.web.surfaces.plain import Whole
@@ -62,7 +63,7 @@ class DecideAsked(Asked):
 
 def _object(body: bytes) -> dict[str, msgspec.Raw]:
     try:
-        return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        return fields_of(body)
     except UNREADABLE as error:
         raise malformed(str(error)) from None
 

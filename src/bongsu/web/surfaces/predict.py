@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from bongsu.access.meter import NOTHING
-from bongsu.web.asked import UNREADABLE, Asked, decode
+from bongsu.web.asked import Asked
 from bongsu.web.errors import malformed
+from bongsu.web.halves import UNREADABLE, decode
 from bongsu.web.parts import free_slots
 from bongsu.web.slots import Slot
 from bongsu.web.surface import Told
