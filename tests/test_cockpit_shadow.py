@@ -152,9 +152,3 @@ def test_a_sample_says_what_may_be_expected_outside_it(tmp_path: Path) -> None:
         assert flag.beyond is not None
         value, low, high = flag.beyond
         assert low < value == 9 < high
-
-
-def test_one_that_a_playbook_enforces_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with place(tmp_path, WATCHED, gateways=0) as one:
-        monkeypatch.setattr(one.store, "changes", lambda: {"guard/new": "enforce"})
-        assert ShadowDesk(one.control).shown()[0].state == "enforced"

@@ -34,10 +34,10 @@ class Judged:
 
 @dataclass
 class Seen:
-    """One guard: in how many calls it looked, what it would have done in how many, and how often it failed.
+    """One guard: in how many calls it looked, what it would have done or did in how many, and how often it failed.
 
-    ``done`` is what it did where it was not in shadow; ``skipped`` are calls outside its sample, at which it did not
-    look.
+    ``done`` are those of ``acts`` that it did, as it was not in shadow: enforced by a playbook, or by another policy.
+    ``skipped`` are calls outside its sample, at which it did not look.
     """
 
     calls: int = 0
@@ -57,15 +57,17 @@ class Seen:
             mine.update(more)
 
     def as_json(self) -> dict[str, Any]:
-        """For machines; ``share`` is of calls it would have blocked, ``interval`` Wilson's at 95 %; ``review`` says
-        the same of calls that would have waited for a person."""
+        """For machines; ``block`` are calls that it would have blocked or, ``enforced``, did block; ``share`` is
+        theirs, ``interval`` Wilson's at 95 %; ``review`` says the same of calls that would have waited for a
+        person."""
         return {"calls": self.calls, "failed": self.failed, "skipped": self.skipped, **self._of("block"),
                 "review": self._of("review"), "acts": dict(sorted(self.acts.items())),
                 "kinds": dict(self.kinds.most_common())}
 
     def _of(self, act: str) -> dict[str, Any]:
         share, interval = self.share(self.acts[act])
-        return {act: self.acts[act], "alone": self.alone[act], "share": share, "interval": interval}
+        return {act: self.acts[act], "enforced": self.done[act], "alone": self.alone[act], "share": share,
+                "interval": interval}
 
     def share(self, n: int) -> tuple[float, tuple[float, float]]:
         """So many as a share of the calls it looked at, with Wilson's interval at 95 %."""
@@ -84,7 +86,8 @@ def note(out: dict[str, Seen], blocked: bool, verdicts: Iterable[Verdict]) -> li
     """Add one call to what was seen of each guard; the names of those that did, or would have done, something.
 
     A call counts once for a guard, though it looks at prompt and reply; ``alone`` are calls that it would have
-    blocked, or held, and that were not blocked.
+    blocked, or held, and that were not blocked. What it does while it is enforced counts as well as what it would have
+    done: a share of one without the other would say that a guard finds less the more it is needed.
     """
     said: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
@@ -100,9 +103,9 @@ def note(out: dict[str, Seen], blocked: bool, verdicts: Iterable[Verdict]) -> li
         did = {v.act for v in looked if not v.act.startswith(SHADOW)} - {"allow"}
         seen.calls += 1
         seen.failed += any(v.error for v in looked)
-        seen.acts.update(would)
+        seen.acts.update(would | did)
         seen.done.update(did)
-        seen.kinds.update({kind for v in looked if v.act.startswith(SHADOW) for kind in v.kinds})
+        seen.kinds.update({kind for v in looked for kind in v.kinds})
         seen.alone.update(() if blocked else would)
         if would or did:
             acted.append(name)
@@ -117,4 +120,4 @@ def tally(calls: Iterable[tuple[bool, Iterable[Verdict]]]) -> dict[str, Seen]:
     out: dict[str, Seen] = {}
     for blocked, verdicts in calls:
         note(out, blocked, verdicts)
-    return {name: seen for name, seen in sorted(out.items()) if seen.acts}
+    return {name: seen for name, seen in sorted(out.items()) if seen.acts != seen.done}

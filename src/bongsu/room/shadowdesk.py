@@ -7,7 +7,7 @@ batch of the log once.
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass
 
 from bongsu.guard import Guard
@@ -25,11 +25,13 @@ OTHER = ""
 
 @dataclass(frozen=True)
 class ActShare:
-    """In how many calls it would have done this (or, not in shadow, did): share, interval at 95 %; ``through`` of them
-    were not blocked; ``beyond`` (value, low, high) may be expected among the calls outside its sample."""
+    """In how many calls it would have done this or did: share, interval at 95 %; ``done`` of them it did; ``through``
+    of those that it only would have done were not blocked; ``beyond`` (value, low, high) may be expected among the
+    calls outside its sample."""
 
     act: str
     n: int
+    done: int
     share: float
     low: float
     high: float
@@ -121,7 +123,7 @@ class ShadowDesk:
         total = Seen()
         for seen in hours.values():
             total.add(seen)
-        acts = sorted({guard.act, *_counted(total, guard)})
+        acts = sorted({guard.act, *total.acts})
         last = [_hour(now) - HOUR * back for back in reversed(range(HOURS))]
         return RouteRow(route, total.calls, total.skipped, total.failed,
                         tuple(_share(act, total, guard) for act in acts),
@@ -130,20 +132,15 @@ class ShadowDesk:
 
 
 def _share(act: str, seen: Seen, guard: Guard) -> ActShare:
-    n = _counted(seen, guard)[act]
+    n = seen.acts[act]
     share, (low, high) = seen.share(n)
     beyond = (round(share * seen.skipped), int(low * seen.skipped), round(high * seen.skipped))
-    return ActShare(act, n, share, low, high, seen.alone[act] if guard.shadow else None,
+    return ActShare(act, n, seen.done[act], share, low, high, seen.alone[act] if guard.shadow else None,
                     beyond if seen.skipped and seen.calls else None)
 
 
-def _counted(seen: Seen, guard: Guard) -> Counter[str]:
-    """Of a guard in shadow what it would have done, as the verb tells it; of others also what they did."""
-    return seen.acts if guard.shadow else seen.acts + seen.done
-
-
 def _of_hour(at: int, guard: Guard, seen: Seen) -> HourShare:
-    n = _counted(seen, guard)[guard.act]
+    n = seen.acts[guard.act]
     share, (low, high) = seen.share(n)
     return HourShare(at, n, seen.calls, *((share, low, high) if seen.calls else (None, None, None)))
 

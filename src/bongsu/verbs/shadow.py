@@ -17,12 +17,14 @@ WORDS = {
     "en": {"guard": "guard", "calls": "calls", "skipped": "not in its sample",
            "failed": "failed", "block": "would block", "share": "share (95 %)",
            "review": "would wait for a person",
-           "alone": "of these not blocked by others", "other": "would", "found": "found",
+           "enforced": "of these done while it was enforced", "alone": "of these not blocked by others",
+           "other": "would", "found": "found",
            "none": "no guard said anything in shadow since then"},
     "ko": {"guard": "가드", "calls": "호출", "skipped": "표본에 들지 않음",
            "failed": "실패", "block": "차단했을 호출", "share": "비율 (95 %)",
            "review": "사람의 검토를 기다렸을 호출",
-           "alone": "그중 실제로는 차단되지 않음", "other": "했을 조치", "found": "찾은 것",
+           "enforced": "그중 적용 중에 실제로 한 것", "alone": "그중 실제로는 차단되지 않음",
+           "other": "했을 조치", "found": "찾은 것",
            "none": "그때부터 관찰 모드로 본 가드가 없습니다"},
 }
 
@@ -70,7 +72,8 @@ def _tell(name: str, one: dict[str, Any], words: dict[str, str]) -> None:
 
 def _share(act: str, counts: dict[str, Any], words: dict[str, str]) -> str:
     low, high = counts["interval"]
-    return (f"{words[act]} {counts[act]}, {words['share']} {counts['share']:.2%} ({low:.2%} .. {high:.2%}), "
+    enforced = f"{words['enforced']} {counts['enforced']}, " if counts["enforced"] else ""
+    return (f"{words[act]} {counts[act]}, {words['share']} {counts['share']:.2%} ({low:.2%} .. {high:.2%}), {enforced}"
             f"{words['alone']} {counts['alone']}")
 
 
