@@ -104,12 +104,14 @@ def test_the_service_is_sent_nothing_personal_and_no_more_claims_than_asked_for(
 
 
 @pytest.mark.req("R3")
-@pytest.mark.parametrize("desk", [
-    FactDesk(FLAT, key="another"), FactDesk(FLAT, status=429), FactDesk(FLAT, status=503), FactDesk(answer=b"<html>"),
-    FactDesk(answer={"claims": "none"}), FactDesk(answer={"claims": [{"text": 1, "claimReview": [{}]}]}),
-    FactDesk(answer={"claims": [{"text": "a", "claimReview": [{"textualRating": 5}]}]}),
+@pytest.mark.parametrize(("desk", "why"), [
+    (FactDesk(FLAT, key="another"), "status"), (FactDesk(FLAT, status=429), "status"),
+    (FactDesk(FLAT, status=503), "status"), (FactDesk(answer=b"<html>"), "malformed"),
+    (FactDesk(answer={"claims": "none"}), "malformed"),
+    (FactDesk(answer={"claims": [{"text": 1, "claimReview": [{}]}]}), "malformed"),
+    (FactDesk(answer={"claims": [{"text": "a", "claimReview": [{"textualRating": 5}]}]}), "malformed"),
 ], ids=["key", "quota", "down", "page", "claims", "text", "rating"])
-def test_what_is_no_answer_is_a_failure_counted_apart(tmp_path: Path, desk: FactDesk,
+def test_what_is_no_answer_is_a_failure_counted_apart(tmp_path: Path, desk: FactDesk, why: str,
                                                       caplog: pytest.LogCaptureFixture) -> None:
     with serving(desk) as service:
         with (standing(tmp_path / "closed", [guard(service.url)], model=said(WRONG)) as stand,
@@ -118,13 +120,13 @@ def test_what_is_no_answer_is_a_failure_counted_apart(tmp_path: Path, desk: Fact
                 ask(stand)
             assert caught.value.status_code == 503
             event = stand.spool.last()
-            assert [(v.act, v.error) for v in event.verdicts] == [("allow", "failed")]
+            assert [(v.act, v.error) for v in event.verdicts] == [("allow", why)]
             assert event.grounding_score is None
         assert "flat" not in caplog.text
         assert KEY not in caplog.text
         with standing(tmp_path / "open", [guard(service.url, fails="open")], model=said(WRONG)) as stand:
             assert ask(stand, stream=True) == WRONG
-            assert stand.spool.last().verdicts[0].error == "failed"
+            assert stand.spool.last().verdicts[0].error == why
 
 
 def test_a_service_that_is_too_slow_or_away_has_failed(tmp_path: Path) -> None:
@@ -133,10 +135,11 @@ def test_a_service_that_is_too_slow_or_away_has_failed(tmp_path: Path) -> None:
           standing(tmp_path / "slow", [guard(service.url, timeout=slow)], model=said(WRONG)) as stand):
         with pytest.raises(openai.InternalServerError):
             ask(stand)
-        assert stand.spool.last().verdicts[0].error == "failed"
-    with (standing(tmp_path / "away", [guard("http://127.0.0.1:9")], model=said(WRONG)) as stand,
-          pytest.raises(openai.InternalServerError)):
-        ask(stand)
+        assert stand.spool.last().verdicts[0].error == "timeout"
+    with standing(tmp_path / "away", [guard("http://127.0.0.1:9")], model=said(WRONG)) as stand:
+        with pytest.raises(openai.InternalServerError):
+            ask(stand)
+        assert stand.spool.last().verdicts[0].error == "unreachable"
 
 
 def test_a_key_that_cannot_be_read_is_said_by_readiness_and_only_that_guard_is_without() -> None:

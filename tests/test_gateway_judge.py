@@ -113,6 +113,7 @@ def test_the_judge_is_sent_nothing_personal_and_data_only_as_data(tmp_path: Path
 
 @pytest.mark.parametrize(("says", "status"), [
     (lambda mark: "Yes, it is supported.", 200),
+    (lambda mark: "I'm sorry, but I can't help with that.", 200),
     (lambda mark: json.dumps({"support": 1.0}), 200),
     (lambda mark: json.dumps({"mark": "0" * 16, "support": 1.0}), 200),
     (lambda mark: json.dumps({"mark": mark, "support": "1.0"}), 200),
@@ -129,12 +130,13 @@ def test_what_is_no_verdict_is_a_failure_counted_apart(tmp_path: Path, says: Cal
                 _ask(stand, False)
             assert caught.value.status_code == 503
             event = stand.spool.last()
-            assert [(v.guard, v.act, v.error) for v in event.verdicts] == [("judged", "allow", "failed")]
+            why = "malformed" if status == 200 else "status"
+            assert [(v.guard, v.act, v.error) for v in event.verdicts] == [("judged", "allow", why)]
             assert event.grounding_score is None
         with standing(tmp_path / "open", [replace(BLOCK, fails="open")], model=said(SAID),
                       change=asking(judge.url)) as stand:
             assert _ask(stand, True) == SAID
-            assert stand.spool.last().verdicts[0].error == "failed"
+            assert stand.spool.last().verdicts[0].error == why
 
 
 def test_a_judge_that_is_too_slow_has_failed_and_one_that_is_away_too(tmp_path: Path) -> None:
@@ -149,10 +151,11 @@ def test_a_judge_that_is_too_slow_has_failed_and_one_that_is_away_too(tmp_path: 
                                                          change=asking(judge.url)) as stand:
         with pytest.raises(openai.InternalServerError):
             _ask(stand, False)
-        assert stand.spool.last().verdicts[0].error == "failed"
-    with (standing(tmp_path / "away", [BLOCK], model=said(SAID), change=asking("http://127.0.0.1:9")) as stand,
-          pytest.raises(openai.InternalServerError)):
-        _ask(stand, False)
+        assert stand.spool.last().verdicts[0].error == "timeout"
+    with standing(tmp_path / "away", [BLOCK], model=said(SAID), change=asking("http://127.0.0.1:9")) as stand:
+        with pytest.raises(openai.InternalServerError):
+            _ask(stand, False)
+        assert stand.spool.last().verdicts[0].error == "unreachable"
 
 
 def test_a_judge_outside_the_borders_is_not_asked(tmp_path: Path) -> None:
@@ -167,7 +170,7 @@ def test_a_judge_outside_the_borders_is_not_asked(tmp_path: Path) -> None:
         with pytest.raises(openai.InternalServerError):
             _ask(stand, False)
         assert bench.seen == []
-        assert stand.spool.last().verdicts[0].error == "failed"
+        assert stand.spool.last().verdicts[0].error == "unable"
 
 
 def test_without_context_nobody_is_asked_and_a_sample_asks_some(tmp_path: Path) -> None:

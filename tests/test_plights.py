@@ -75,6 +75,7 @@ def test_each_trouble_of_several_gateways_is_said_once(tmp_path: Path) -> None:
     "guard people cannot look: its process ended at its start (status -9)",
     "guard people cannot look: it had not loaded after 60 s",
     "guard people cannot look: its processes die one after the other",
+    "guard judged gave no verdict in a tenth or more of its looks of the last 5 minutes (malformed, timeout)",
     "guard people cannot look: ModelError: expected the packages onnxruntime and tokenizers, came an installation "
     "without onnxruntime; pip install 'bongsu[onnx]'",
     "guard names cannot look: MorphemesError: expected the package kiwipiepy, came an installation without it; "
@@ -93,5 +94,5 @@ def test_each_trouble_of_several_gateways_is_said_once(tmp_path: Path) -> None:
 def test_every_trouble_of_a_gateway_has_a_korean_form(trouble: str) -> None:
     said = say(trouble, "ko")
     assert re.search("[가-힣]", said)
-    assert not re.search(r"cannot look|cannot be|has no|kept|expected", said), said
+    assert not re.search(r"cannot look|cannot be|has no|kept|expected|verdict", said), said
     assert say(trouble, "en") == trouble

@@ -153,7 +153,15 @@ class Grounds(Protocol):
 
 
 class JudgeError(Exception):
-    """Who was asked for a verdict, a model or a service, gave none: why, without a word of what was asked or said."""
+    """Who was asked for a verdict, a model or a service, gave none: why, without a word of what was asked or said.
+
+    ``why`` is the same for machines: it was too slow, not there, answered with an error (``status``) or with something
+    that is no verdict (``malformed``), or could not be asked (``unable``).
+    """
+
+    def __init__(self, said: str, why: Literal["timeout", "unreachable", "status", "malformed", "unable"]) -> None:
+        super().__init__(said)
+        self.why = why
 
 
 @runtime_checkable

@@ -128,7 +128,7 @@ def reviews(answer: Any) -> Iterator[tuple[str, str]]:
         for review in _list(claim, "claimReview"):
             text, rating = claim.get("text", ""), _object(review).get("textualRating", "")
             if not isinstance(text, str) or not isinstance(rating, str):
-                raise JudgeError("it answered in another form than claims:search")
+                raise JudgeError("it answered in another form than claims:search", "malformed")
             if text and rating:
                 yield text, rating
 
@@ -136,11 +136,11 @@ def reviews(answer: Any) -> Iterator[tuple[str, str]]:
 def _list(found: Any, name: str) -> list[Any]:
     inside = _object(found).get(name, [])
     if not isinstance(inside, list):
-        raise JudgeError("it answered in another form than claims:search")
+        raise JudgeError("it answered in another form than claims:search", "malformed")
     return inside
 
 
 def _object(found: Any) -> Mapping[str, Any]:
     if not isinstance(found, dict):
-        raise JudgeError("it answered in another form than claims:search")
+        raise JudgeError("it answered in another form than claims:search", "malformed")
     return found

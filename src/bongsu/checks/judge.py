@@ -45,7 +45,7 @@ class Judge(AgainstContext):
         '{"sources": ["Opened: 1937"], "answer": "It opened in 1937."}'
         """
         if len(text) + sum(map(len, context)) > MOST:
-            raise JudgeError(f"there is too much text: a judge is asked about {MOST} characters at most")
+            raise JudgeError(f"there is too much text: a judge is asked about {MOST} characters at most", "unable")
         data = json.dumps({"sources": list(context), "answer": text}, ensure_ascii=False)
         return [{"role": "system", "content": _ASKED % mark}, {"role": "user", "content": data}]
 
@@ -66,12 +66,13 @@ def _read(said: str, mark: str) -> float:
     try:
         found = json.loads(bare, object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise JudgeError("it answered something else than the JSON object it was asked for") from None
+        raise JudgeError("it answered something else than the JSON object it was asked for", "malformed") from None
     if not isinstance(found, dict) or found.get("mark") != mark:
-        raise JudgeError("its answer has not the mark of the question; it may have followed what it was to judge")
+        raise JudgeError("its answer has not the mark of the question; it may have followed what it was to judge",
+                         "malformed")
     score = found.get("support")
     if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
-        raise JudgeError("it gave no support between 0 and 1")
+        raise JudgeError("it gave no support between 0 and 1", "malformed")
     return float(score)
 
 

@@ -25,6 +25,8 @@ PLIGHTS: tuple[tuple[str, str], ...] = (
     (r"guard (?P<a>\S+): its check cannot be made in another process \((?P<b>\w+)\)", "가드 {a}: 검사를 별도 프로세스에서 만들 수 없습니다({b})."),
     (r"guard (?P<a>\S+): fact checkers rated claims in words that no table knows: (?P<b>.+) \(say what they mean under its ratings\)",
      "가드 {a}: 팩트체크 기관의 평가를 해석할 수 없습니다({b}). 정책의 ratings에 뜻을 적으세요."),
+    (r"guard (?P<a>\S+) gave no verdict in a tenth or more of its looks of the last (?P<b>\d+) minutes \((?P<c>.+)\)",
+     "가드 {a}: 최근 {b}분 동안 검사 열 번 중 한 번 이상을 판단하지 못했습니다({c})."),
     (r"upstream (?P<a>\S+): its key cannot be read \((?P<b>\w+)\)", "업스트림 {a}: 키를 읽을 수 없습니다({b})."),
     (r"route (?P<a>\S+) has no upstream that can be called", "경로 {a}: 호출할 수 있는 업스트림이 없습니다."),
     (r"route (?P<a>\S+): live target (?P<b>'.*'|\S+) is no upstream that can be called; kept (?P<c>\S+)",

@@ -31,7 +31,7 @@ class Asking(AbstractContextManager["Asking"]):
         problems: list[str] = []
         sources = sources_of([guard], secrets, problems)
         if problems:
-            raise JudgeError(problems[0])
+            raise JudgeError(problems[0], "unable")
         self._runner, transport = asyncio.Runner(), HttpTransport()
         hiding = [one for one in policy.guards if one.enabled and one.act == "tokenise"]
         self._transport = transport

@@ -27,7 +27,8 @@ async def looked_up(transport: Transport, source: FactSource | None, check: Fact
     if not places:
         return Support(None)
     if source is None:
-        raise JudgeError("its service cannot be asked for want of a key, or is not within the borders of this call")
+        raise JudgeError("its service cannot be asked for want of a key, or is not within the borders of this call",
+                         "unable")
     sent = await asyncio.to_thread(cloaked, text, places, masks)
     try:
         async with asyncio.TaskGroup() as group:
@@ -57,10 +58,10 @@ async def _search(transport: Transport, source: FactSource, query: Mapping[str, 
     try:
         got = await transport.send(source.endpoint.at(PATH + urlencode(query, quote_via=quote)), b"", {})
     except UpstreamError as error:
-        raise JudgeError(f"it did not answer ({type(error).__name__})") from None
+        raise JudgeError(f"it did not answer ({type(error).__name__})", "unreachable") from None
     if got.status != 200:
-        raise JudgeError(f"it answered with status {got.status}")
+        raise JudgeError(f"it answered with status {got.status}", "status")
     found = decode_object(got.body)
     if found is None:
-        raise JudgeError("it answered in another form than claims:search")
+        raise JudgeError("it answered in another form than claims:search", "malformed")
     return found

@@ -163,7 +163,7 @@ class Gateway:
         # control publishes every few seconds to show that it lives; only news is worth compiling. What had a problem is
         # tried again all the same: a key that could not be read may be there now.
         if policy is not self._plans.policy:
-            self.ops.metrics.unread.forget()
+            self.ops.metrics.forget()
         if policy is not self._plans.policy or snapshot.changes != self._snapshot.changes or self._plans.problems:
             self._plans = compile_plans(policy, snapshot.changes, self._secrets, self._plans.noted, self.health,
                                         self._recall, self.crews)
@@ -207,7 +207,8 @@ class Gateway:
         """Leave the numbers of this worker, and what is wrong with it, where the others and control find them."""
         try:
             self.ops.note(self.health, self.ledger, self._plans.policy.hash, self.crews,
-                          [*health.problems(self._plans, self.crews.troubles()), *self.ops.metrics.unread.troubles()])
+                          [*health.problems(self._plans, self.crews.troubles()),
+                           *self.ops.metrics.troubles(self._clock())])
         except OSError as error:
             log.warning("the numbers of this worker cannot be left for the others: %s", error.strerror)
 

@@ -62,7 +62,7 @@ class Judging:
         try:
             support = await self.verdict(guard, text, fields)
         except JudgeError as error:
-            track.fail(f"no verdict: {error}")
+            track.fail(f"no verdict: {error}", error.why)
         except Exception as error:  # noqa: BLE001 (any fault of a part is the guard's; its text could hold the caller's)
             track.fail(type(error).__name__)
         track.unread = support.unread
@@ -76,7 +76,7 @@ class Judging:
             async with asyncio.timeout(guard.limit / 1e6):
                 return await self._asked(guard, text, fields)
         except TimeoutError:
-            raise JudgeError(f"it did not answer within {show_duration(guard.limit)}") from None
+            raise JudgeError(f"it did not answer within {show_duration(guard.limit)}", "timeout") from None
 
     async def _asked(self, guard: Guard, text: str, fields: Mapping[str, Any]) -> Support:
         if isinstance(guard.check, FactChecks):
@@ -87,7 +87,7 @@ class Judging:
         if not context:
             return Support(None)
         if target is None:
-            raise JudgeError("its upstream cannot be called, or not within the borders of this call")
+            raise JudgeError("its upstream cannot be called, or not within the borders of this call", "unable")
         answer, *sources = await asyncio.to_thread(hidden, [text, *context], self._masks)
         mark = secrets.token_hex(8)
         body = encode({"model": target.upstream.model, "messages": judge.question(answer, sources, mark),
@@ -95,9 +95,9 @@ class Judging:
         try:
             got = await self._transport.send(target.endpoint.at(PATH), body, {})
         except UpstreamError as error:
-            raise JudgeError(f"it did not answer ({type(error).__name__})") from None
+            raise JudgeError(f"it did not answer ({type(error).__name__})", "unreachable") from None
         if got.status != 200:
-            raise JudgeError(f"it answered with status {got.status}")
+            raise JudgeError(f"it answered with status {got.status}", "status")
         found = decode_object(got.body) or {}
         said = _said(found)
         if target.meter is not None:
@@ -111,5 +111,5 @@ def _said(found: Mapping[str, Any]) -> str:
     except (LookupError, TypeError):
         said = None
     if not isinstance(said, str):
-        raise JudgeError("it answered in another form than chat completions")
+        raise JudgeError("it answered in another form than chat completions", "malformed")
     return said

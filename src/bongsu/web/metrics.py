@@ -17,6 +17,7 @@ from bongsu.access.meter import decimal
 from bongsu.event import Verdict
 from bongsu.exports.exposition import Counter, Family, Histogram, Lines, Values, shown
 from bongsu.host.lobby import Lobby
+from bongsu.web.failing import Failing
 from bongsu.web.ledger import Ledger
 from bongsu.web.unread import Unread
 
@@ -45,7 +46,7 @@ class Metrics:
                                          "upstream's.", ("route",)), OURS)
         self.guards = Histogram(Family("bongsu_guard_duration_seconds", "histogram", "Time a guard looked at one side "
                                        "of a call.", ("guard", "phase", "verdict", "error")), OURS)
-        self.unread = Unread()
+        self.unread, self.failing = Unread(), Failing()
         self.allowed = Counter(Family("bongsu_guard_allowed_total", "counter", "Sides of calls in which something "
                                       "passed by an entry of the allow-list.", ("guard", "entry")))
         self.tokens = Histogram(Family("gen_ai_client_token_usage", "histogram", "Tokens used by a call.",
@@ -64,12 +65,23 @@ class Metrics:
             self.cost.add((route, facts["currency"]), facts["cost"])
         for v in verdicts:
             self.guards.add((v.guard, v.on, v.act, v.error), v.took_us / 1e6)
+            if v.act != "skipped":
+                self.failing.add(v.guard, v.error, get("time", 0))
             if v.unread:
                 self.unread.add(v.guard, v.unread)
             for entry in v.allowed:
                 self.allowed.add((v.guard, entry))
         if get("upstream"):
             self._of_the_model(facts, error)
+
+    def forget(self) -> None:
+        """Another policy has come: what was wrong with guards may be so no more."""
+        self.unread.forget()
+        self.failing.forget()
+
+    def troubles(self, now: int) -> list[str]:
+        """What calls told of guards, and people should know."""
+        return [*self.unread.troubles(), *self.failing.troubles(now)]
 
     def _of_the_model(self, facts: Mapping[str, Any], error: str) -> None:
         get = facts.get

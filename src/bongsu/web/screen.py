@@ -111,7 +111,7 @@ class Track:
             return ()
         self.took_ns += took
         if took > self._most_ns and took > self._most_ns * self.times(text):
-            self.fail("it took too long")
+            self.fail("it took too long", "timeout")
             return ()
         if found and any(not 0 <= f.start < f.end <= len(text) for f in found):
             self.fail("it found a place outside the text")
