@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from bongsu.ports import Finding, Support
+from bongsu.ports import Finding
+from bongsu.support import Support
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from bongsu.host.shelf import Shelf
 from bongsu.language.sentences import say
 from bongsu.policy import PolicyError, load
 from bongsu.policy.routing import Borders
-from bongsu.ports import JudgeError, Secret, SecretError
+from bongsu.ports import Secret, SecretError
 from bongsu.quantity import SECOND, Duration
+from bongsu.support import JudgeError
 from bongsu.web.ops import Ops
 from bongsu.web.plan import compile_plans
 from bongsu.web.scrape import Admission

@@ -11,7 +11,8 @@ import pytest
 
 from bongsu.checks.grounding import Grounding
 from bongsu.guard import Guard
-from bongsu.ports import Finding, Support
+from bongsu.ports import Finding
+from bongsu.support import Support
 from bongsu.web.grounded import context_of
 from gatewaykit import PII, SECRET, Script, chunk, reply, sse, standing, text_of
 

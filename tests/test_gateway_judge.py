@@ -19,8 +19,8 @@ from bongsu.checks.names import Names
 from bongsu.guard import Guard
 from bongsu.policy import PolicyError, load
 from bongsu.policy.model import Policy, Upstream
-from bongsu.ports import JudgeError
 from bongsu.quantity import SECOND, Duration
+from bongsu.support import JudgeError
 from gatewaykit import CHEAP, PII, Script, chunk, reply, sse, standing, text_of
 from servers import serving
 

@@ -54,9 +54,8 @@ def test_what_is_pure_has_no_clock_no_file_no_socket(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in PARTS], ids=name_of)
 def test_a_part_knows_the_ports_and_its_own_family_only(path: Path) -> None:
-    allowed = {"event", "cell", "aggregate", "ports", "expression", "quantity", "interval", "tails", "moments",
-               "sampling", "drift",
-               "overlap", path.parent.name}
+    allowed = {"event", "cell", "aggregate", "ports", "support", "expression", "quantity", "interval", "tails",
+               "moments", "sampling", "drift", "overlap", path.parent.name}
     assert ours(path) <= allowed
 
 

@@ -21,6 +21,7 @@ The story, in order. Each module may import only the modules above it; a test re
     novelty     how much of a text is in words that a reference does not have
     season      which rhythm a series has: that of a week, of a day, or none
     ports       the shape of every outside part, all on one page
+    support     whether a reply is true: how far it rests on something, who says so, and why nobody did
     overlap     findings of one place: all that is masked, and what it is read as
     guard       many findings -> one decision: allow, flag, tokenise, review, block
     period      rolling and calendar windows

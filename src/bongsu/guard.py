@@ -16,9 +16,10 @@ from typing import Literal
 
 from bongsu.event import Verdict
 from bongsu.overlap import resolve
-from bongsu.ports import Check, Costly, FactChecks, Finding, Grounds, Judges
+from bongsu.ports import Check, Costly, Finding
 from bongsu.quantity import SECOND, Duration, show_duration, show_share
 from bongsu.review import Priority
+from bongsu.support import FactChecks, Grounds, Judges
 
 Act = Literal["allow", "flag", "tokenise", "mask", "review", "block"]
 On = Literal["input", "output", "store"]

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 from bongsu.checks.factcheck_ratings import RATINGS, plain, share, unknown
 from bongsu.checks.grounding import claims, weights
 from bongsu.checks.grounding_map import ground
-from bongsu.ports import Finding, JudgeError, Place, Support
+from bongsu.ports import Finding
+from bongsu.support import JudgeError, Place, Support
 
 GOOGLE = "https://factchecktools.googleapis.com"
 LONGEST = 300

@@ -20,7 +20,8 @@ from typing import ClassVar
 from bongsu.checks.context import AgainstContext
 from bongsu.checks.grounding_map import FEATURES, Ground, features, ground, sentences
 from bongsu.checks.grounding_words import NOT_CLAIMS
-from bongsu.ports import Finding, Support
+from bongsu.ports import Finding
+from bongsu.support import Support
 
 MOST_CLAIMS = 200
 """Claims that are judged one by one; what follows counts as one more, so that a long reply does not cost its square."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from bongsu.checks.context import AgainstContext
-from bongsu.ports import Finding, JudgeError, Support
+from bongsu.ports import Finding
+from bongsu.support import JudgeError, Support
 
 MOST = 60_000
 """Characters of reply and context that a judge is asked about."""

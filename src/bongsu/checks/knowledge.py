@@ -18,7 +18,8 @@ from typing import ClassVar
 
 from bongsu.checks.grounding import MOST_CLAIMS, claims, weights, whole
 from bongsu.checks.grounding_map import ground, sentences, words
-from bongsu.ports import Finding, Support
+from bongsu.ports import Finding
+from bongsu.support import Support
 
 KINDS = (".txt", ".md", ".rst")
 LONGEST = 700

@@ -15,7 +15,8 @@ from bongsu.evaluation.rows import Row
 from bongsu.guard import Guard
 from bongsu.offline.chosen import GuardError, compares
 from bongsu.overlap import winners
-from bongsu.ports import Check, Finding, JudgeError, Support
+from bongsu.ports import Check, Finding
+from bongsu.support import JudgeError, Support
 
 Supports = Callable[[str, str], Support]
 """(answer, context) -> how far it rests on it. Raises ``JudgeError`` where there is no verdict."""

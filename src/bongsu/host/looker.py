@@ -18,7 +18,8 @@ from typing import Any
 
 import msgspec
 
-from bongsu.ports import Check, Finding, Grounds
+from bongsu.ports import Check, Finding
+from bongsu.support import Grounds
 
 SIZE = struct.Struct("!I")
 GRACE = 1.0

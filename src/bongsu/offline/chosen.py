@@ -12,7 +12,7 @@ from typing import Any
 
 from bongsu.guard import Guard
 from bongsu.policy import Policy
-from bongsu.ports import FactChecks, Grounds, Judges
+from bongsu.support import FactChecks, Grounds, Judges
 
 
 class GuardError(ValueError):

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from bongsu.guard import Guard, attacks
 from bongsu.policy.asks import asked
-from bongsu.ports import Grounds, Judges, Sli
+from bongsu.ports import Sli
 from bongsu.sampling import Sampled, Sampling
+from bongsu.support import Grounds, Judges
 
 FINDINGS = frozenset(("grounding_score", "injection_findings", "pii_findings", "pii_passed",
                       "probing_findings"))

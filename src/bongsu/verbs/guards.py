@@ -189,7 +189,8 @@ def _evaluated(kind: str, file: Path, threshold: float | None, policy: Path | No
     from bongsu.evaluation.run import PERSONAL, evaluated
     from bongsu.offline.chosen import GuardError
     from bongsu.policy import PolicyError
-    from bongsu.ports import JudgeError, SecretError
+    from bongsu.ports import SecretError
+    from bongsu.support import JudgeError
 
     _with_policy(policy, guards)
     if policy is not None and forms:

@@ -21,7 +21,8 @@ from bongsu.guard import Guard, attacks
 from bongsu.host.crew import Crew
 from bongsu.host.looker import Ask, Said, UntoldError, hello, packed
 from bongsu.host.seat import START, CrewError
-from bongsu.ports import Check, Finding, Grounds, Support
+from bongsu.ports import Check, Finding
+from bongsu.support import Grounds, Support
 
 USUAL = 50_000
 """Characters for which a look has its time-out once, where the check does not say."""

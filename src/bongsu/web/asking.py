@@ -13,7 +13,7 @@ from typing import Any
 from bongsu.access.circuit import Health
 from bongsu.guard import Guard
 from bongsu.policy.model import Policy
-from bongsu.ports import JudgeError, Support
+from bongsu.support import JudgeError, Support
 from bongsu.web.grounded import looks_up
 from bongsu.web.judge import Judging
 from bongsu.web.plan import Secrets, Target, sources_of, target_of

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from bongsu.overlap import resolve
-from bongsu.ports import Check, FactChecks, Finding, JudgeError, Place, Support
+from bongsu.ports import Check, Finding
 from bongsu.privacy.tokens import Aliases
+from bongsu.support import FactChecks, JudgeError, Place, Support
 from bongsu.web.asked import decode_object
 from bongsu.web.plan import FactSource
 from bongsu.web.upstream import Transport, UpstreamError

@@ -19,9 +19,10 @@ from bongsu.allow import Allowing
 from bongsu.checks.judge import Judge
 from bongsu.checks.pii import Pii
 from bongsu.guard import Guard
-from bongsu.ports import Check, FactChecks, JudgeError, Support
+from bongsu.ports import Check
 from bongsu.privacy.tokens import Aliases
 from bongsu.quantity import show_duration
+from bongsu.support import FactChecks, JudgeError, Support
 from bongsu.web.asked import decode_object, encode
 from bongsu.web.factcheck import looked_up
 from bongsu.web.grounded import Grounded, context_of

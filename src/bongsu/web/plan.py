@@ -18,8 +18,9 @@ from bongsu.guard import Guard, On
 from bongsu.host.looker import UntoldError
 from bongsu.policy.model import Policy, Route, Upstream
 from bongsu.policy.routing import Borders, Version
-from bongsu.ports import FactChecks, Grounds, Secret
+from bongsu.ports import Secret
 from bongsu.quantity import SECOND
+from bongsu.support import FactChecks, Grounds
 from bongsu.versions import live_split
 from bongsu.web.apart import Apart, Crews
 from bongsu.web.asked import encode
