@@ -22,13 +22,16 @@ from bongsu.policy import load
 from bongsu.policy.powered import unproven
 from bongsu.policy.signals import explain_signal
 from bongsu.ports import Sli
-from bongsu.power import power
+from bongsu.power import power, spread
 from bongsu.quantity import DAY, HOUR, MINUTE, Duration
 from bongsu.references import compared
+from bongsu.slis.calibration import Calibration
 from bongsu.slis.count import Count
 from bongsu.slis.drift import Drift
 from bongsu.slis.gap import Gap
 from bongsu.slis.mean import Mean
+from bongsu.slis.performance import Performance
+from bongsu.slis.quantile import Quantile, bucket
 from bongsu.slis.rate import Rate
 from bongsu.slis.ratio import Ratio
 from bongsu.slo import beyond
@@ -218,3 +221,67 @@ def test_a_note_is_at_the_place_of_its_alert_also_of_one_from_a_pack(tmp_path: P
     (note,) = unproven(policy)
     assert (note.path, policy.places["moved"].line) == (policy.path, note.line)
     assert [one.line for one in unproven(replace(policy, places={}))] == [1]
+
+
+@pytest.mark.req("D11")
+@given(st.sampled_from(["50/100", "9/10", "95/100", "99/100"]), st.sampled_from([">", "<"]),
+       st.sampled_from([DAY, HOUR]), st.integers(0, 200))
+def test_a_quantile_is_proven_where_the_share_of_events_above_its_threshold_is(
+        q: str, op: Any, over: Duration, more: int) -> None:
+    sli = Quantile(read("latency_ms", "number"), Fraction(q))
+    when, looks = rule(sli, op, "1000", over), {DAY: 1, HOUR: 24}[over]
+    found = power(when)
+    assert found is not None
+    assert found.events is not None
+    assert found.least is not None
+    n = found.events + found.events // 20 + 20 + more
+    above = int(-(-found.at * n // 1) if op == ">" else found.at * n // 1)
+    below, beyond = f"b{bucket(10**8)}", f"b{bucket(10**10)}"
+    assert when.holds(sli.evidence({below: n - above, beyond: above}, looks))
+    few = found.least - 1
+    assert not few or not when.holds(sli.evidence({beyond if op == ">" else below: few}, looks))
+
+
+@pytest.mark.req("D5")
+@pytest.mark.parametrize(("measure", "vector"), [
+    ("accuracy", lambda n, k: {"right": k, "n": n}), ("recall", lambda n, k: {"tp": k, "true": n, "n": n}),
+    ("precision", lambda n, k: {"tp": k, "said": n, "n": n}),
+    ("auc", lambda n, k: {"pos700": k // 2, "pos200": n // 2 - k // 2, "neg400": n - n // 2, "n": n})])
+def test_performance_takes_as_many_labels_as_its_own_condition_says(measure: Any, vector: Any) -> None:
+    when = rule(Performance(measure), "<", "0.7", Duration(7 * DAY))
+    found = power(when)
+    assert found is not None
+    assert found.at == (Fraction(6, 10) if measure == "auc" else Fraction(4, 10))
+    n = (found.events or 0) + 2
+    assert when.holds(when.signal.sli.evidence(vector(n, int(found.at * n))))
+    fewer = n * 4 // 5
+    assert fewer < 30 or not when.holds(when.signal.sli.evidence(vector(fewer, int(found.at * fewer))))
+
+
+@pytest.mark.req("D5")
+def test_a_calibration_error_has_a_null_so_one_just_beyond_its_threshold_is_proven_by_enough_labels() -> None:
+    """A score of 0.5 that comes true in n halves, off by 0.05: 10 bins, each with n/10 * 0.05^2 / (p (1 - p))."""
+    found = power(rule(Calibration(), ">", "0.05", Duration(7 * DAY)))
+    assert found is not None
+    assert found.near
+    spreads = [p * (1 - p) for p in ((i + 0.5) / 10 for i in range(10))]
+    statistic = (found.events or 0) / 10 * 0.05**2 * sum(1 / one for one in spreads)
+    assert statistic == pytest.approx(23.209, rel=0.1), "the 99 % quantile of chi-square with ten degrees"
+    assert power(rule(Calibration("brier"), ">", "0.05")) is None
+
+
+@pytest.mark.req("D10")
+@given(st.lists(st.integers(1, 2000), min_size=20, max_size=200).filter(lambda values: len({*values}) > 1))
+def test_of_a_mean_what_came_says_how_many_more_such_events_prove_twice_its_threshold(costs: list[int]) -> None:
+    sli = Mean(read("cost", "number"))
+    when = rule(sli, ">", str(Fraction(sum(costs), 2 * len(costs))))
+    vector = {"sum": sum(costs), "n": len(costs), "per": len(costs), "xx0": sum(cost * cost for cost in costs)}
+    found = sli.evidence(vector)
+    assert found.value == 2 * when.enter
+    assert found.low is not None
+    told = spread(when, found)
+    assert told is not None
+    at, events = told
+    assert at == found.value
+    assert when.holds(found) is (events <= found.n), "so many events are enough exactly where these are"
+    assert spread(when, sli.evidence({})) is None

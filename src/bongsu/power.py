@@ -6,19 +6,26 @@ law (of PSI, (1/n + 1/m) chi-square: B. Yurdakul, 2018), so enough events prove 
 estimate has an interval about it, which never lies wholly beyond a threshold that its middle hardly passes: of it the
 number is said that proves twice the threshold, or half of it where less is an alarm; where that is no farther (twice
 0 %), the middle between the threshold and the worst.
+
+A quantile is beyond a value where the share of events beyond it is large enough, by the same binomial law, so it is
+asked as that share. Of a mean, or a mean error, nothing can be said before events come: it rests on how far they are
+spread. What has come says it: an interval is as much narrower as the root of the events is larger (W. Cochran, Sampling
+Techniques, 3rd ed. 1977, sections 4.7 and 6.3).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil
 from typing import Protocol, runtime_checkable
 
 from bongsu.aggregate import Evidence
 from bongsu.alert import Threshold, looks
-from bongsu.ports import Timed
+from bongsu.moments import FEWEST
+from bongsu.ports import Sli, Timed
 
 MOST = 1 << 40
 """What so many events do not prove none do."""
@@ -31,8 +38,22 @@ STEPS = 40
 class Foretold(Protocol):
     """A kind that knows what it would show."""
 
+    @property
+    def ends(self) -> tuple[Fraction, Fraction | None]:
+        """The values that are as far beyond a threshold as can be: below it, and above it if there is an end."""
+        ...
+
     def foretold(self, value: float, n: int, looks: int = 1) -> Evidence:
         """What a window of ``n`` events shows that has this value, or about it."""
+        ...
+
+
+@runtime_checkable
+class Ranked(Protocol):
+    """A kind whose value is beyond a threshold where a share of its events is."""
+
+    def as_share(self) -> tuple[Sli, Fraction]:
+        """That share, of what is above a value, and above how much of it the kind's own value is."""
         ...
 
 
@@ -55,18 +76,21 @@ class Power:
 def power(rule: Threshold) -> Power | None:
     """What a threshold can prove; None where no proof is asked for, or its kind cannot say."""
     sli = rule.signal.sli.during(rule.over) if isinstance(rule.signal.sli, Timed) else rule.signal.sli
+    if rule.sure and isinstance(sli, Ranked):
+        share, enter = sli.as_share()
+        return power(replace(rule, signal=replace(rule.signal, sli=share), enter=enter))
     if not rule.sure or not isinstance(sli, Foretold):
         return None
 
     def proves(n: int, value: Fraction) -> bool:
         return rule.holds(sli.foretold(float(value), n, looks(rule.over)))
 
-    worst = _worst(rule)
+    worst = _worst(rule, sli)
     if sli.foretold(float(worst), MOST, looks(rule.over)).value is None:
         return None
     near = rule.enter * (1 + JUST if rule.op[0] == ">" else 1 - JUST)
     distance = sli.foretold(float(near), 1000).low is None
-    at = near if distance else _twice(rule, worst)
+    at = near if distance else _twice(rule, sli.ends[1], worst)
     most = rule.volume or MOST
     least = _least(lambda n: proves(n, worst), most)
     few = max([rule.min_events, *(int(getattr(sli, name, 0)) for name in ("min_events", "min_labels")), least or 1])
@@ -76,30 +100,39 @@ def power(rule: Threshold) -> Power | None:
     return Power(rule.enter if distance else at, _least(lambda n: proves(n, at), most), least, distance, few, from_few)
 
 
-def _worst(rule: Threshold) -> Fraction:
+def spread(rule: Threshold, found: Evidence) -> tuple[Fraction, int] | None:
+    """A value twice as far off, and about how many events prove it that are spread as those found are.
+
+    None where no proof is asked for, and where nothing found says how far that is.
+    """
+    if not rule.sure or found.value is None or found.low is None or found.high is None or found.insufficient:
+        return None
+    at = _twice(rule, None, Fraction(0))
+    reach = found.value - found.low if rule.op[0] == ">" else found.high - found.value
+    if at == rule.enter or reach <= 0:
+        return None
+    return at, max(FEWEST, ceil(found.n * (reach / (at - rule.enter)) ** 2))
+
+
+def _worst(rule: Threshold, sli: Foretold) -> Fraction:
     """As far beyond a threshold as can be: a share ends at 0 and 1, and a distance has no end worth a name."""
+    low, top = sli.ends
     if rule.op[0] == "<":
-        return Fraction(0)
-    top = _most(rule)
+        return low
     return top if top is not None and rule.enter < top else rule.enter * 1000 + 1
 
 
-def _most(rule: Threshold) -> Fraction | None:
-    sli = rule.signal.sli
-    return Fraction(1) if sli.unit == "share" else Fraction(calls) if (calls := getattr(sli, "calls", 0)) else None
-
-
-def _twice(rule: Threshold, worst: Fraction) -> Fraction:
+def _twice(rule: Threshold, top: Fraction | None, worst: Fraction) -> Fraction:
     """Twice as far from where nothing is wrong, at most half-way to the worst: 5 % and 10 %, 95 % and 90 %.
 
     Half-way to it where that is the threshold itself: of 0 %, and of less than 100 %.
     """
-    top, enter = _most(rule), rule.enter
+    enter = rule.enter
     if rule.op[0] == ">":
         at = 2 * enter if top is None else min(2 * enter, (enter + worst) / 2)
     else:
         at = enter / 2 if top is None else max(enter / 2, top - 2 * (top - enter))
-    return at if at != enter else (enter + worst) / 2
+    return at if at != enter and (at > worst or rule.op[0] == ">") else (enter + worst) / 2
 
 
 def _least(proves: Callable[[int], bool], most: int) -> int | None:

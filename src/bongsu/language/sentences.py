@@ -130,6 +130,8 @@ _SAID: tuple[tuple[str, str], ...] = (
      "알림 {a}: 기준 분포의 행이 너무 적어, 이벤트가 아무리 많아도 {b} 기준을 갓 넘은 값은 입증되지 않습니다"),
     (r"alert (?P<a>\S+): the (?P<b>\S+) events of its window do not prove a value of (?P<c>.+)",
      "알림 {a}: 창에 담기는 이벤트 {b}건으로는 {c} 값이 입증되지 않습니다"),
+    (r"alert (?P<a>\S+): the (?P<b>\S+) events of its window do not prove it where (?P<c>\S+) of them are above (?P<d>.+)",
+     "알림 {a}: 창에 담기는 이벤트 {b}건으로는 그 가운데 {c}가 {d} 초과여도 입증되지 않습니다"),
     (r"alert (?P<a>\S+): it can never fire: (?P<b>\S+) events, the most of its window, prove nothing",
      "알림 {a}: 절대 발생할 수 없습니다. 창에 담기는 최대 {b}건으로는 아무것도 입증되지 않습니다"),
     (r"alert (?P<a>\S+): no number of events proves a value of (?P<b>.+)",

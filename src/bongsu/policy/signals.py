@@ -275,7 +275,8 @@ class _Teller:
         yield self.say(phrase, alert=explain_rule(policy, rule, self.language)) + (
             self.say("needed", n=f"{more:,}") if more else "") + (
             self.whom(rule.when, beyond) if rule.by else self.newest(rule.when, readings, cells, now))
-        if could := told(rule, self.language):
+        shown = read_evidence(cells, rule.when.signal, rule.when.over, now)
+        if could := told(rule, self.language, shown):
             yield could
 
     def whom(self, when: Threshold, beyond: list[tuple[Labels, Reading]]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import ClassVar, Literal
 
 from bongsu import aggregate
 from bongsu.cell import Vector
 from bongsu.expression import Expression, read
-from bongsu.interval import check_alpha, chi_square_tail
+from bongsu.interval import check_alpha, chi_square_tail, exact
 
 BINS = 10
 MICRO = 10**6
@@ -84,6 +84,23 @@ class Calibration:
         statistic = sum(_misfit(*one) for one in bins)
         significant = chi_square_tail(statistic, len(bins)) < float(self.alpha) / max(1, looks)
         return aggregate.Evidence(self.value(vector), n, significant=significant)
+
+    @property
+    def ends(self) -> tuple[Fraction, Fraction | None]:
+        return Fraction(0), Fraction(1)
+
+    def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
+        """As many scores in the middle of each bin, all as far off. What a Brier score proves rests on the scores."""
+        if self.measure == "brier":
+            return aggregate.Evidence(None)
+        size = n // BINS
+        vector: dict[str, int] = {}
+        for i in range(BINS):
+            score = (i + 0.5) / BINS
+            true = min(1.0, score + value) if score < 0.5 else max(0.0, score - value)
+            vector |= {f"n{i}": size, f"yes{i}": round(size * true), f"sum{i}": round(size * score * MICRO)}
+        found = self.evidence(vector, looks)
+        return found if found.value is None else replace(found, value=exact(value), n=n)
 
 
 def _misfit(n: int, yes: int, scores: Fraction) -> float:

@@ -87,6 +87,10 @@ class Drift:
         return strongest(list(self.compared(vector)), float(self.alpha) / looks, self.min_events, self.lacking)
 
 
+    @property
+    def ends(self) -> tuple[Fraction, Fraction | None]:
+        return Fraction(0), None
+
     def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
         """That of the column of which it takes most events."""
         return foreseen(self.bins, self.measure, value, n, float(self.alpha) / looks, self.min_events)

@@ -118,6 +118,10 @@ class Gap:
         low, high = max(max(0.0, a) for a, _ in both), max(b for _, b in both)
         return aggregate.Evidence(value, n, exact(low), exact(high), about=about)
 
+    @property
+    def ends(self) -> tuple[Fraction, Fraction | None]:
+        return Fraction(0), Fraction(1)
+
     def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
         """Two groups of half of the events below the line each, about a rate of one half, where chance gives most."""
         rates = (0.5, value / 2) if self.measure == "impact_ratio" else (0.5 + value / 2, 0.5 - value / 2)

@@ -79,6 +79,10 @@ class JointDrift:
             found.append((way.bins, n, far))
         return strongest(found, float(self.alpha) / looks, self.min_events, self.lacking)
 
+    @property
+    def ends(self) -> tuple[Fraction, Fraction | None]:
+        return Fraction(0), None
+
     def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
         """That of the direction of which it takes most events."""
         ways = [way.bins for _, way in self._judged(self.joint)] if self.joint else []

@@ -118,6 +118,23 @@ class Performance:
         low, high = map(exact, self._interval(vector, float(value), quantile(float(self.alpha), looks)))
         return aggregate.Evidence(value, n, low, high)
 
+    @property
+    def ends(self) -> tuple[Fraction, Fraction | None]:
+        """An area of one half is what scores that know nothing have."""
+        return Fraction(self.measure == "auc", 2), None if self.measure in ("mae", "rmse") else Fraction(1)
+
+    def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
+        """Of ``n`` below the line of a rate; of an area so many labels, half of each class. Not of errors."""
+        if self.measure in ("mae", "rmse"):
+            return aggregate.Evidence(None)
+        share = value / (2 - value) if self.measure == "f1" else value
+        pairs = n // 2
+        k = round(min(1.0, max(0.0, share)) * (pairs if self.measure == "auc" else n))
+        vector = {"accuracy": {"right": k}, "precision": {"tp": k, "said": n}, "recall": {"tp": k, "true": n},
+                  "f1": {"tp": k, "said": n, "true": k},
+                  "auc": {"pos600": k, "pos400": pairs - k, "neg500": n - pairs}}[self.measure]
+        return self.evidence({**vector, "n": n}, looks)
+
     def _interval(self, vector: Vector, value: float, z: float) -> tuple[float, float]:
         if self.measure in ("accuracy", "precision", "recall"):
             return clopper_pearson(*self._rate(vector), z)

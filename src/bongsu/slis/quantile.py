@@ -13,6 +13,7 @@ from bongsu.expression import Expression
 from bongsu.interval import check_alpha
 from bongsu.interval import quantile as errors
 from bongsu.ports import JUDGES
+from bongsu.slis.ratio import Ratio
 from bongsu.tails import ranks
 
 SCALE = 10**6
@@ -65,6 +66,10 @@ class Quantile:
         # No value is below zero, so the lower end is never open.
         ends = Fraction(0) if low < 1 else _at(buckets, low), _at(buckets, high)
         return aggregate.Evidence(_at(buckets, self._rank(n)), n, *ends)
+
+    def as_share(self) -> tuple[Ratio, Fraction]:
+        """It is above a value for sure where more than 1 - ``q`` of the events are: one binomial law judges both."""
+        return Ratio(self.of, alpha=self.alpha), 1 - self.q
 
 
 def _buckets(vector: Vector) -> list[tuple[int, int]]:

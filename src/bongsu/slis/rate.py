@@ -90,6 +90,10 @@ class Rate:
             value, low, high = self.sampling.total(vector, z)
         return aggregate.Evidence(value * times, n, exact(low * float(times)), exact(high * float(times)))
 
+    @property
+    def ends(self) -> tuple[Fraction, Fraction | None]:
+        return Fraction(0), Fraction(self.calls) if self.calls else None
+
     def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
         """Of so many calls; of time so many events are a value themselves, so there is nothing to say."""
         if not self.calls:

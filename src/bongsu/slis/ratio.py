@@ -59,5 +59,9 @@ class Ratio:
         low, high = clopper_pearson(bad, total, quantile(float(self.alpha), looks))
         return aggregate.Evidence(Fraction(bad, total), total, exact(low), exact(high))
 
+    @property
+    def ends(self) -> tuple[Fraction, Fraction | None]:
+        return Fraction(0), Fraction(1)
+
     def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
         return self.evidence({"bad": round(min(1.0, value) * n), "total": n}, looks)
