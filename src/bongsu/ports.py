@@ -109,7 +109,8 @@ class Finding:
 
 
 class Check(Protocol):
-    """What a guard looks for. ``hold`` is how many trailing characters of a stream may still become a match."""
+    """What a guard looks for. ``hold`` is how many trailing characters of a stream may still become a match. One that
+    soon knows that ``look`` finds nothing has ``clear``, too: ``hold`` where that is so, None where it must look."""
 
     @property
     def name(self) -> str: ...

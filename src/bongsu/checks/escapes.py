@@ -70,6 +70,15 @@ def held(text: str, most: int, open_: Callable[[Flat, int], int]) -> int:
     return waits + longest
 
 
+def plainly(text: str, most: int) -> Flat | None:
+    """The one reading of a text of up to ``most`` characters (``SHORT`` or fewer) in which nothing is escaped, or may
+    begin to be."""
+    if len(text) > most or "%" in text or "&" in text or "\\" in text:
+        return None
+    found = _short(text)
+    return found[0] if len(found) == 1 else None
+
+
 def unfinished(text: str) -> int:
     """How many trailing characters may be an escape that is not all there yet.
 

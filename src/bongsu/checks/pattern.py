@@ -18,7 +18,7 @@ from typing import ClassVar
 import re2
 
 from bongsu.checks import injection_forms
-from bongsu.checks.escapes import held, readings
+from bongsu.checks.escapes import held, plainly, readings
 from bongsu.checks.flat import Flat
 from bongsu.checks.linear import LARGE, Linear, Which
 from bongsu.ports import Finding
@@ -80,6 +80,16 @@ class Pattern:
     def hold(self, text: str) -> int:
         """How many trailing characters may still become, or be part of, a match."""
         return held(text, _TAIL, self._open)
+
+    def clear(self, text: str) -> int | None:
+        """``hold`` where it is plain that there is nothing to find; None where it has to be looked at."""
+        flat = plainly(text, _TAIL)
+        if flat is None:
+            return None
+        for _, engine in self._engines:
+            if engine.which(flat.data):
+                return None
+        return self._open(flat, len(text))
 
     def _open(self, flat: Flat, size: int) -> int:
         """The same for one reading of a text of this size."""

@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import ClassVar
 
-from bongsu.checks.escapes import held, readings
+from bongsu.checks.escapes import held, plainly, readings
 from bongsu.checks.flat import Flat
 from bongsu.checks.linear import Linear, Which
 from bongsu.checks.pii_forms import BORN_OPEN, ENTITIES, FORMS, MAIL_OPEN, PEM_BODY, PEM_HEAD, Form, compiled
@@ -89,6 +89,13 @@ class Pii:
     def hold(self, text: str) -> int:
         """How many trailing characters may still become, or change, a finding: the open word, number, key or escape."""
         return held(text, BOUND, _open)
+
+    def clear(self, text: str) -> int | None:
+        """``hold`` where it is plain that there is nothing to find; None where it has to be looked at."""
+        flat = plainly(text, BOUND)
+        if flat is None or ((seen := self._engine.which(flat.data)) and self._hits(flat, seen)):
+            return None
+        return _open(flat, len(text))
 
     @cached_property
     def _engine(self) -> _Engine:

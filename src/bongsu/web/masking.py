@@ -126,14 +126,15 @@ class Text:
         self._room = KEPT
 
     def feed(self, text: str, *, last: bool = False) -> str:
-        freed = self._gate.feed(text, last=last)
-        if self._fixed and freed.spans:
-            raise Unwritable(freed.spans[0].kind)
-        if self._room > 0:  # a reply without end must not fill the memory
-            kept = self._masking.for_store(freed.text, freed.hidden) if freed.hidden else freed.text
+        out, spans, hidden = self._gate.feed(text, last=last)
+        if self._fixed and spans:
+            raise Unwritable(spans[0].kind)
+        if out and self._room > 0:  # a reply without end must not fill the memory
+            kept = self._masking.for_store(out, hidden) if hidden else out
             self._kept.append(kept)
             self._room -= len(kept)
-        out = self._masking.for_store(freed.text, freed.spans) if freed.spans else freed.text
+        if spans:
+            out = self._masking.for_store(out, spans)
         if self._restorer is not None:
             out = self._restorer.feed(out) + (self._restorer.close() if last else "")
         return out

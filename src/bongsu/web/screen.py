@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -76,8 +76,8 @@ class Track:
     personal in a reply it found and its reader gets to read all the same.
     """
 
-    __slots__ = ("_most_ns", "allowing", "by", "error", "failed", "found", "guard", "marks", "on", "passed", "read",
-                 "took_ns", "unread")
+    __slots__ = ("_clear", "_most_ns", "allowing", "by", "error", "failed", "found", "guard", "marks", "on", "passed",
+                 "read", "took_ns", "unread")
 
     def __init__(self, guard: Guard, on: On, allowing: Allowing | None = None) -> None:
         self.guard, self.on, self.allowing = guard, on, allowing
@@ -88,6 +88,7 @@ class Track:
         self.unread: tuple[str, ...] = ()
         self.took_ns = self.read = 0
         self._most_ns = _NEVER if isinstance(guard.check, Apart) else guard.limit * 1000
+        self._clear: Callable[[str], int | None] | None = getattr(guard.check, "clear", None)
         self.failed = False
         self.error = ""
 
@@ -124,6 +125,20 @@ class Track:
     def times(self, text: str) -> int:
         """How often a look at this text has the guard's time-out."""
         return 1 + len(text) // usual(self.guard.check)
+
+    def clear(self, text: str) -> int | None:
+        """``hold`` where it is known already that there is nothing to find, in time; None where it has to look."""
+        if self._clear is None or self.failed:
+            return None
+        begun = clock()
+        try:
+            held = self._clear(text)
+        except Exception as error:  # noqa: BLE001 (as above)
+            self.fail(type(error).__name__)
+            return None
+        took = clock() - begun
+        self.took_ns += took
+        return held if took <= self._most_ns else None
 
     def hold(self, text: str) -> int:
         if self.failed:
@@ -284,35 +299,46 @@ class Gate:
 
     def feed(self, text: str, *, last: bool = False) -> Freed:
         """Take ``text`` in; what comes out is final. ``last`` lets all go that is not blocked."""
-        self.pending += text
-        if not self.pending:
+        pending = self.pending = self.pending + text
+        if not pending:
             return NOTHING
-        window, base = self._context + self.pending, len(self._context)
-        cut = len(window) if last or len(self.pending) > 2 * LONGEST else self._free(window)
-        seen = {}
+        window, base = self._context + pending, len(self._context)
+        if last or len(pending) > 2 * LONGEST:
+            cut, looking = len(window), self._tracks
+        else:
+            cut, looking = self._free(window, base)
+        freed = self._looked(looking, window, base, cut) if looking else Freed(window[base:cut], (), ())
+        cut = base + len(freed.text)
         if cut > base:
-            for track in self._tracks:
-                if (found := track.look(window)) and (fresh := [f for f in found if f.end > base]):
-                    seen[track] = fresh
-        self._failures()
-        if cut <= base:
-            return NOTHING
-        if seen:
-            cut = _whole([f for found in seen.values() for f in found], cut)
-            if cut <= base:
-                return NOTHING
-        final = {track: all_ for track, found in seen.items() if (all_ := [f for f in found if f.end <= cut])}
-        freed = self._judge(final, window, base, cut) if final else Freed(window[base:cut], (), ())
-        self._context, self.pending = window[max(0, cut - CONTEXT) : cut], window[cut:]
+            self._context, self.pending = window[max(0, cut - CONTEXT) : cut], window[cut:]
         return freed
 
-    def _free(self, window: str) -> int:
-        """Up to where no guard holds it back; who else would is not asked once nothing is free."""
-        held, waiting = 0, len(self.pending)
+    def _free(self, window: str, base: int) -> tuple[int, Sequence[Track]]:
+        """Up to where no guard holds it back, and who has to look at it; who else would hold it is not asked once
+        nothing is free."""
+        held, waiting, looking = 0, len(window) - base, []
         for track in self._tracks:
-            if (wanted := track.hold(window)) > held and (held := wanted) >= waiting:
-                break
-        return len(window) - min(held, LONGEST)
+            wanted = track.clear(window)
+            if wanted is None:
+                looking.append(track)
+                wanted = track.hold(window)
+            if wanted > held and (held := wanted) >= waiting:
+                return len(window) - min(held, LONGEST), self._tracks
+        return len(window) - min(held, LONGEST), looking
+
+    def _looked(self, tracks: Sequence[Track], window: str, base: int, cut: int) -> Freed:
+        """What these guards let go of the window, up to ``cut`` at most."""
+        seen = {}
+        for track in tracks if cut > base else ():
+            if (found := track.look(window)) and (fresh := [f for f in found if f.end > base]):
+                seen[track] = fresh
+        self._failures()
+        if seen:
+            cut = _whole([f for found in seen.values() for f in found], cut)
+        if cut <= base:
+            return NOTHING
+        final = {track: all_ for track, found in seen.items() if (all_ := [f for f in found if f.end <= cut])}
+        return self._judge(final, window, base, cut) if final else Freed(window[base:cut], (), ())
 
     def _failures(self) -> None:
         for t in self._tracks:

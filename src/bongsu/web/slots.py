@@ -12,7 +12,7 @@ Fields that this version does not know are read, too (``free_slots``): a caller'
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 _DESCRIBES = frozenset(("description", "title"))
@@ -35,6 +35,8 @@ OF_CHOICES = frozenset(("index", "finish_reason", "native_finish_reason", "stop_
 """What a choice has beside its texts."""
 OF_REPLIES = frozenset(("id", "object", "model", "system_fingerprint", "service_tier", "provider", "choices", "usage"))
 """Words of the API itself at the top of a reply, or of an event."""
+_WITH_TEXTS = (str, dict, list)
+"""What is a text in JSON, or may hold some."""
 _LEVELS = frozenset(("safe", "low", "medium", "high"))
 """What a provider's own filter says of every reply, many times: no text."""
 APART = "\n;\n"
@@ -106,9 +108,12 @@ def call_notes(call: dict[str, Any]) -> Iterator[Slot]:
     return (slot._replace(beside=True) for slot in found)
 
 
-def noted_slots(box: dict[str, Any], known: Collection[str]) -> Iterator[Slot]:
+def noted_slots(box: dict[str, Any], known: Collection[str]) -> Sequence[Slot]:
     """``free_slots`` of a reply or a choice, but for the levels that filters give."""
-    return (slot for slot in free_slots(box, known) if slot.text not in _LEVELS)
+    for key in box:
+        if key not in known and isinstance(box[key], _WITH_TEXTS):
+            return [slot for slot in free_slots(box, known) if slot.text not in _LEVELS]
+    return ()  # nearly always, and of each event of a stream
 
 
 def free_slots(box: dict[str, Any], known: Collection[str]) -> Iterator[Slot]:

@@ -29,6 +29,9 @@ class Beside(NamedTuple):
     new: bool
 
 
+_NOTHING = Beside(changed=False, new=False)
+
+
 class ChoiceReplies(Replies):
     """What streams of choices have in common: chunks with a list of them, one reason each, usage apart, ``[DONE]``."""
 
@@ -51,6 +54,7 @@ class ChoiceReplies(Replies):
         self._usage_block: bytes | None = None
         self._wholes = 0
         self._told: dict[str, str] = {}
+        self._known = OF_CHOICES | {self.says}
 
     @property
     def finished(self) -> bool:
@@ -69,7 +73,8 @@ class ChoiceReplies(Replies):
             return [block + END]
         if chunk.get("error"):
             raise Broken
-        self._note(chunk)
+        if not self._top or chunk.get("usage") is not None:
+            self._note(chunk)
         choices = chunk.get("choices")
         if not choices:
             changed = self.changes and self._beside(chunk).changed
@@ -97,9 +102,12 @@ class ChoiceReplies(Replies):
 
     def _beside(self, chunk: dict[str, Any]) -> Beside:
         """Check each text of an event's fields that nobody knows, whole; most say the same in every event."""
-        changed = new = False
         chunk.pop("obfuscation", None)  # it hides how long an event was that is cut anew here
-        for slot in noted_slots(chunk, OF_REPLIES):
+        changed = new = False
+        slots = noted_slots(chunk, OF_REPLIES)
+        if not slots:
+            return _NOTHING
+        for slot in slots:
             text = slot.text
             if text not in self._told:
                 self._told[text] = self.whole(-1, "beside", text)
@@ -141,7 +149,7 @@ class ChoiceReplies(Replies):
             self._seen.add(index)
             last = isinstance(choice.get("finish_reason"), str)
             full = self.piece(index, choice)
-            for slot in noted_slots(choice, OF_CHOICES | {self.says}):
+            for slot in noted_slots(choice, self._known):
                 slot.put(self.whole(index, "choice", slot.text))
                 full = True
             if choice.get("logprobs") is not None:
