@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from bongsu.host import keys, logs
 from bongsu.host.folder import Folder
-from bongsu.host.process import Leaving, Manners, Told, run, serve
+from bongsu.host.process import Leaving, Manners, Told, ended, run, serve, settled
 from bongsu.host.supervisor import Supervisor, alone, listen
 from bongsu.offline.checkup import check_policy
 from bongsu.policy import Policy, load
@@ -190,11 +189,7 @@ def run_gateway(fd: int, policy_path: Path, data: Path, parent: int, worker: str
                       past=CommonPast(folder.live, keys.token_key(folder.keys)),
                       holding=Holding(folder.held, Live(folder.live, "reviews")), health=shared_health(folder.live),
                       wording=Wording(Live(folder.live, WORDS)))
-        # What is loaded stays: a collector that walks all of it would stop a call for longer than a guard may take.
-        # Calls leave next to no cycles: looking for some after every few of them took a fiftieth of their time.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(10_000)
+        settled()
         noting = asyncio.create_task(_every(EVERY, app.note))
         try:
             await serve(app, fd, parent, lifespan="on", watched=[noting], leaving=leaving, lobby=ops.lobby)
@@ -222,7 +217,7 @@ def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str =
         pinned = folder.pin(policy_path.read_bytes())
         while run(_control(fd, _as_written(pinned, written), folder, parent, site)).again:
             pinned = folder.policy(folder.wanted.read_text()) if folder.wanted.exists() else pinned
-            gc.collect()  # what the one before held open is closed now
+            ended()
     except Exception as error:
         from bongsu.stores.faults import DiskFull
 
@@ -232,6 +227,7 @@ def run_control(fd: int, policy_path: Path, data: Path, parent: int, site: str =
         print(f"control: expected room on the disk of {folder.root}, came a full one; free some", file=sys.stderr)
         sys.exit(1)
     finally:
+        ended()
         release()
 
 
@@ -292,6 +288,7 @@ async def _control(fd: int, policy: Policy, folder: Folder, parent: int, site_ur
                 *number_ways(control, admission(fd), inlet.refused))
         site = control_app(ControlDesk(control), lambda: str(store.note(keys.ADMIN)), ways=ways,
                            reviewers=store.reviewers)
+        settled()
         stop = asyncio.Event()
         jobs = [
             asyncio.create_task(_forever(stop, lambda: loop.run_in_executor(engine_room, control.cycle))),

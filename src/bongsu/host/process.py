@@ -8,6 +8,7 @@ still open after that is ended by ``cut``, each stream in the form of its API.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -92,6 +93,21 @@ class _Exit:
     def forget(self) -> None:
         for timer in self._timers:
             timer.cancel()
+
+
+def settled() -> None:
+    """What is loaded by now stays: a collector that walks all of it would stop a call for longer than a guard may
+    take. Calls and events leave next to no cycles: looking for some after every few of them took a fiftieth of the
+    time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
+
+
+def ended() -> None:
+    """What a process held open is closed now, also what was there when it had ``settled``: it begins anew."""
+    gc.unfreeze()
+    gc.collect()
 
 
 async def serve(app: Any, fd: int, parent: int, lifespan: Any, watched: Sequence[asyncio.Task[None]] = (),

@@ -31,8 +31,8 @@ OURS = ("policy", "verdicts", "new_words", "vocabulary", "new_reply_words", "rep
         "sampled")
 """Columns that are bongsu's own word."""
 LONGEST_LABEL, LONGEST_TEXT = 256, 256 << 10
-NOT_KNOWN = pa.scalar(None, pa.bool_())
-_NOT_IN_ID = _IN_ID.replace("[", "[^", 1)
+_LETTERS = "".join(filter(re.compile(_IN_ID).match, map(chr, range(128)))).encode()
+_A_KIND = re.compile(KIND).fullmatch
 _IDS = ("call", "trace", "parent", "response_id")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`(?: - at `\$\.?(?P<at>.*)`)?")
@@ -191,9 +191,9 @@ def _columns(table: pa.Table) -> pa.Table:
     for name in ("id", "time"):
         if name not in made:
             raise UnreadableError(f"expected a column {name!r}, came none")
-    names = [*COLUMNS, *sorted(name for name in made if name not in COLUMNS)]
-    absent = _Absent(table.num_rows)
-    return pa.table({name: made[name] if name in made else absent.column(name) for name in names})
+    absent, features = _absent(table.num_rows), sorted(name for name in made if name not in COLUMNS)
+    schema = pa.schema([*arrow.SCHEMA, *((name, made[name].type) for name in features)])
+    return pa.Table.from_arrays([made.get(name, absent.get(name)) for name in (*COLUMNS, *features)], schema=schema)
 
 
 def _feature(name: str, kind: Any) -> tuple[str, Any]:
@@ -215,31 +215,37 @@ def _cast(name: str, values: Any, kind: Any) -> Any:
     except pa.ArrowException as error:
         raise UnreadableError(f"column {name!r}: expected {kind}, came {values.type} ({error})") from None
     if kind == pa.float64():
-        return pc.if_else(pc.is_finite(made), made, pa.scalar(None, kind))
+        finite = pc.is_finite(made)
+        return made if pc.all(finite).as_py() is not False else pc.if_else(finite, made, pa.scalar(None, kind))
     if name in _TEXTS:
-        made = pc.if_else(pc.equal(made, ""), pa.scalar(None, kind), made)
+        empty = pc.equal(made, "")
+        return pc.if_else(empty, pa.scalar(None, kind), made) if pc.any(empty).as_py() else made
     default = _DEFAULTS.get(name)
     return made if default is None else made.fill_null(default)
-
-
-class _Absent:
-    """Columns that nobody sent; those of one type and default are one array, for there are many of them."""
-
-    def __init__(self, rows: int) -> None:
-        self._rows, self._made = rows, dict[tuple[Any, Any], Any]()
-
-    def column(self, name: str) -> Any:
-        kind, default = arrow.SCHEMA.field(name).type, _DEFAULTS.get(name)
-        if (kind, default) not in self._made:
-            self._made[kind, default] = (pa.nulls(self._rows, kind) if default is None
-                                         else pa.repeat(pa.scalar(default, kind), self._rows))
-        return self._made[kind, default]
 
 
 _FIELDS = {f.name: f.default for f in msgspec.structs.fields(Event)}
 _TEXTS = frozenset(name for name, default in _FIELDS.items() if default == "")
 _DEFAULTS = {name: default for name, default in _FIELDS.items()
              if isinstance(default, bool | int | str) and default != ""}
+
+
+def _constants(rows: int) -> dict[tuple[pa.DataType, Any], pa.Array]:
+    """For each type and default an array of it."""
+    return {(kind, default): pa.nulls(rows, kind) if default is None else pa.repeat(pa.scalar(default, kind), rows)
+            for kind, default in set(_KINDS.values())}
+
+
+def _absent(rows: int) -> dict[str, pa.Array]:
+    """What columns are that nobody sent; those of one type and default are one array, for there are many of them."""
+    made = ({kind: array[:rows] for kind, array in _READY.items()} if rows <= READY else _constants(rows))
+    return {name: made[kind] for name, kind in _KINDS.items()}
+
+
+_KINDS = {field.name: (field.type, _DEFAULTS.get(field.name)) for field in arrow.SCHEMA}
+READY = 1 << 14
+"""Rows for which what nobody sent is there already."""
+_READY = _constants(READY)
 
 
 # ---- what holds of every event ----
@@ -250,7 +256,9 @@ def checked(table: pa.Table, places: Sequence[int], service: str, span: Span, fa
     found = {fault.index: fault for fault in faults}
     good: Any = None  # where every rule held so far; None for everywhere
     for field, expected, holds in _rules(table, service, span):
-        holds = _whole(holds)
+        if holds is True:
+            continue
+        holds = _array(holds).fill_null(False)  # what is not known does not hold
         if pc.all(holds).as_py():
             continue
         wrong = pc.invert(holds)
@@ -273,7 +281,9 @@ def _shown(field: str, came: Any) -> str:
 
 
 def _short(most: int, values: Any) -> Any:
-    return pc.less_equal(pc.utf8_length(values), most)
+    """Where texts have at most so many characters, which are no more than their bytes."""
+    longest = pc.max(pc.binary_length(values)).as_py()
+    return True if longest <= most else pc.less_equal(pc.utf8_length(values), most)
 
 
 def _ids(values: Any) -> Any:
@@ -282,9 +292,9 @@ def _ids(values: Any) -> Any:
     if not len(values) or values.null_count:
         return pc.match_substring_regex(values, ID)
     sizes = pc.min_max(pc.binary_length(values)).as_py()
-    whole = pc.binary_join(pa.ListArray.from_arrays([0, len(values)], values), "")[0]
-    if sizes["min"] and sizes["max"] <= LONGEST_ID and not pc.match_substring_regex(whole, _NOT_IN_ID).as_py():
-        return pa.repeat(pa.scalar(True), len(values))
+    whole = pc.binary_join(pa.ListArray.from_arrays([0, len(values)], values), "")[0].as_buffer()
+    if sizes["min"] and sizes["max"] <= LONGEST_ID and not whole.to_pybytes().translate(None, _LETTERS):
+        return True
     return pc.match_substring_regex(values, ID)
 
 
@@ -295,42 +305,55 @@ def _instant(at: int) -> str:
     return f"{datetime.fromtimestamp(at // 10**6, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _whole(holds: Any) -> Any:
-    """A condition as one array; what is not known does not hold."""
-    return _array(holds).fill_null(False)
-
-
 def _array(values: Any) -> Any:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 def _rules(table: pa.Table, service: str, span: Span) -> Iterable[tuple[str, str, Any]]:
-    """Field, what is expected of it, where that holds."""
-    def empty_or(name: str, holds: Callable[[Any], Any]) -> Any:
-        values = table[name]
-        return pc.or_kleene(pc.is_null(values), holds(values) if values.null_count < len(values) else NOT_KNOWN)
+    """Field, what is expected of it, and where that holds: True for everywhere. Of what nobody sent nothing is
+    expected."""
+    given = {name: values for name, values in zip(table.column_names, table.columns, strict=True)
+             if values.null_count < table.num_rows}
 
-    def each(name: str, holds: Callable[[Any], Any]) -> Any:
-        """Of a column with few values, each looked at once."""
-        coded = _array(table[name]).dictionary_encode()
-        return holds(coded.dictionary).take(coded.indices)
+    def empty_or(name: str, expected: str, holds: Callable[[Any], Any]) -> Iterable[tuple[str, str, Any]]:
+        if (values := given.get(name)) is not None:
+            where = holds(values)
+            yield name, expected, True if where is True else pc.or_kleene(pc.is_null(values), where)
 
-    letters = "1 to 128 letters, digits or ._:#/=+~-"
+    letters, kinds, calls = "1 to 128 letters, digits or ._:#/=+~-", _coded(table["kind"]), table["call"]
     yield "id", letters, _ids(table["id"])
-    yield "time", str(span), pc.and_(pc.greater_equal(table["time"], span.first),
-                                     pc.less_equal(table["time"], span.last))
+    yield "time", str(span), _within(table["time"], span)
     yield ("kind", f"a short name in small letters, none of {', '.join(RESERVED)}",
-           each("kind", lambda values: pc.and_(pc.match_substring_regex(values, KIND),
-                                               pc.invert(pc.is_in(values, pa.array(RESERVED))))))
-    yield ("origin", f"one of {', '.join(ORIGINS)}",
-           each("origin", lambda values: pc.is_in(values, pa.array(ORIGINS))))
-    yield "service", f"{service!r}, or nothing", empty_or("service", lambda values: pc.equal(values, service))
-    for name in OURS:
+           _each(kinds, lambda kind: _A_KIND(kind) is not None and kind not in RESERVED))
+    yield "origin", f"one of {', '.join(ORIGINS)}", _each(_coded(table["origin"]), ORIGINS.__contains__)
+    yield from empty_or("service", f"{service!r}, or nothing", lambda values: pc.equal(values, service))
+    for name in filter(given.__contains__, OURS):
         yield name, "nothing: only bongsu says this", pc.is_null(table[name])
-    yield ("call", "the id of what the label is about",
-           pc.or_(pc.not_equal(table["kind"], "label"), pc.is_valid(table["call"])))
+    others = True if not calls.null_count else _each(kinds, lambda kind: kind != "label")
+    yield "call", "the id of what the label is about", others is True or pc.or_(others, pc.is_valid(calls))
     for name in _IDS:
-        yield name, letters, empty_or(name, _ids)
+        yield from empty_or(name, letters, _ids)
     for name, most in (("label", LONGEST_LABEL), ("prediction", LONGEST_LABEL), ("prompt", LONGEST_TEXT),
                        ("reply", LONGEST_TEXT)):
-        yield name, f"at most {most} characters", empty_or(name, partial(_short, most))
+        yield from empty_or(name, f"at most {most} characters", partial(_short, most))
+
+
+def _within(times: Any, span: Span) -> Any:
+    ends = pc.min_max(times).as_py()
+    if not times.null_count and len(times) and span.first <= ends["min"] and ends["max"] <= span.last:
+        return True
+    return pc.and_(pc.greater_equal(times, span.first), pc.less_equal(times, span.last))
+
+
+def _coded(values: Any) -> pa.DictionaryArray:
+    """A column of few values; one of a single value, as most are, is not looked through for more."""
+    values = _array(values)
+    if len(values) and pc.all(pc.equal(values, values[0]), skip_nulls=False).as_py():
+        return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(values)), values[:1])
+    return values.dictionary_encode()
+
+
+def _each(coded: pa.DictionaryArray, holds: Callable[[str], bool]) -> Any:
+    """Where it holds, each value looked at once."""
+    found = [holds(value) for value in coded.dictionary.to_pylist()]
+    return True if all(found) and not coded.indices.null_count else pa.array(found, pa.bool_()).take(coded.indices)

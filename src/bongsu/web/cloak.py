@@ -67,12 +67,12 @@ class Cloak:
             if one.text in known:
                 table = _worded(table, known[one.text], one)
         noting, notes = self._noting(), _Notes()
-        columns = dict(zip(table.column_names, table.columns, strict=True))
-        for name in table.column_names:
-            if (made := self._column(name, table, noting, notes)) is not None:
-                columns[name] = made
-        columns["policy"] = pa.repeat(pa.scalar(self._policy, pa.string()), table.num_rows)
-        masked = pa.table(columns)
+        columns = table.columns
+        for place, name in enumerate(table.column_names):
+            if columns[place].null_count < table.num_rows:
+                columns[place] = self._column(name, columns[place], noting, notes)
+        columns[table.column_names.index("policy")] = pa.repeat(pa.scalar(self._policy, pa.string()), table.num_rows)
+        masked = pa.Table.from_arrays(columns, schema=table.schema)
         people = masked["user"].to_pylist() if noting else ()
         texts = self._apart(table, noting, notes)
         return Cloaked(masked, texts, self._boxes(notes.said(people, table["time"])) if noting else [])
@@ -94,29 +94,26 @@ class Cloak:
 
     # ---- columns ----
 
-    def _column(self, name: str, given: pa.Table, noting: bool, notes: _Notes) -> Any:
-        """A column as it may be stored, None where it may be as it is. Each value is looked at once."""
+    def _column(self, name: str, values: Any, noting: bool, notes: _Notes) -> Any:
+        """A column as it may be stored. Each value is looked at once."""
         if name in ("prompt", "reply"):
-            return pa.nulls(given.num_rows, pa.string())
+            return pa.nulls(len(values), pa.string())
         if name in PEOPLE:
-            return self._mapped(given[name], lambda masking, text: masking.token(PEOPLE[name], text), noting, notes)
+            return self._mapped(values, lambda masking, text: masking.token(PEOPLE[name], text), noting, notes)
         if name in _SAID or (name.startswith(FEATURES) and feature_of(name)[1] == "text"):
-            return self._mapped(given[name], self._words, noting, notes)
-        return self._mapped(given[name], _tag, noting, notes) if name in _TEXTS else None
+            return self._mapped(values, self._words, noting, notes)
+        return self._mapped(values, _tag, noting, notes) if name in _TEXTS else values
 
     def _mapped(self, values: Any, make: Callable[[Masking, str], str | None], noting: bool, notes: _Notes) -> Any:
         """Every text of a column through a function, once for each that differs."""
-        if values.null_count == len(values):
-            return None
-        array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-        coded = array.dictionary_encode()
+        coded = (values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values).dictionary_encode()
         texts, made = coded.dictionary.to_pylist(), []
         for place, text in enumerate(texts):
             tokens = self._tokener(noting)
             made.append(make(Masking(tokens), text))
             if isinstance(tokens, Noting) and tokens.noted:
                 notes.add(pc.indices_nonzero(pc.equal(coded.indices, place)), tokens.noted)
-        return None if made == texts else pa.array(made, pa.string()).take(coded.indices)
+        return values if made == texts else pa.array(made, pa.string()).take(coded.indices)
 
     def _words(self, masking: Masking, text: str) -> str | None:
         """A short text by the rule of tags, after the guards of ``on: store``; None where one failed closed."""
@@ -126,6 +123,8 @@ class Cloak:
         return _tag(masking, text if one is None else one.prompt or "")
 
     def _apart(self, table: pa.Table, noting: bool, notes: _Notes) -> list[Event]:
+        if all(table[name].null_count == table.num_rows for name in ("prompt", "reply")):
+            return []
         there = pc.or_(pc.is_valid(table["prompt"]), pc.is_valid(table["reply"]))
         places = pc.indices_nonzero(there)
         rows = table.select(["id", "time", "route", "prompt", "reply"]).take(places).to_pylist()
