@@ -27,6 +27,7 @@ from bongsu.runners.duckdb import Counter
 from bongsu.runners.labelled import LabelledCounter
 from bongsu.slis.count import Count
 from bongsu.slis.ratio import Ratio
+from bongsu.stores import arrow
 from bongsu.stores.arrow import table
 from bongsu.stores.formats import VERSION
 from bongsu.stores.log import EventLog
@@ -237,7 +238,16 @@ DELETE FROM related WHERE call = 'p9';
 """
 
 
-BACK = {1: OLDER + "DROP TABLE kept;", 2: OLDER + "ALTER TABLE kept DROP COLUMN sent;" + ROWS, 3: "DROP TABLE span;"}
+BACK = {1: OLDER + "DROP TABLE kept;", 2: OLDER + "ALTER TABLE kept DROP COLUMN sent;" + ROWS, 3: "DROP TABLE span;",
+        4: ""}
+
+
+def _without_places(db: sqlite3.Connection) -> None:
+    """Labels as they were written before format 5: they do not say where their events are."""
+    for position, data in db.execute("SELECT position, data FROM told").fetchall():
+        block = arrow.plain(data)
+        assert "place" in block.column_names
+        db.execute("UPDATE told SET data = ? WHERE position = ?", (arrow.pack(block.drop_columns("place")), position))
 
 
 @pytest.mark.parametrize("version", BACK)
@@ -251,6 +261,8 @@ def test_a_log_of_an_older_bongsu_gets_its_index(tmp_path, counting, version):
         log.append(events[1], now=100)
     db = sqlite3.connect(path)
     db.executescript(BACK[version])
+    if version > 2:
+        _without_places(db)
     db.execute(f"PRAGMA user_version = {version}")
     db.commit()
     db.close()

@@ -58,7 +58,7 @@ class Joining:
         if tables:
             came, new = joined(tables), moves.filter(pc.greater(moves["place"], after))
             for name, counter in self._counters.items():
-                out += count(counter, _labelled(came, name, _of(new, name), "new"))
+                out += count(counter, _Labelled(came, name, _of(new, name)).having("new"))
         return out
 
     def as_of(self, log: EventLog, moment: int, upto: int, count: Count) -> list[Cell]:
@@ -73,7 +73,8 @@ class Joining:
         for name, counter in self._counters.items():
             mine = _of(moves, name)
             for rows in _gathered(log, mine, self.columns):
-                old, new = _labelled(rows, name, mine, "old"), _labelled(rows, name, mine, "new")
+                known = _Labelled(rows, name, mine)
+                old, new = known.having("old"), known.having("new")
                 differs = pc.not_equal(old["label"].fill_null(""), new["label"].fill_null(""))
                 out += _negative(count(counter, old.filter(differs)))
                 out += count(counter, new.filter(differs))
@@ -128,20 +129,26 @@ def _gathered(log: EventLog, moves: pa.Table, columns: Sequence[str]) -> Iterato
         yield joined(rows)
 
 
-def _labelled(table: pa.Table, name: str, moves: pa.Table, which: str) -> pa.Table:
-    """The table with the label that each event had (``old``) or has (``new``): the one given, unless its own is
-    younger."""
-    own = table["label"].combine_chunks()
-    apart = pc.is_in(table["kind"], pa.array(APART)).combine_chunks()
-    if name:
-        own = pc.if_else(apart, own, pa.scalar(None, pa.string()))
-    if moves.num_rows:
-        where = pc.index_in(table["id"].combine_chunks(), moves["call"].combine_chunks())
-        at, given = moves[f"{which}_at"].take(where).combine_chunks(), moves[which].take(where).combine_chunks()
-        given = pc.if_else(pc.equal(given, ""), pa.scalar(None, pa.string()), given)
-        later = pc.or_(pc.is_null(own), pc.greater_equal(at, table["time"].combine_chunks())).fill_null(False)
-        own = pc.if_else(pc.and_(pc.and_(pc.is_valid(at), pc.invert(apart)), later), given, own)
-    return table.set_column(table.column_names.index("label"), "label", own)
+class _Labelled:
+    """Events and what is said of their labels of a name: the one given, unless an event's own is younger."""
+
+    def __init__(self, table: pa.Table, name: str, moves: pa.Table) -> None:
+        self._table, self._moves = table, moves
+        self._own = table["label"].combine_chunks()
+        self._apart = pc.is_in(table["kind"], pa.array(APART)).combine_chunks()
+        if name:
+            self._own = pc.if_else(self._apart, self._own, pa.scalar(None, pa.string()))
+        self._where = pc.index_in(table["id"].combine_chunks(), moves["call"].combine_chunks()) if len(moves) else None
+
+    def having(self, which: str) -> pa.Table:
+        """The table with the label that each event had (``old``) or has (``new``)."""
+        own, at = self._own, self._moves[f"{which}_at"]
+        if self._where is not None and at.null_count < len(at):
+            at, given = (self._moves[name].take(self._where).combine_chunks() for name in (f"{which}_at", which))
+            given = pc.if_else(pc.equal(given, ""), pa.scalar(None, pa.string()), given)
+            later = pc.or_(pc.is_null(own), pc.greater_equal(at, self._table["time"].combine_chunks())).fill_null(False)
+            own = pc.if_else(pc.and_(pc.and_(pc.is_valid(at), pc.invert(self._apart)), later), given, own)
+        return self._table.set_column(self._table.column_names.index("label"), "label", own)
 
 
 def _negative(cells: Iterable[Cell]) -> list[Cell]:

@@ -96,10 +96,10 @@ class Counter:
 
     def _scanned(self, scan: _Scan, table: pa.Table, seats: Seats | None) -> list[Cell]:
         """One scan's cells of the events that its filter is about."""
-        where = places(table, scan.group.labels)
+        where = places(table, scan.group.labels, self.base)
         self._db.register(BATCH, table.append_column(PLACE, where.codes))
         try:
-            if seats is None or not self._crowded(scan, table.num_rows, where.combinations, seats):
+            if seats is None or not self._crowded(scan, table.num_rows, len(where.labels), seats):
                 return [cell for query in scan.queries for cell in self._run(query, where)]
             self._db.register(BATCH, table.append_column(ROW, pa.array(range(table.num_rows), pa.int64())))
             return [cell for one in scan.signals for cell in self._seated(scan.group, one, seats)]
@@ -151,7 +151,7 @@ class Counter:
     def _run(self, query: _Query, where: Places | None = None) -> Iterator[Cell]:
         """The cells of one query. Its rows say ``where`` by number, or with seats by base window and labels."""
         for row in self._db.execute(query.sql).fetchall():
-            start, labels = where.of[row[0]] if where else (row[0], row[1 : query.width])
+            start, labels = where.of(row[0]) if where else (row[0], row[1 : query.width])
             for owners, n in query.read(row[query.width :]):
                 if not n:
                     continue

@@ -22,12 +22,19 @@ _ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
 
 
 class Places(NamedTuple):
-    """``codes``: the number of each event; ``of``: base window and labels of each number; ``combinations``: how many
-    there are of labels alone."""
+    """``codes``: the number of each event, its ``labels`` by their number times ``windows``, and base windows (of
+    ``base`` microseconds) since ``first``."""
 
     codes: pa.Array
-    of: list[tuple[int, Labels]]
-    combinations: int
+    labels: list[Labels]
+    first: int
+    base: int
+    windows: int
+
+    def of(self, code: int) -> tuple[int, Labels]:
+        """The base window and labels of a number."""
+        labels, windows = divmod(code, self.windows)
+        return self.first + windows * self.base, self.labels[labels]
 
 
 def timed(table: pa.Table, columns: Sequence[str], base: int) -> pa.Table:
@@ -47,9 +54,11 @@ def held(table: pa.Table, of: Filter) -> pa.Table:
     return table if pc.all(holds, skip_nulls=False).as_py() else table.filter(holds)
 
 
-def places(table: pa.Table, labels: Sequence[str]) -> Places:
+def places(table: pa.Table, labels: Sequence[str], base: int) -> Places:
     """Where the events of a table (``timed``), of which there are some, are counted by these labels."""
-    starts = table[START].combine_chunks().dictionary_encode()
+    starts = table[START].combine_chunks()
+    ends = pc.min_max(starts).as_py()
+    windows = (ends["max"] - ends["min"]) // base + 1
     known: list[Labels] = [()]
     codes: pa.Array | None = None
     for name in labels:
@@ -59,8 +68,9 @@ def places(table: pa.Table, labels: Sequence[str]) -> Places:
             continue
         coded = values.combine_chunks().fill_null("").dictionary_encode()
         codes, known = _crossed(codes, known, coded)
-    codes, timed_ = _crossed(codes, known, starts)
-    return Places(codes, [(one[-1], one[:-1]) for one in timed_], len(known))
+    since = pc.divide(pc.subtract(starts, ends["min"]), base)
+    return Places(since if codes is None else pc.add(pc.multiply(codes, windows), since), known, ends["min"], base,
+                  windows)
 
 
 def _crossed(codes: pa.Array | None, known: Sequence[tuple[Any, ...]],

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from bongsu.stores import ids, labels, related, seen, spans
 
-VERSION = 4
+VERSION = 5
 _TABLES = """
 CREATE TABLE batch (position INTEGER PRIMARY KEY AUTOINCREMENT, n INTEGER NOT NULL, first INTEGER NOT NULL,
                     last INTEGER NOT NULL, sent INTEGER NOT NULL, data BLOB NOT NULL);
@@ -27,6 +27,7 @@ _STEPS = {
     1: _SENT.format("batch") + _KEPT + _NEW,
     2: _SENT.format("batch") + _SENT.format("kept") + _NEW,
     3: spans.TABLES,  # what is there stays as rows
+    4: "",  # labels that are there do not say where their events are
 }
 """Format that is found -> what makes its tables those of the newest."""
 
@@ -48,9 +49,9 @@ def _blocks_of_rows(db: sqlite3.Connection) -> None:
     """Format 2 had a row a label."""
     db.execute("INSERT OR IGNORE INTO related SELECT DISTINCT call, position FROM label")
     for (position,) in db.execute("SELECT DISTINCT position FROM label ORDER BY position").fetchall():
-        rows = db.execute(f"SELECT {', '.join(labels.BLOCK.names)} FROM label WHERE position = ? "  # noqa: S608
+        rows = db.execute(f"SELECT {', '.join(labels.GIVEN)} FROM label WHERE position = ? "  # noqa: S608
                           "ORDER BY call, name, at, id", (position,)).fetchall()
-        columns = zip(labels.BLOCK, zip(*rows, strict=True), strict=True)
-        arrays = [pa.array(values, field.type) for field, values in columns]
-        labels.keep(db, position, pa.Table.from_arrays(arrays, schema=labels.BLOCK))
+        columns = zip(labels.GIVEN, zip(*rows, strict=True), strict=True)
+        labels.keep(db, position, pa.table({name: pa.array(values, labels.BLOCK.field(name).type)
+                                            for name, values in columns}))
     db.execute("DROP TABLE label")

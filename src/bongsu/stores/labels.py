@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -44,7 +45,11 @@ class Known(NamedTuple):
 
 
 BLOCK = pa.schema([("call", pa.string()), ("name", pa.string()), ("at", pa.int64()), ("id", pa.string()),
-                   ("label", pa.string()), ("annotator", pa.string()), ("known", pa.int64())])
+                   ("label", pa.string()), ("annotator", pa.string()), ("known", pa.int64()), ("place", pa.int64())])
+"""Labels as they are stored. ``place`` is where the event is, if it came before its label: there it stays as long as
+it is kept. Older versions did not write it."""
+GIVEN = BLOCK.names[:-1]
+"""What is known of a label when it comes."""
 HISTORY = pa.schema([("call", pa.string()), ("name", pa.string()), ("place", pa.int64()), ("at", pa.int64()),
                      ("label", pa.string()), ("before", pa.bool_())])
 """Labels as columns; those of one event are together, in the order of (name, at, id). ``before``: known already at the
@@ -67,32 +72,37 @@ def note(db: sqlite3.Connection, table: pa.Table, position: int, now: int | None
         known = given["time"] if now is None else pa.repeat(pa.scalar(now, pa.int64()), given.num_rows)
         keep(db, position, pa.Table.from_arrays(
             [given["call"], given["name"].fill_null(""), given["time"], given["id"], given["label"].fill_null(""),
-             given["annotator"].fill_null(""), known], schema=BLOCK))
+             given["annotator"].fill_null(""), known], names=GIVEN))
 
 
-def keep(db: sqlite3.Connection, position: int, block: pa.Table) -> None:
-    """Store the labels of a batch, and which of them came before what they are about."""
-    _put(db, position, block)
-    calls, counts = pc.value_counts(block["call"]).flatten()
-    places = seen.places(db, calls)
-    waiting = pc.greater(places.fill_null(_NOWHERE), position)
-    rows = zip(*(one.filter(waiting).to_pylist() for one in (calls, places, counts)), strict=True)
-    db.executemany("INSERT INTO waits VALUES (?, ?, ?, ?)",
-                   [(call, position, place, n) for call, place, n in rows])
+def keep(db: sqlite3.Connection, position: int, given: pa.Table) -> None:
+    """Store the labels of a batch (``GIVEN``), and which of them came before what they are about."""
+    asked = given["call"].combine_chunks()
+    calls = asked if spans.ascend(asked) else pc.unique(asked)
+    found = seen.places(db, calls)
+    there = pc.if_else(pc.less_equal(found, position), found, None)
+    _put(db, position, given.append_column(_PLACE, there if calls is asked else there.take(pc.index_in(asked, calls))))
+    if there.null_count:
+        waiting = pc.is_null(there)
+        names = calls.filter(waiting)
+        counts = Counter(asked.filter(pc.is_in(asked, names)).to_pylist())
+        db.executemany("INSERT INTO waits VALUES (?, ?, ?, ?)",
+                       [(call, position, place, counts[call])
+                        for call, place in zip(names.to_pylist(), found.filter(waiting).to_pylist(), strict=True)])
 
 
 def touched(db: sqlite3.Connection, after: int, upto: int) -> pa.Table:
     """Every label, come up to ``upto``, of the events whose label (or who themselves) came after ``after``."""
     new = _blocks(db, "position > ? AND position <= ?", (after, upto))
     waited = [call for (call,) in db.execute("SELECT call FROM waits WHERE place > ? AND place <= ?", (after, upto))]
-    return _history(db, new, waited, upto, lambda block: pc.less_equal(block["position"], after))
+    return _history(db, new, waited, upto, lambda block: pc.less_equal(block["position"], after), whole=True)
 
 
 def known_since(db: sqlite3.Connection, moment: int, upto: int) -> pa.Table:
     """Every label, come up to ``upto``, of the events that got one after ``moment``."""
     new = _blocks(db, "known > ? AND position <= ?", (moment, upto))
     late = new.filter(pc.greater(new["known"], moment))
-    return _history(db, late, (), upto, lambda block: pc.less_equal(block["known"], moment))
+    return _history(db, late, (), upto, lambda block: pc.less_equal(block["known"], moment), whole=False)
 
 
 def of(db: sqlite3.Connection, call: str) -> list[Known]:
@@ -153,12 +163,13 @@ def _blocks(db: sqlite3.Connection, where: str, values: Sequence[int | str]) -> 
 
 def _placed(position: int, data: bytes) -> pa.Table:
     block = arrow.plain(data)
+    if _PLACE.name not in block.column_names:
+        block = block.append_column(_PLACE, pa.nulls(block.num_rows, pa.int64()))
     return block.append_column(_POSITION, pa.repeat(pa.scalar(position, pa.int64()), block.num_rows))
 
 
-_NOWHERE = 2**63 - 1
 _AMONG = "position IN (SELECT value FROM json_each(?))"
-_POSITION = pa.field("position", pa.int64())
+_POSITION, _PLACE = pa.field("position", pa.int64()), BLOCK.field("place")
 _NONE = BLOCK.append(_POSITION).empty_table()
 
 
@@ -177,23 +188,36 @@ def _without(db: sqlite3.Connection, calls: pa.Array, positions: Iterable[int]) 
 
 
 def _history(db: sqlite3.Connection, new: pa.Table, more: Sequence[str], upto: int,
-             before: Callable[[pa.Table], pa.Array]) -> pa.Table:
-    """All labels, come up to ``upto``, of the events that ``new`` ones are about, and of ``more``."""
-    calls = pc.unique(new["call"])
-    if more:
+             before: Callable[[pa.Table], pa.Array], *, whole: bool) -> pa.Table:
+    """All labels, come up to ``upto``, of the events that ``new`` ones are about, and of ``more``. ``whole``: what is
+    new is all that its blocks have."""
+    calls = new["call"].combine_chunks()
+    once = not more and spans.ascend(calls)
+    if not once:
         calls = pc.unique(pa.concat_arrays([calls, pa.array(more, pa.string())]))
     if not len(calls):
         return HISTORY.empty_table()
-    places = seen.places(db, calls)
-    places = pc.if_else(pc.less_equal(places, upto), places, None)
-    found = _blocks(db, f"{_AMONG} AND position <= ?", (json.dumps(related.positions(db, calls)), upto))
-    where = pc.index_in(found["call"], calls)
-    found = found.append_column("place", places.take(where.combine_chunks()))
-    found = found.append_column("before", before(found))
-    found = found.select(["place", *BLOCK.names, "before"]).filter(pc.is_valid(found["place"]))
-    return (found if _each_once(found["call"]) else found.sort_by(_ORDER)).select(HISTORY.names)
+    told = [position for (position,) in db.execute(
+        f"SELECT position FROM told WHERE {_AMONG} AND position <= ? ORDER BY position",  # noqa: S608
+        (json.dumps(related.positions(db, calls)), upto))]
+    if once and whole and told == pc.unique(new["position"]).to_pylist():
+        found = new
+    else:
+        found = _blocks(db, _AMONG, (json.dumps(told),))
+        found = found.filter(pc.is_in(found["call"], calls))
+        once = spans.ascend(found["call"].combine_chunks())
+    places = _places(db, found)
+    found = found.set_column(found.column_names.index(_PLACE.name), _PLACE, places)
+    found = found.append_column("before", before(found)).filter(pc.less_equal(places, upto))
+    return (found if once else found.sort_by(_ORDER)).select(HISTORY.names)
 
 
-def _each_once(calls: pa.ChunkedArray) -> bool:
-    """Whether every event has one label, as most have: then there is nothing to put in order."""
-    return bool(pc.count_distinct(calls).as_py() == len(calls))
+def _places(db: sqlite3.Connection, found: pa.Table) -> pa.Array:
+    """Where the events are that labels are about; null for those that have not come."""
+    places = found["place"].combine_chunks()
+    if places.null_count:
+        calls = found["call"].filter(pc.is_null(places)).combine_chunks()
+        asked = pc.unique(calls)
+        known = seen.places(db, asked).take(pc.index_in(calls, asked))
+        places = pc.replace_with_mask(places, pc.is_null(places), known)
+    return places
