@@ -10,7 +10,7 @@ from bongsu.guard import Guard
 from bongsu.web.masking import Masking
 from bongsu.web.nested import Path, grown, leaves
 from bongsu.web.replies import Channel, Unreadable
-from bongsu.web.slots import call_notes
+from bongsu.web.slots import OF_CHOICES, call_notes
 from bongsu.web.surfaces.choices import ChoiceReplies, number
 from bongsu.web.upstream import MOST
 
@@ -23,10 +23,12 @@ class ChatReplies(ChoiceReplies):
     """Chunks whose choices have a ``delta``. Sound is sent when the words beside it are through.
 
     The name of a tool call goes out whole, with the first of its arguments or when the next call begins: clients take a
-    name from one chunk, and nobody can tell before that it is all there.
+    name from one chunk, and nobody can tell before that it is all there. Some providers say a piece twice (``text``),
+    or with it all that came before (``message``): the one is held back like a piece, the other says what went out.
     """
 
-    noun, id_begins, says, nothing = "chat.completion.chunk", "chatcmpl", "delta", {"delta": {}}
+    noun, id_begins, nothing = "chat.completion.chunk", "chatcmpl", {"delta": {}}
+    read_apart = OF_CHOICES | {"delta", "text"}
 
     def __init__(self, guards: Sequence[Guard], masking: Masking, *, call: str, asks_usage: bool, choices: int = 1,
                  allowing: Allowing | None = None) -> None:
@@ -35,6 +37,8 @@ class ChatReplies(ChoiceReplies):
         self._ways: dict[Channel, Path] = {}
         self._sounds: dict[int, list[dict[str, Any]]] = {}
         self._heavy = 0
+        self._raw: dict[int, str] = {}
+        self._out: dict[int, list[str]] = {}
 
     def said(self, choice: dict[str, Any]) -> str:
         delta = choice.get("delta")
@@ -48,12 +52,19 @@ class ChatReplies(ChoiceReplies):
         if not isinstance(delta, dict):
             raise Unreadable
         left = "role" in delta
+        if isinstance(choice.get("text"), str):
+            choice["text"] = self._pass((index, "beside", "text"), choice["text"])
+            left = left or bool(choice["text"])
+        if index in self._out or isinstance(choice.get("message"), dict):
+            self._again(index, choice, delta.get("content"))
         for key, value in delta.items():
             if key in _PLAIN or value is None or value == []:
                 continue
             if isinstance(value, str):
                 delta[key] = self._pass((index, key, ""), value)
                 left = left or bool(delta[key])
+                if key == "content" and index in self._out:
+                    self._out[index].append(delta[key])
             elif key == "tool_calls" and isinstance(value, list):
                 delta[key] = [call for found in value for call in self._call_of(index, key, found)]
                 left = left or bool(delta[key])
@@ -66,6 +77,17 @@ class ChatReplies(ChoiceReplies):
             else:
                 left = True
         return left
+
+    def _again(self, index: int, choice: dict[str, Any], content: Any) -> None:
+        """Whether a choice says all that it said once more, from its first piece on. Else that is read as any text."""
+        if index not in self._out:
+            if (index, "content", "") in self._texts:
+                return
+            self._raw[index], self._out[index] = "", []
+        self._raw[index] += content if isinstance(content, str) else ""
+        whole = choice.get("message")
+        if isinstance(whole, dict) and whole.get("content") == self._raw[index]:
+            whole["content"] = ""  # said by ``repeat``, when it is known what goes out
 
     def _inside(self, index: int, key: str, value: Any) -> bool:
         """Texts that stand deeper, each through its own gate; what only annotates is here whole."""
@@ -144,17 +166,26 @@ class ChatReplies(ChoiceReplies):
             rest = self._pass(channel, "", last=True)
             if rest:
                 key, way = str(channel[1]), self._ways.get(channel)
-                out.append(self.chunk(index, {"delta": {key: grown(way, rest)} if way else
-                                              _rest(key, channel[2], rest)}))
+                if key == "content" and index in self._out:
+                    self._out[index].append(rest)
+                out.append(self.chunk(index, {"delta": grown((key, *way), rest)} if way else
+                                      _rest(key, channel[2], rest)))
         return out + [self.chunk(index, {"delta": {"audio": sound}}) for sound in self._sounds.pop(index, ())]
+
+    def repeat(self, index: int, choice: dict[str, Any]) -> None:
+        if index in self._out and isinstance(whole := choice.get("message"), dict) and whole.get("content") == "":
+            whole["content"] = "".join(self._out[index])
 
     def saying(self, sentence: str) -> dict[str, Any]:
         return {"delta": {"role": "assistant", "content": sentence, "refusal": sentence}}
 
 
 def _rest(key: str, which: Any, rest: str) -> dict[str, Any]:
+    """The last of a text, as a piece of its choice."""
+    if key == "beside":
+        return {"delta": {}, which: rest}
     if key == "tool_calls":
-        return {key: [{"index": which, "function": {"arguments": rest}}]}
+        return {"delta": {key: [{"index": which, "function": {"arguments": rest}}]}}
     if key == "custom":
-        return {"tool_calls": [{"index": which, "custom": {"input": rest}}]}
-    return {key: {"arguments": rest}} if key == "function_call" else {key: rest}
+        return {"delta": {"tool_calls": [{"index": which, "custom": {"input": rest}}]}}
+    return {"delta": {key: {"arguments": rest} if key == "function_call" else rest}}

@@ -13,13 +13,17 @@ from bongsu.web.asked import encode
 from bongsu.web.errors import ApiError
 from bongsu.web.masking import Masking
 from bongsu.web.replies import END, Broken, Replies, Unreadable
-from bongsu.web.slots import OF_CHOICES, OF_REPLIES, noted_slots
+from bongsu.web.slots import OF_REPLIES, noted_slots
 from bongsu.web.wire import DONE, frame
 
 
 def annotation(guard: str) -> dict[str, Any]:
     """Which guard filtered, in Azure's shape; never what it saw."""
     return {guard: {"filtered": True, "detected": True}}
+
+
+TAIL = 256
+"""Characters of what a field said before that are looked at together with what it says now."""
 
 
 class Beside(NamedTuple):
@@ -38,8 +42,8 @@ class ChoiceReplies(Replies):
     closing = DONE
     noun: ClassVar[str]
     id_begins: ClassVar[str]
-    says: ClassVar[str]
-    """The field of a choice that ``piece`` reads."""
+    read_apart: ClassVar[frozenset[str]]
+    """The fields of a choice that ``piece`` reads, and those without texts."""
     nothing: ClassVar[dict[str, Any]]
     """A piece of a choice that says nothing."""
 
@@ -54,7 +58,7 @@ class ChoiceReplies(Replies):
         self._usage_block: bytes | None = None
         self._wholes = 0
         self._told: dict[str, str] = {}
-        self._known = OF_CHOICES | {self.says}
+        self._before: dict[tuple[int, Any], str] = {}
 
     @property
     def finished(self) -> bool:
@@ -122,6 +126,22 @@ class ChoiceReplies(Replies):
         self._wholes += 1
         return self._pass((index, key, f"whole {self._wholes}"), text, last=True)
 
+    def _grown(self, index: int, key: Any, text: str) -> str:
+        """A text of a field of a choice that nobody knows, checked with what the field said before: it may go on there.
+        It does not wait for what comes next, since most such fields say all they say at once, a reason or an id."""
+        if not text:
+            return text
+        before = self._before.get((index, key), "")
+        before = "" if before.endswith(text) else before  # the same again, as most say it
+        window = before + text
+        out = self.whole(index, "choice", window)
+        self.chars -= len(before)
+        if out == window:
+            self._before[index, key] = window[-TAIL:]
+            return text
+        self._before[index, key] = ""
+        return out[next((n for n, (new, old) in enumerate(zip(out, before, strict=False)) if new != old), len(before)):]
+
     def _count(self, choices: list[Any]) -> None:
         for choice in choices:
             if not isinstance(choice, dict):
@@ -149,14 +169,15 @@ class ChoiceReplies(Replies):
             self._seen.add(index)
             last = isinstance(choice.get("finish_reason"), str)
             full = self.piece(index, choice)
-            for slot in noted_slots(choice, self._known):
-                slot.put(self.whole(index, "choice", slot.text))
+            for slot in noted_slots(choice, self.read_apart):
+                slot.put(self._grown(index, slot.key, slot.text))
                 full = True
             if choice.get("logprobs") is not None:
                 choice["logprobs"] = None
             if last:  # only now is the choice finished: the last of its text may still be blocked
                 before += self.flush(index)
                 self._finish(choice, index)
+            self.repeat(index, choice)
             if full or last:
                 kept.append(choice)
         if self._beside(chunk).new and not kept:
@@ -177,6 +198,9 @@ class ChoiceReplies(Replies):
     @abstractmethod
     def piece(self, index: int, choice: dict[str, Any]) -> bool:
         """Pass every text of a choice through its gate; False where nothing of it is left to send."""
+
+    def repeat(self, index: int, choice: dict[str, Any]) -> None:
+        """Say anew what a choice says once more of all that was said before."""
 
     @abstractmethod
     def flush(self, index: int) -> list[bytes]:

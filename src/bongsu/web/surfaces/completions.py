@@ -38,7 +38,7 @@ class CompletionsAsked(ChatAsked):
 class CompletionReplies(ChoiceReplies):
     """Chunks whose choices have a ``text``."""
 
-    noun, id_begins, says = "text_completion", "cmpl", "text"
+    noun, id_begins, read_apart = "text_completion", "cmpl", OF_CHOICES | {"text"}
     nothing: ClassVar[dict[str, Any]] = {"text": ""}
 
     def said(self, choice: dict[str, Any]) -> str:

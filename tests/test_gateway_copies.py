@@ -1,0 +1,111 @@
+"""What providers of OpenAI's chat API say in a streamed choice beside its ``delta``: the piece once more (``text``),
+all that came before it (``message``), and fields that nobody knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatewaykit import PII, SECRET, Script, sse, standing
+from test_peer_cases import GUARD, PHRASE, REASON, SPLIT, wire
+
+MAIL = "kim@example.com"
+
+
+def event(content: str | None = None, reason: str | None = None, **beside: Any) -> dict[str, Any]:
+    delta = {} if content is None else {"content": content}
+    return {"id": "c", "object": "chat.completion.chunk",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": reason, **beside}]}
+
+
+def said(folder: Path, guards: Any, *events: Any) -> tuple[bytes, list[Any], Any]:
+    """What came over the wire, its choices, and the fact of the call."""
+    with standing(folder, guards, model=Script(sse(*events, event(None, "stop"), "[DONE]"))) as stand:
+        raw = b"".join(wire(stand, "chat")[1])
+        fact = stand.spool.wait(1)
+    found = [json.loads(line[6:]) for line in raw.split(b"\n\n") if line.startswith(b"data: {")]
+    return raw, [choice for one in found for choice in one["choices"]], fact
+
+
+def test_a_piece_that_is_said_twice_is_held_back_twice(tmp_path: Path) -> None:
+    raw, _, fact = said(tmp_path / "1", [GUARD], *(event("", text=piece) for piece in ("well ", *SPLIT, " more")))
+    assert REASON["chat"] in raw.replace(b": ", b":")
+    assert fact.blocked_by == "secret"
+    for told in (*SPLIT[:3], "zeus", "more"):
+        assert told.encode() not in raw
+    pieces = ("write ", "to kim@exam", "ple.com", " or zeu", "x", " fin")
+    raw, choices, fact = said(tmp_path / "2", [PII, SECRET], *(event(piece, text=piece) for piece in pieces))
+    told = ["".join(c.get("text") or "" for c in choices),
+            "".join(c["delta"].get("content") or "" for c in choices)]
+    assert told[0] == told[1]
+    assert told[0].startswith("write to ")
+    assert told[0].endswith(" or zeux fin")
+    assert b"kim@" not in raw
+    assert fact.outcome == "ok"
+
+
+def test_with_each_piece_all_that_went_out_before_it_is_said_and_no_more(tmp_path: Path) -> None:
+    pieces = ("write ", "to kim@exam", "ple.com", " or zeu", "x", " fin")
+    whole = ["".join(pieces[: n + 1]) for n in range(len(pieces))]
+    raw, choices, fact = said(tmp_path, [PII, SECRET], *(event(piece, message={"role": "assistant", "content": all_})
+                                                         for piece, all_ in zip(pieces, whole, strict=True)))
+    grown = ""
+    for choice in choices:
+        grown += choice["delta"].get("content") or ""
+        if "message" in choice:
+            assert choice["message"] == {"role": "assistant", "content": grown}
+    assert grown.startswith("write to ")
+    assert grown.endswith(" or zeux fin")
+    assert b"kim@" not in raw
+    assert fact.outcome == "ok"
+
+
+def test_all_of_a_reply_told_once_at_its_end_is_read_like_any_text(tmp_path: Path) -> None:
+    _, choices, fact = said(tmp_path / "1", [PII], event("write to ", message={}), event(MAIL),
+                            event("", message={"content": f"write to {MAIL}"}))
+    assert [c["message"]["content"].startswith("write to ") for c in choices if c.get("message")] == [True]
+    assert MAIL not in str(choices)
+    assert fact.outcome == "ok"
+    raw, _, fact = said(tmp_path / "2", [GUARD], event("fine"), event("", message={"content": PHRASE}))
+    assert PHRASE.encode() not in raw
+    assert fact.blocked_by == "secret"
+
+
+def test_a_long_reply_that_is_said_again_with_each_piece_is_not_too_much_to_read(tmp_path: Path) -> None:
+    """Two thousand words are two million characters, said so."""
+    words = [f"w{n} " for n in range(2000)]
+    _, choices, fact = said(tmp_path, [PII], *(event(word, message={"content": "".join(words[: n + 1])})
+                                               for n, word in enumerate(words)))
+    assert "".join(c["delta"].get("content") or "" for c in choices) == "".join(words)
+    assert fact.outcome == "ok"
+
+
+@pytest.mark.parametrize("beside", [lambda piece: {"note": piece}, lambda piece: {"x": {"y": [piece]}}])
+def test_a_phrase_that_grows_in_a_field_nobody_knows_is_stopped_before_it_is_whole(tmp_path: Path, beside: Any) -> None:
+    raw, _, fact = said(tmp_path, [GUARD], *(event("hi ", **beside(piece)) for piece in ("well ", *SPLIT, " more")))
+    assert (fact.outcome, fact.blocked_by) == ("blocked", "secret")
+    assert REASON["chat"] in raw.replace(b": ", b":")
+    assert f'"{SPLIT[-1]}"'.encode() not in raw
+    assert b"more" not in raw
+
+
+def test_an_address_that_grows_in_a_field_nobody_knows_is_never_whole(tmp_path: Path) -> None:
+    pieces = ("to kim@exam", "ple.com", " x", "y")
+    raw, choices, fact = said(tmp_path, [PII], *(event("hi ", note=piece) for piece in pieces))
+    assert "@example.com" not in "".join(c.get("note", "") for c in choices)
+    assert b"ple.com" not in raw
+    assert "".join(c.get("note", "") for c in choices).endswith(" xy")
+    assert fact.outcome == "ok"
+
+
+def test_fields_that_say_all_they_say_at_once_come_as_they_are(tmp_path: Path) -> None:
+    notes = ["running", "running", "ha", "ha", "", "12", "12 ", "done", "running", MAIL, "after"]
+    _, choices, fact = said(tmp_path, [PII, SECRET], *(event("hi ", note=note) for note in notes))
+    told = [c["note"] for c in choices if "note" in c]
+    assert told[:9] + told[10:] == notes[:9] + notes[10:]
+    assert "@" not in told[9]
+    assert fact.outcome == "ok"
+    assert PHRASE not in str(choices)
