@@ -9,12 +9,11 @@ from hashlib import sha256
 from typing import ClassVar, Literal, NewType
 
 from bongsu import aggregate
-from bongsu.cell import Vector
 from bongsu.event import FEATURE_KINDS, FEATURES, feature_of
 from bongsu.expression import Expression, either, feature
-from bongsu.interval import check_alpha, exact, quantile
+from bongsu.interval import check_alpha
 from bongsu.quantity import DAY, Duration, show_duration
-from bongsu.tails import clopper_pearson
+from bongsu.slis.share import Share
 
 Measure = Literal["null", "range", "type", "category", "duplicate", "freshness", "schema"]
 Limit = NewType("Limit", float)
@@ -24,7 +23,7 @@ _NOT_STORED = ("id", "prompt", "reply")
 
 
 @dataclass(frozen=True)
-class Quality:
+class Quality(Share):
     """Events of which any of ``columns`` is bad, out of those that are about them.
 
     ``null``: it is missing. ``range``: below ``low`` or above ``high``. ``type``: a feature that came as another type
@@ -127,24 +126,6 @@ class Quality:
         if self.measure == "null":
             return missing
         return either([*stray, *([missing] if self.measure == "schema" else [])]) if stray else missing
-
-    def value(self, vector: Vector) -> Fraction | None:
-        total = vector.get("total", 0)
-        return Fraction(vector.get("bad", 0), total) if total else None
-
-    def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
-        bad, total = vector.get("bad", 0), vector.get("total", 0)
-        if total <= 0:
-            return aggregate.Evidence(None)
-        low, high = clopper_pearson(bad, total, quantile(float(self.alpha), looks))
-        return aggregate.Evidence(Fraction(bad, total), total, exact(low), exact(high))
-
-    @property
-    def ends(self) -> tuple[Fraction, Fraction | None]:
-        return Fraction(0), Fraction(1)
-
-    def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
-        return self.evidence({"bad": round(min(1.0, value) * n), "total": n}, looks)
 
 
 def _forms(column: Expression) -> list[Expression]:

@@ -8,16 +8,15 @@ from fractions import Fraction
 from typing import ClassVar
 
 from bongsu import aggregate
-from bongsu.cell import Vector
 from bongsu.expression import Expression
-from bongsu.interval import check_alpha, exact, quantile
+from bongsu.interval import check_alpha
 from bongsu.ports import JUDGES
 from bongsu.sampling import Sampling
-from bongsu.tails import clopper_pearson
+from bongsu.slis.share import Share
 
 
 @dataclass(frozen=True)
-class Ratio:
+class Ratio(Share):
     """``bad`` events out of those where ``total`` is true.
 
     An event is bad only if it also counts in the total, so the ratio never exceeds one; undefined without events. Its
@@ -47,21 +46,3 @@ class Ratio:
         given = (self.total, self.sampling.seen() if self.sampling else None)
         asked = tuple(one for one in given if one is not None)
         return {"bad": aggregate.Count((self.bad, *asked)), "total": aggregate.Count(asked)}
-
-    def value(self, vector: Vector) -> Fraction | None:
-        total = vector.get("total", 0)
-        return Fraction(vector.get("bad", 0), total) if total else None
-
-    def evidence(self, vector: Vector, looks: int = 1) -> aggregate.Evidence:
-        bad, total = vector.get("bad", 0), vector.get("total", 0)
-        if total <= 0:
-            return aggregate.Evidence(None)
-        low, high = clopper_pearson(bad, total, quantile(float(self.alpha), looks))
-        return aggregate.Evidence(Fraction(bad, total), total, exact(low), exact(high))
-
-    @property
-    def ends(self) -> tuple[Fraction, Fraction | None]:
-        return Fraction(0), Fraction(1)
-
-    def foretold(self, value: float, n: int, looks: int = 1) -> aggregate.Evidence:
-        return self.evidence({"bad": round(min(1.0, value) * n), "total": n}, looks)
