@@ -59,7 +59,7 @@ def test_a_number_that_only_looks_like_a_persons_is_left_alone(text) -> None:
     ("address", "see ", "152 Teheran-ro, Gangnam-gu"), ("address", "see ", "2023 Nambusunhwan-ro, Seoul 06236"),
     ("address", "see ", "20 Seocho-daero"), ("address", "see ", "12 Jong-ro 5-gil"),
     ("us_ssn", "SSN ", "12345-6789"), ("us_ssn", "my number is ", "123-456789"),
-    ("us_ssn", "078-051121 ", "07805-1121"),
+    ("us_ssn", "사회보장번호는 ", "07805-1121"),
     ("kr_corporate", "법인 ", "1801110000004"),
 ])
 def test_the_true_number_beside_it_is_found_still(kind, before, value) -> None:

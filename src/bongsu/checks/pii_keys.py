@@ -5,6 +5,8 @@ Those without one are found behind their names (``pii_named``).
 
 from __future__ import annotations
 
+from bongsu.checks.pii_rules import Answer, Candidate
+
 SHAPES = (
     r"(?:AKIA|ASIA|AROA|AIDA)[A-Z2-7]{16}", r"ABSK[A-Za-z0-9+/]{60,}={0,2}",        # AWS: ids of access keys, Bedrock
     r"bedrock-api-key-[A-Za-z0-9+/=]{40,}",
@@ -36,3 +38,12 @@ HINTS = (r"AKIA|ASIA|AROA|AIDA|ABSK|bedrock-api-key-|AIza|AQ\.|ya29\.|GOCSPX-|gh
          r"fw_[A-Za-z0-9]{22}|csk-|pa-[A-Za-z0-9_]{20}|pcsk_|tvly-|sk_[a-f0-9]{8}|up_[A-Za-z0-9]{28}|nv-[A-Za-z0-9]{32}|"
          r"ncp_iam_|JQQJ99|SG\.|npm_|pypi-|SK[0-9a-f]{32}|AccountKey=|\dQ~|:AA|do[por]_v1_|dapi|hv[sb]\.|AGE-SECRET|"
          r"shp[a-z]{2}_|ATATT3|glsa_|sntrys_|NRAK-|dckr_pat_|lin_api_|ntn_|figd_|sb(?:p|_secret)_|PMAK-")
+
+
+def key(c: Candidate) -> Answer:
+    """A known prefix and an unlikely tail: digits or capitals in it, and not one letter over and over.
+
+    Some keys have letters alone, and one in thirty of AWS's has no digit; a tail of small letters is a word.
+    """
+    body = c.text[len("sk-ant-api03-") :] if c.text.startswith("sk-ant-") else c.text[4:]
+    return "key", 0.95 if any(ch.isdigit() or ch.isupper() for ch in body) and len(set(body)) > 5 else 0.2

@@ -65,3 +65,17 @@ def at_host(c: Candidate) -> Answer:
     user, _, secret = c.text.partition(":")
     mail = re.fullmatch(r"[\w.%+-]+", secret) and (user.istitle() or _NO_USER.fullmatch(user))
     return ("url_password", 0.85) if not mail and strong(secret, told=True) else None
+
+
+_PLACEHOLDER = re.compile(
+    r"(?i)(?:(?:my|your|some|the|api|app|access|auth|master|jwt|user|account|sending)[_-]?)*"
+    r"(?:pass|passwd|password|pwd|token|secret|key|seed)>?")
+"""What documentation writes where a password stands."""
+
+
+def url_password(c: Candidate) -> Answer:
+    """``user:password`` of a URL; a variable, a row of stars or the name of a secret is a placeholder."""
+    _, _, password = c.text.partition(":")
+    if not password or password[0] in "$<{%*" or _PLACEHOLDER.fullmatch(password):
+        return None
+    return "url_password", 0.98

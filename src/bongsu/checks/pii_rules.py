@@ -69,7 +69,28 @@ def always(kind: str, score: float) -> Rule:
 
 def announced(kind: str, without: float, told: float) -> Rule:
     """Sure only where the context says so."""
-    return lambda c: (kind, told if c.known else without)
+    return lambda c: (kind, told if c.known else min(without, UNSURE) if of_thing(c) else without)
+
+
+UNSURE = 0.3
+"""Too little to be found by default."""
+_THING = re.compile(
+    r"(?i)(?:\b(?:order|invoice|part|product|item|sku|model|serial|ref(?:erence)?|case|ticket|tracking|shipment|parcel|lot|"
+    r"batch|catalog(?:ue)?|doc(?:ument)?|version|build|release|driver|firmware|section|chapter|clause|isbn|issn|ean|upc|"
+    r"gtin|barcode|zip|post(?:al)? ?code)(?:[ _-]?(?:no|num(?:ber)?|id|code))?|품번|모델명?|바코드|운?송장|버전|빌드|"
+    r"(?:주문|송장|배송|제품|상품|물품|부품|모델|접수|예약|관리|일련|시리얼|우편|사건|문서|거래|승인)\s?(?:번호|코드|넘버))"
+    r"(?:\.|는|은|이|가)?[\"'`*]{0,3}\s{0,2}(?:is\s|[:=#]\s?)?[\"'(]?$")
+
+
+def of_thing(c: Candidate) -> bool:
+    """Whether the word right before it, or before the groups of digits it is the rest of, says that it numbers an
+    order, a product, a page: no person."""
+    return _THING.search(c.before(32).decode().rstrip("0123456789-")) is not None
+
+
+def unless_thing(kind: str, score: float) -> Rule:
+    """The pattern says it all, but of a thing."""
+    return lambda c: (kind, UNSURE if of_thing(c) else score)
 
 
 # ---- Korean numbers ----
@@ -85,14 +106,15 @@ def six_seven(c: Candidate) -> Answer:
     bare = len(c.text) == 13
     stamp = bare and not known and int(digits) in _MILLISECONDS
     if "법인".encode() in before or (corporate and not stamp and not told and not (born and kr.resident_check(digits))):
-        return "kr_corporate", 0.95 if corporate else 0.6
+        said = "법인".encode() in before or known
+        return "kr_corporate", (0.95 if corporate else 0.6) if said or not (bare or of_thing(c)) else UNSURE
     if born is None:
         return None
     kind = "kr_frn" if kr.foreigner(digits) else "kr_rrn"
     checked = kr.resident_check(digits)
     if known:
         return kind, 0.99 if checked else 0.9
-    if born.year < 1900 or stamp or (bare and digits.startswith("880") and _ean(digits)):
+    if born.year < 1900 or stamp or of_thing(c) or (bare and digits.startswith("880") and _ean(digits)):
         return kind, 0.3
     if bare:
         return kind, 0.8 if checked else 0.5
@@ -112,7 +134,7 @@ def masked(c: Candidate) -> Answer:
 
 
 def business(c: Candidate) -> Answer:
-    if c.text.isdigit() and not c.known:
+    if not c.known and (c.text.isdigit() or of_thing(c)):
         return None
     return "kr_business", 0.95 if kr.business_check(c.digits) else 0.9 if c.known else 0.5
 
@@ -235,13 +257,13 @@ def international(c: Candidate) -> Answer:
 
 def local(c: Candidate) -> Answer:
     """Any grouping of digits that a word for a telephone announces."""
-    return ("phone", 0.6) if 7 <= len(c.digits) <= 15 and c.known else None
+    return ("phone", 0.6) if 7 <= len(c.digits) <= 15 and c.known and not of_thing(c) else None
 
 
 def service(c: Candidate) -> Answer:
     """``1588-1234``; ``1600-1800`` may be years, so those need a word."""
     years = c.text[:4] in ("1500", "1600", "1800")
-    return "phone", 0.7 if c.known or not years else 0.3
+    return "phone", 0.7 if (c.known or not years) and not of_thing(c) else UNSURE
 
 
 # ---- money, networks, people abroad ----
@@ -254,7 +276,12 @@ def card(c: Candidate) -> Answer:
                  else first in "234569" if n == 16 else first in "4569")
     if not plausible or len(set(digits)) == 1 or not luhn.is_valid(digits):
         return None
-    return "card", 0.95
+    bare = n > 16 and n == len(c.text) and not (n == 19 and digits.startswith(_LONG_CARDS))
+    return "card", UNSURE if (bare or of_thing(c)) and not c.known else 0.95
+
+
+_LONG_CARDS = ("4", "50", "56", "57", "58", "62", "67")
+"""What cards of nineteen digits begin with (Visa, Maestro, UnionPay); most such numbers are those of records."""
 
 
 def iban_longest(c: Candidate) -> Answer:
@@ -276,20 +303,18 @@ def _mod97(text: str) -> bool:
 
 def us_ssn(c: Candidate) -> Answer:
     """Numbers from 900 up are no social security numbers, but taxpayers' (ITIN) or mistyped: believed if announced, or
-    if both hyphens are where they belong."""
+    if both hyphens are where they belong. With a hyphen before the last four alone it is written as a postcode
+    (ZIP+4), without any mark as anything: believed if announced."""
     digits, marks = c.digits, [ch for ch in c.text if not ch.isdigit()]
     if digits[:3] in ("000", "666") or digits[3:5] == "00" or digits[5:] == "0000":
         return None
+    if of_thing(c) and not c.known:
+        return "us_ssn", UNSURE
     if digits[0] == "9":
         return ("us_ssn", 0.7) if c.known and len(set(marks)) <= 1 else ("us_ssn", 0.6) if marks == ["-"] * 2 else None
     if len(set(marks)) > 1 or digits in ("078051120", "219099999"):
         return None
-    return "us_ssn", 0.95 if c.known else 0.7 if len(marks) == 2 else 0.6 if marks == ["-"] and not _zip4(c) else 0.3
-
-
-def _zip4(c: Candidate) -> bool:
-    """``IL 62704-1234``: a hyphen before the last four, behind a word, is a postcode."""
-    return c.text[5] == "-" and re.search(r"[^\W\d_]\W*$", c.before(12).decode("utf-8", "ignore")) is not None
+    return "us_ssn", 0.95 if c.known else 0.7 if len(marks) == 2 else 0.6 if c.text[3] == "-" else UNSURE
 
 
 _DAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])|(?:[0-2]\d|3[01]){2}(?:19|20)\d\d")
@@ -315,9 +340,9 @@ def ip4(c: Candidate) -> Answer:
         address = ipaddress.IPv4Address(c.text)
     except ValueError:
         return None
-    version = re.search(rb"(?i)(?:\bv|ver(?:sion)?|rel(?:ease)?|\xeb\xb2\x84\xec\xa0\x84)[ .:]*$", c.before(10))
+    version = re.search(rb"(?i)(?:\bv|ver|rel)[ .:]*$", c.before(10)) or of_thing(c)
     plain = address.is_unspecified or address.is_loopback or version
-    return "ip", 0.3 if plain else 0.8
+    return "ip", UNSURE if plain else 0.8
 
 
 def ip6(c: Candidate) -> Answer:
@@ -359,33 +384,7 @@ def dotted_mac(c: Candidate) -> Answer:
     return ("mac", 0.8) if c.known or len(c.digits) < 12 else None
 
 
-# ---- secrets ----
-
-
 def email(c: Candidate) -> Answer:
     name, _, host = c.text.rpartition("@")
     good = len(name) <= 64 and len(host) <= 253 and ".." not in host and not host.startswith(("-", "."))
     return ("email", 0.95) if good else None
-
-
-def key(c: Candidate) -> Answer:
-    """A known prefix and an unlikely tail: digits or capitals in it, and not one letter over and over.
-
-    Some keys have letters alone, and one in thirty of AWS's has no digit; a tail of small letters is a word.
-    """
-    body = c.text[len("sk-ant-api03-") :] if c.text.startswith("sk-ant-") else c.text[4:]
-    return "key", 0.95 if any(ch.isdigit() or ch.isupper() for ch in body) and len(set(body)) > 5 else 0.2
-
-
-_PLACEHOLDER = re.compile(
-    r"(?i)(?:(?:my|your|some|the|api|app|access|auth|master|jwt|user|account|sending)[_-]?)*"
-    r"(?:pass|passwd|password|pwd|token|secret|key|seed)>?")
-"""What documentation writes where a password stands."""
-
-
-def url_password(c: Candidate) -> Answer:
-    """``user:password`` of a URL; a variable, a row of stars or the name of a secret is a placeholder."""
-    _, _, password = c.text.partition(":")
-    if not password or password[0] in "$<{%*" or _PLACEHOLDER.fullmatch(password):
-        return None
-    return "url_password", 0.98
