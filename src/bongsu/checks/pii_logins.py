@@ -16,10 +16,11 @@ OPTION_HINT = r"(?:\s-[uU]|--(?:proxy-)?user)[\s=]{0,2}[\"']?[\w.@\\-]+:"
 COMMAND = (r"\b(?:sshpass|mysql[a-z]*|mariadb[a-z-]*|mongo[a-z]*|redis-cli|(?:docker|podman) login)\b[^\n|;]{0,120}?"
            r"\s-(?:p|a)[\s=]?[\"']?([!-~]{4,128})")
 COMMAND_HINT = r"sshpass|mysql|mariadb|mongo|redis-cli|(?:docker|podman) login"
-BOTH = (r"(?i:\b(?:id|user|login|account)|아이디|계정)\s?[/,]\s?"
-        r"(?i:pwd?|pass(?:word)?|비번|비밀번호|패스워드)(?:는|은)?"
+BOTH = (r"(?:(?i:\b(?:id|user|login|account)|아이디|계정)\s?[/,]\s?(?i:pwd?|pass(?:word)?|비번|비밀번호|패스워드)"
+        r"(?:는|은)?|(?i:\b(?:credentials?|login|account))\s?[:=]\s|(?:계정|(?:접속|로그인)\s?정보)(?:는|은)?\s?[:=])"
         r"\s{0,3}[:=]?\s{0,3}[\w.@+-]{1,64}\s{0,2}[/,]\s{0,2}([!-~]{4,128})")
-BOTH_HINT = r"(?i:(?:id|user|login|account|아이디|계정)\s?[/,]\s?(?:pw|pass|비|패))"
+BOTH_HINT = (r"(?i:(?:id|user|login|account|아이디|계정)\s?[/,]\s?(?:pw|pass|비|패)|"
+             r"(?:login|account|credentials?|계정|정보)(?:는|은)?\s?[:=])")
 HOST = r"\b([\w.-]{1,64}:[\w!#$%^&*?+~.(){}<>|@-]{4,128})@(?:[A-Za-z0-9.-]+\b)"
 HOST_HINT = r"\w:[^\s:/\"']{4,}@[A-Za-z0-9]"
 """A password with a colon, a slash or an @ is read up to it where no scheme stands before."""
@@ -56,7 +57,8 @@ def option(c: Candidate) -> Answer:
 
 def secret(c: Candidate) -> Answer:
     """``sshpass -p …``, ``mysql -p…``, ``ID/PW: kim / …``: what stands where a password goes."""
-    return ("password", 0.8) if strong(_unquoted(c), told=True) else None
+    text = _unquoted(c)
+    return ("password", 0.8) if strong(text, told=True) and any(map(str.isdigit, text)) else None
 
 
 def at_host(c: Candidate) -> Answer:

@@ -15,31 +15,34 @@ from bongsu.checks.pii_rules import Answer, Candidate
 _KIND = (r"api|access|secret|auth|authentication|subscription|account|signing|encryption|encrypt|client|service|"
          r"consumer|app|application|private|master|licen[cs]e|storage|rest|admin|deploy|webhook|server|function|sdk|developer|"
          r"integration|ingest|hmac|jwt|openai|azure|aws|session|shared")
-_KEY = (rf"(?:(?:{_KIND})[ _.-]{{0,2}}(?:access[ _-]?)?key|[A-Z0-9]_KEY|token|secret|authorization|[?&]sig|"
-        r"(?:[\s_-]|API|앱|REST|인증|서비스|접근|액세스|보안|비밀|암호화|시크릿|개인|연동)\s?키|토큰|시크릿)")
-_SAYABLE = r"(?:passw(?:or)?d|passphrase|passcode|\bpw|--pass|(?-i:\bPIN\b)|핀\s?번호|비밀번호|비번|패스워드|암호)"
+_KEY = (rf"(?:(?:{_KIND})[ _.-]{{0,2}}(?:access[ _-]?)?key|[A-Z0-9]_KEY|token|secret|authorization|"
+        r"[?&](?:sig|key|appid)|(?:^|[\s_(\"'*|-]|API|앱|REST|인증|서비스|접근|액세스|보안|비밀|암호화|시크릿|개인|연동)\s?키|토큰|시크릿)")
+_SAYABLE = (r"(?:passw(?:or)?d|passphrase|passcode|identified by|\bpw|--pass|(?-i:\bPIN\b)|핀\s?번호|비밀번호|비번|"
+            r"패스워드|암호)")
 _PASSWORD = rf"(?:{_SAYABLE}|(?-i:\b[Pp]ass)|[_.-]pass|(?:\b|[_.-])pwd?|(?-i:[a-z](?:Pass|Pwd)))"
 _CLOSE = r"[\"'`*_\\)\]]{0,6}"
-_WHOSE = r"(?: ?(?:\([^()\n]{1,20}\)|#\d{1,3}|\b(?:for|of|to|in|on|from|at) [^\n:=|]{1,30}))?"
-_MARK = (r"(?:\s{0,30}\||\s{0,3}(?::=|=>|->|[:=>])|,?\s{0,40}[\"'\\]{0,4}value[\"'\\]{0,4}\s{0,2}[:=]|"
+_WHOSE = r"(?: ?(?:값|\([^()\n]{1,20}\)|#\d{1,3}|\b(?:for|of|to|in|on|from|at) [^\n:=|]{1,30}))?"
+_MARK = (r"(?:\s{0,30}\||\s{0,3}(?::=|=>|->|[:=>→])|\s(?:-{1,2}|is|was)\s{1,2}|\s?[(,]\s{0,2}[\"'`]|"
+         r"\s[A-Za-z]{1,12}=\"[^\"\n]{0,80}\">|,?\s{0,40}[\"'\\]{0,4}value[\"'\\]{0,4}\s{0,2}[:=]|"
          r"\s?</[A-Za-z]{1,10}>\s{0,40}<[A-Za-z]{1,10}>)")
-"""A sign of the format: ``=``, a bar, the field ``value`` beside it, the next tag."""
+"""A sign of the format: ``=``, a bar, the field ``value`` beside it, the next argument, the next tag."""
 _SAID = r"(?:\s{0,2}값)?(?:은|는|이|가|을|를|으로)?\s{1,3}(?:(?:is|was|to|as)\s{1,2})?"
-_OPEN = r"[\s\"'`*\\|\[(<>]{0,12}(?:!\[CDATA\[)?"
+_OPEN = r"[\s\"'`*\\|\[(<>]{0,12}(?:!\[CDATA\[|[A-Za-z_.]{1,24}\([\"'])?"
 _SAID_HERE = _SAID.replace(r"\s", r"[ \t]")
 _OPEN_HERE = _OPEN.replace(r"\s", r" \t")
 _SCHEME = r"(?:(?:bearer|basic|token|api-?key)\s{1,2})?"
 
 KEY = (rf"(?i:(?:{_KEY}{_CLOSE}(?:{_WHOSE}{_MARK}|{_SAID}){_OPEN}|\bbearer ){_SCHEME})[\"'`]?"
        r"([A-Za-z0-9+/._~-]{8,}={0,2})")
-_HINTED = (r"(?:[\"'`*_\\)\]]{0,6}(?:\s{0,30}[|]|\s{0,3}[:=>,(#-]|</|\s{0,40}[\"'\\]{0,4}value)|"
+_HINTED = (r"(?:[\"'`*_\\)\]]{0,6}(?:\s{0,30}[|]|\s{0,3}[:=>→,(#-]|</|\s[A-Za-z]{1,12}=\"|\s{0,40}[\"'\\]{0,4}value)|"
            r"[\"'`]?\s(?:is|was|to|as|for|of|in|on|from|at) |")
-KEY_HINT = (rf"(?i:(?:key|token|secret|authorization|[?&]sig){_HINTED}[\"'`]?\s[\"'`]{{0,3}}[^\s]{{16}})|"
+KEY_HINT = (rf"(?i:(?:key|token|secret|authorization|[?&](?:sig|appid)){_HINTED}[\"'`]?\s[\"'`]{{0,3}}[^\s]{{16}})|"
             r"bearer [A-Za-z0-9+/._~-]{16})|"
             r"(?:키|토큰|시크릿)(?:\s?값)?[은는이가을를]?[\"'`*)]{0,3}\s{0,30}(?:[:=|>(]|[\"'`*]{0,3}[!-~]{16})")
 PASSWORD = (rf"(?i:(?:{_PASSWORD}{_CLOSE}{_WHOSE}{_MARK}|{_SAYABLE}{_CLOSE}{_SAID_HERE}){_OPEN_HERE})[\"'`]?"
             r"([!-~]{4,128})")
-PASSWORD_HINT = (rf"(?i:(?:passw(?:or)?d|passphrase|passcode|(?:\b|[_.-])(?:pass|pwd?)|[a-z](?:pass|pwd)){_HINTED}"
+PASSWORD_HINT = (r"(?i:(?:passw(?:or)?d|passphrase|passcode|identified by|(?:\b|[_.-])(?:pass|pwd?)|[a-z](?:pass|pwd))"
+                 rf"{_HINTED}"
                  r"[\"'`]?\s[^\s]{5})|(?:비밀번호|비번|패스워드|암호|핀\s?번호))|\bPIN\b")
 
 _WORDS = re.compile(
@@ -105,8 +108,8 @@ def _bounded(c: Candidate) -> str:
     return text
 
 
-_TOLD = re.compile(r"(?:[:=|>\"'`(\[*]|\b(?:is|was|to|as)|--pass\w*|"
-                   r"(?:번호|비번|패스워드|암호)\s?(?:값)?(?:은|는|이|가|을|를|으로))\s*$")
+_TOLD = re.compile(r"(?:[:=|>→(\[*-]|(?:^|[^,\s])\s?[\"'`]|\b(?:is|was|to|as)|--pass\w*|"
+                   r"(?i:identified by)|(?:번호|비번|패스워드|암호)\s?(?:값)?(?:은|는|이|가|을|를|으로))\s*$")
 """A sign or a word says that what follows is the value."""
 _KOREAN = re.compile(r"(?:비밀번호|비번|패스워드)\s$")
 _DIGITS = re.compile(r"\d{4,8}[#*]?")
@@ -124,7 +127,8 @@ def password(c: Candidate) -> Answer:
     told = _TOLD.search(before) is not None or (len(text) > 7 and _KOREAN.search(before) is not None)
     if _DIGITS.fullmatch(text):
         counts = _COUNTED.match(c.data[c.end : c.end + 24].decode("utf-8", "ignore"))
-        return ("password", 0.6) if (told or text[-1] in "#*") and not counts else None
+        told = told or text[-1] in "#*" or _KOREAN.search(before) is not None
+        return ("password", 0.6) if told and not counts else None
     return ("password", 0.8) if strong(text, told=told) else None
 
 
