@@ -40,11 +40,12 @@ class Bins:
 
     ``counts`` are of the bins in order, then of what is not known (NULL). Of numbers there is a bin up to each of
     ``edges`` (inclusive) and one above the last; of texts one a category and one for all others. ``low`` and ``high``
-    are the least and the largest number seen. ``unsuitable`` says why nothing can be concluded from it.
+    are the least and the largest number seen. Of ``words`` the categories are cells of texts (``prompt.py``).
+    ``unsuitable`` says why nothing can be concluded from it.
     """
 
     column: str
-    kind: Literal["number", "text", "bool"]
+    kind: Literal["number", "text", "bool", "words"]
     counts: tuple[int, ...]
     edges: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
@@ -157,7 +158,8 @@ def _first_distinct(ordered: Sequence[float], most: int) -> list[float]:
     return out
 
 
-def text_bins(column: str, counted: Mapping[str, int], missing: int, kind: Literal["text", "bool"] = "text") -> Bins:
+def text_bins(column: str, counted: Mapping[str, int], missing: int,
+              kind: Literal["text", "bool", "words"] = "text") -> Bins:
     """Bins of categories, the most frequent first; those beyond the first 50 are counted with the unseen."""
     ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     kept = ranked[:MOST_CATEGORIES]

@@ -232,6 +232,10 @@ TEXTS = (PROMPT, REPLY)
 FEATURES = "features."
 FeatureKind = Literal["number", "text", "bool"]
 FEATURE_KINDS: tuple[FeatureKind, ...] = ("number", "text", "bool")
+DeclaredKind = Literal["number", "text", "bool", "words"]
+"""Of a feature in a policy."""
+WORDS: DeclaredKind = "words"
+"""A text of which only the cell of its words is kept (``prompt.py``); stored as any other text."""
 FEATURE_NAME = r"[^\W\d]\w{0,63}"
 MOST_FEATURES = 512
 """Of one event."""

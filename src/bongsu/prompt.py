@@ -26,6 +26,18 @@ _SEED = crc32(b"bongsu prompt cells " + VERSION.encode())
 _NAMES = tuple(f"{VERSION}.{cell:02}" for cell in range(CELLS))
 
 
+_KNOWN = frozenset(_NAMES)
+
+
+def celled(text: str) -> str:
+    """The cell of a text that may be one already, as what was stored is.
+
+    >>> celled(cell("my card")) == cell("my card") != cell(cell("my card"))
+    True
+    """
+    return text if text in _KNOWN else cell(text)
+
+
 def cell(text: str) -> str:
     """The cell of a text; empty where it has no word.
 

@@ -29,12 +29,13 @@ from bongsu.stores.references import ReferenceStore
 SETTLED = 5 * MINUTE
 """After its end a window has come into the lake."""
 _WORDS = frozenset(one.words for one in TEXTS)
-_ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
+_ARROW = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_(), "words": pa.string()}
 
 
 def wanted(policy: Policy) -> dict[str, Kind]:
     """The columns that references keep bins of: every declared feature, and what signals compare besides."""
-    out: dict[str, Kind] = {FEATURES + name: kind for name, kind in policy.features.items()}
+    out: dict[str, Kind] = {FEATURES + name: "words" if name in policy.worded else kind
+                            for name, kind in policy.features.items()}
     for signal in policy.plan.signals:
         if isinstance(signal.sli, Compared):
             for column in signal.sli.columns:
@@ -63,8 +64,8 @@ def together(policy: Policy) -> bool:
 
 def _pinned(name: str, decl: ReferenceDecl, columns: Mapping[str, Kind], lake: Path, joint: bool) -> Reference | None:
     """From the lake's live events of a window; None while it has none that any of the columns is known of."""
-    stored = {column: feature_column(column.removeprefix(FEATURES), kind) if column.startswith(FEATURES) else column
-              for column, kind in columns.items()}
+    stored = {column: feature_column(column.removeprefix(FEATURES), "text" if kind == "words" else kind)
+              if column.startswith(FEATURES) else column for column, kind in columns.items()}
     schema = pa.schema([("time", pa.timestamp("us", "UTC")), ("origin", pa.string()),
                         *((stored[column], _ARROW[kind]) for column, kind in columns.items())])
     begin, end = (pa.scalar(at, pa.timestamp("us", "UTC")) for at in decl.span())

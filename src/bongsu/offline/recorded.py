@@ -43,7 +43,7 @@ def open_trace(file: Path, policy_path: Path | None, pairs: tuple[str, ...], con
         raise TraceError(f"--upstream: expected one of {', '.join(policy.upstreams)}, came {upstream!r}")
 
     def events() -> Iterator[Event]:
-        for event in islice((e for batch in trace.batches() for e in batch), limit):
+        for event in islice((worded(e, policy.worded) for batch in trace.batches() for e in batch), limit):
             if event.cost is None and meter is not None and up is not None and event.input_tokens is not None:
                 usage = Usage(event.input_tokens, event.output_tokens or 0, event.cache_read_tokens,
                               event.cache_write_tokens, event.reasoning_tokens)
@@ -52,6 +52,15 @@ def open_trace(file: Path, policy_path: Path | None, pairs: tuple[str, ...], con
             yield event
 
     return policy, events()
+
+
+def worded(event: Event, names: frozenset[str]) -> Event:
+    """With the cells of the features that are compared by their words, as the ways in read them."""
+    from bongsu.prompt import celled
+
+    texts = {name: event.features[name] for name in names & event.features.keys()}
+    cells = {name: celled(text) or None for name, text in texts.items() if isinstance(text, str)}
+    return replace(event, features={**event.features, **cells}) if cells else event
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
@@ -99,7 +108,8 @@ def evaluate_file(file: Path, policy_path: Path, pairs: tuple[str, ...], constan
     from bongsu.references import compared
     from bongsu.wording import in_force
 
-    plan = compared(load(policy_path, os.environ)).plan
+    policy = compared(load(policy_path, os.environ))
+    plan = policy.plan
     known = {text: Known(vocabulary) for text, vocabulary in in_force(plan).items()}
 
     def read(event: Event) -> Event:
@@ -110,7 +120,7 @@ def evaluate_file(file: Path, policy_path: Path, pairs: tuple[str, ...], constan
             found[one.cells] = getattr(event, one.cells) or cell(text or "")
             if one.text in known and (text or event.kind == "prediction"):
                 found |= known[one.text].columns(text, one)
-        return replace(event, origin="evaluation", **found)
+        return worded(replace(event, origin="evaluation", **found), policy.worded)
 
     return evaluate(plan, (list(map(read, batch)) for batch in trace_of(file, pairs, constants, unit, ids).batches()))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bongsu.event import FEATURE_KINDS, FeatureKind, columns
+from bongsu.event import FEATURE_KINDS, WORDS, FeatureKind, columns
 from bongsu.policy.declare import Document
 from bongsu.policy.extend import Extension, extended
 from bongsu.policy.fault import Fault, PolicyError
@@ -68,5 +68,6 @@ def _features(root: Node) -> dict[str, FeatureKind]:
     """What the policy declares of features, known before any expression is read."""
     section = root.get("features") if isinstance(root, Table) else None
     given = section.entries if isinstance(section, Table) else ()
-    return {name.text: kind for name, value in given for kind in FEATURE_KINDS
-            if isinstance(value, Text) and value.text == kind}
+    kinds: dict[str, FeatureKind] = {WORDS: "text"}
+    kinds |= {kind: kind for kind in FEATURE_KINDS}
+    return {name.text: kinds[value.text] for name, value in given if isinstance(value, Text) and value.text in kinds}

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bongsu import ports
 from bongsu.alert import Tier
-from bongsu.event import COLUMNS, FEATURE_NAME, FeatureKind, Origin
+from bongsu.event import COLUMNS, FEATURE_NAME, DeclaredKind, Origin
 from bongsu.guard import Guard
 from bongsu.policy.fault import NOWHERE, Misfit, Place, quoted
 from bongsu.policy.manners import TIER_NAMES, NotifyDecl
@@ -333,7 +333,7 @@ class Document:
     heartbeat: Heartbeat | None = None
     sources: Sources = field(default_factory=Sources)
     export: Exports = field(default_factory=Exports)
-    features: Mapping[str, FeatureKind] = _named(FEATURE_NAME)
+    features: Mapping[str, DeclaredKind] = _named(FEATURE_NAME)
     references: Mapping[str, ReferenceDecl] = _named()
     regions: Mapping[str, tuple[str, ...]] = _named()
     borders: Mapping[str, tuple[str, ...]] = _named()

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from bongsu.alert import Signal
 from bongsu.engine import Plan
-from bongsu.event import COLUMNS, FEATURES, LABELS
+from bongsu.event import COLUMNS, FEATURES, LABELS, WORDS
 from bongsu.gate import Terms
 from bongsu.period import Calendar
 from bongsu.policy.condition import read_good, unit_of
@@ -175,7 +175,7 @@ class Linker:
             asked: list[tuple[Trail, str]] = [(("labels", i), label) for i, label in enumerate(signal.labels)]
             for trail, label in (*asked, (("group",), str(getattr(signal.kind, "group", "")))):
                 kind = self.document.features.get(label.removeprefix(FEATURES), "text")
-                if label.startswith(FEATURES) and kind != "text":
+                if label.startswith(FEATURES) and kind not in ("text", WORDS):
                     self.reader.fault(("signals", name, *trail), "a feature of type text",
                                       f"{quoted(label)} of type {kind}", "a signal is split by names, not by numbers")
 
@@ -297,7 +297,8 @@ class Linker:
             doc.tests, self.limits, tuple(self.notes),
             places={name: self.reader.nearest(("alerts", name)).place for name in doc.alerts},
             extensions=self.extensions,
-            features=doc.features,
+            features={name: "text" if kind == "words" else kind for name, kind in doc.features.items()},
+            worded=frozenset(name for name, kind in doc.features.items() if kind == WORDS),
             borders=fences,
             keys=s.keys, appeal=s.appeal, slow_by=s.slow_by, budgets=money,
             rate_limits=tuple(rate_limits(doc.rate_limits)),

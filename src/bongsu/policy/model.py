@@ -281,6 +281,7 @@ class Policy:
     places: Mapping[str, Place] = field(default_factory=dict)
     extensions: tuple[Extension, ...] = ()
     features: Mapping[str, FeatureKind] = field(default_factory=dict)
+    worded: frozenset[str] = frozenset()
     borders: Borders = field(default_factory=Borders)
     keys: Literal["optional", "required"] = "optional"
     appeal: str = ""

@@ -126,7 +126,7 @@ def _column(bins: Bins) -> Expression:
     name = bins.column.removeprefix(FEATURES)
     if name == bins.column:
         return read(f"{name}", "any") if bins.kind != "bool" else _as_text(name, name)
-    found = feature(name, bins.kind)
+    found = feature(name, "text" if bins.kind == "words" else bins.kind)
     return _as_text(found.text, found.columns[0]) if bins.kind == "bool" else found
 
 

@@ -20,7 +20,7 @@ from bongsu import novelty, prompt
 from bongsu.drift import MISSING, OTHER, Bins, Joint, Reference, Vocabulary, number_bins, text_bins
 from bongsu.event import FEATURES, TEXTS
 
-Kind = Literal["number", "text", "bool"]
+Kind = Literal["number", "text", "bool", "words"]
 WORDS = {one.words: one.by for one in TEXTS}
 """Column of new words -> that of the words that are not."""
 MOST_TEXTS = 50_000
@@ -94,8 +94,8 @@ class Columns:
 
 
 def cells(texts: Any) -> pa.ChunkedArray:
-    """The cell of each text; null where there is no text, or no word in it."""
-    made = [prompt.cell(text) or None if text else None for text in texts.cast(pa.string()).to_pylist()]
+    """The cell of each text, or itself where it is one; null where there is no text, or no word in it."""
+    made = [prompt.celled(text) or None if text else None for text in texts.cast(pa.string()).to_pylist()]
     return pa.chunked_array([pa.array(made, pa.string())])
 
 
@@ -115,7 +115,7 @@ def bins_of(values: pa.ChunkedArray, column: str, kind: Kind) -> Bins:
         numbers = _numbers(values)
         ordered = _Ordered(numbers.take(pc.array_sort_indices(numbers)))
         return number_bins(column, ordered, len(values) - len(numbers))
-    counted, missing = _counted(values)
+    counted, missing = _counted(cells(values) if kind == "words" else values)
     return text_bins(column, counted, missing, kind)
 
 
@@ -125,7 +125,7 @@ def counts_of(values: pa.ChunkedArray, bins: Bins) -> list[int]:
         numbers = _numbers(values)
         upto = [0, *((pc.sum(pc.less_equal(numbers, edge)).as_py() or 0) for edge in bins.edges), len(numbers)]
         return [*(b - a for a, b in pairwise(upto)), len(values) - len(numbers)]
-    counted, missing = _counted(values)
+    counted, missing = _counted(cells(values) if bins.kind == "words" else values)
     known = [counted.pop(category, 0) for category in bins.categories]
     return [*known, sum(counted.values()), missing]
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bongsu.event import COLUMNS, FEATURES, TEXTS, Event, TextColumns, feature_of
+from bongsu.event import COLUMNS, FEATURES, TEXTS, Event, TextColumns, feature_column, feature_of
 from bongsu.guard import Guard
 from bongsu.novelty import Known
 from bongsu.privacy.sealing import KIND, Noting, Said, Sealer
@@ -52,10 +52,11 @@ class Cloak:
 
     def __init__(self, tokens: Tokeniser, service: str, policy: str, ids: Callable[[], str], *,
                  guards: Sequence[Guard] = (), sealer: Sealer | None = None,
-                 clusters: frozenset[str] = frozenset(),
+                 clusters: frozenset[str] = frozenset(), worded: frozenset[str] = frozenset(),
                  wording: Wording | None = None) -> None:
         self._tokens, self._service, self._policy, self._ids = tokens, service, policy, ids
         self._sealer, self._clusters, self._wording = sealer, clusters, wording
+        self._worded = frozenset(feature_column(name, "text") for name in worded)
         self.guards = tuple(guard for guard in guards if "store" in guard.on)
 
     def masked(self, table: pa.Table) -> Cloaked:
@@ -100,6 +101,8 @@ class Cloak:
             return pa.nulls(len(values), pa.string())
         if name in PEOPLE:
             return self._mapped(values, lambda masking, text: masking.token(PEOPLE[name], text), noting, notes)
+        if name in self._worded:
+            return cells(values)
         if name in _SAID or (name.startswith(FEATURES) and feature_of(name)[1] == "text"):
             return self._mapped(values, self._words, noting, notes)
         return self._mapped(values, _tag, noting, notes) if name in _TEXTS else values

@@ -246,8 +246,11 @@ class Gateway:
 
     # ---- calls ----
 
+    def _masking(self) -> Masking:
+        return Masking(self._tokens, self._sealer, self._plans.policy.worded)
+
     async def _serve(self, surface: Surface, scope: Scope) -> None:
-        call = Call(self._ids(), self._clock, self._timer, Masking(self._tokens, self._sealer), surface)
+        call = Call(self._ids(), self._clock, self._timer, self._masking(), surface)
         caller, task, left = caller_of(scope), asyncio.current_task(), False
         self.ops.began(call, task)
 

@@ -31,6 +31,7 @@ def inlet_of(policy: Policy, folder: Folder, store: State, clock: Callable[[], i
     guards = [crews.apart(guard) for guard in policy.guards if "store" in guard.on]
     cloak = Cloak(tokeniser(folder.keys, clock), policy.service.name, policy.hash, ulids(clock),
                   guards=guards, sealer=Sealer(Live(folder.live, LIVE), policy.service.name),
-                  clusters=clustered(policy.plan), wording=Wording(Live(folder.live, wording.LIVE)))
+                  clusters=clustered(policy.plan), worded=policy.worded,
+                  wording=Wording(Live(folder.live, wording.LIVE)))
     return Inlet(take, cloak, policy.service.name, lambda: Span(*policy.ingest.span(clock(), policy.retention)),
                  lambda given: keys.is_kept(store, keys.INGEST, given), token, crews.close)

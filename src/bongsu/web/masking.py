@@ -10,6 +10,7 @@ from bongsu.ports import Check, Finding
 from bongsu.privacy.sealing import Sealer
 from bongsu.privacy.tokens import Aliases, Restorer, Tokeniser, in_json
 from bongsu.privacy.told import told
+from bongsu.prompt import celled
 from bongsu.web.screen import Gate
 
 KEPT = 256 << 10
@@ -32,9 +33,10 @@ def _forms() -> Check:
 class Masking:
     """What one call hides, and from whom."""
 
-    __slots__ = ("_aliases", "_sealer", "_stable", "_tokens")
+    __slots__ = ("_aliases", "_sealer", "_stable", "_tokens", "_worded")
 
-    def __init__(self, tokens: Tokeniser, sealer: Sealer | None = None) -> None:
+    def __init__(self, tokens: Tokeniser, sealer: Sealer | None = None, worded: frozenset[str] = frozenset()) -> None:
+        self._worded = worded
         self._tokens, self._sealer = tokens if sealer is None else sealer.noting(tokens), sealer
         self._aliases: Aliases | None = None
         self._stable: dict[str, str] = {}
@@ -64,8 +66,9 @@ class Masking:
         return self._tokens.mask(text, _forms().look(text))
 
     def features(self, given: Mapping[str, float | str | bool | None]) -> dict[str, float | str | bool | None]:
-        """Features as they may be stored: texts by the rule of tags."""
-        return {name: self.tag(value)[:TAG] if isinstance(value, str) else value for name, value in given.items()}
+        """Features as they may be stored: texts by the rule of tags; of those compared by their words the cell."""
+        return {name: value if not isinstance(value, str) else celled(value) or None if name in self._worded
+                else self.tag(value)[:TAG] for name, value in given.items()}
 
     def for_model(self, texts: Sequence[str], spans: Sequence[Sequence[Finding]]) -> list[str]:
         """Every text of a request, with aliases for what is personal."""
