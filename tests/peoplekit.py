@@ -35,6 +35,7 @@ from bongsu.room.worker import Worker, resolve_action
 from bongsu.sources.spool import SpoolWriter
 from bongsu.stores.log import EventLog
 from bongsu.verbs.client import Client
+from bongsu.web.access import Way
 from bongsu.web.door import Door
 from bongsu.web.gateway import Gateway
 from bongsu.web.holding import Holding
@@ -101,6 +102,7 @@ class Place:
         self.control = Control(self.policy, folder, self.store, lambda: self.now)
         self.gateways: list[str] = []
         self.doors: list[Door] = []
+        self.ways: tuple[Way, ...] = ()
 
     def cycle(self, later: int = 0) -> None:
         self.now += later
@@ -165,7 +167,7 @@ def place(root: Path, policy: str = POLICY, *, gateways: int = 1, model: Any = N
         stack.callback(one.control.close)
         site = control_app(ControlDesk(one.control), keys.digest(TOKEN), clock=lambda: one.now,
                            ways=ways_of(one.control), reviewers=one.store.reviewers)
-        one.url = stack.enter_context(serving(site)).url
+        one.url, one.ways = stack.enter_context(serving(site)).url, site.state.ways
         one.cycle()
         for n in range(gateways):
             spool = SpoolWriter(folder.spool, f"gateway-{n}")

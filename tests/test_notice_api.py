@@ -139,6 +139,14 @@ def test_a_real_desk_silences_acknowledges_and_shows_what_comes_next(tmp_path: P
         with pytest.raises(SilenceFault):
             desk.notices.silence((), "1h", None, "anna", "why", "admin")
         quiet = desk.notices.silence(("tier=~.*",), "1h", None, "anna", "why", "admin")
+        known = desk.control.tokens.token("USER", "kim@example.com")
+        for whom in ("kim@example.com", known):
+            about = desk.notices.silence((f"user = {whom}", "alert=cost"), "1h", None, "anna", "why", "admin")
+            assert set(about["matchers"]) == {"alert=cost", f"user={known}"}, "as alerts know people"
+        for match in ("user=~.*kim@example.com", "alert=cost of kim@example.com"):
+            with pytest.raises(SilenceFault, match="expected no personal data"):
+                desk.notices.silence((match,), "1h", None, "anna", "why", "admin")
+        assert desk.notices.unsilence(about["id"], "admin", "done")
         desk.control.cycle()
         story = desk.board().incidents[0]
         assert (story.alert, story.muted_by, story.acknowledged_by) == ("injection", (), "")

@@ -29,6 +29,7 @@ REFUSALS: tuple[tuple[str, str], ...] = (
     (r"no key has this id; `bongsu key list` shows them", "이 ID의 키가 없습니다. `bongsu key list`로 확인하세요."),
     (r"expected one of (?P<a>warn, .+), came '(?P<b>.*)'", "단계는 {a} 중 하나여야 하는데 '{b}'입니다"),
     (r"'appeal' says whom to ask, (?P<a>\d+) characters at most", "'appeal': 이의를 제기할 곳을 한 줄, {a}자 이내로 적으세요"),
+    (r"expected no personal data, for alerts hold none; of a person, write user=NAME, .+", "개인정보는 쓸 수 없습니다. 사람을 가리킬 때는 user=이름으로 쓰면 알림과 같은 토큰으로 보관됩니다."),
     (r"nothing restricts this user or key; .+", "이 사용자나 키에 적용 중인 제한이 없습니다"),
     (r"'(?P<a>\w+)' is a text of at most (?P<b>\d+) characters", "'{a}': {b}자 이내의 텍스트로 적으세요"),
     (r"say why in 'reason': the sentence goes into the audit log", "사유를 적어 주세요. 감사 로그에 남습니다."),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from bongsu.incident import Incident
-from bongsu.mute import Silence, silence
+from bongsu.mute import Matcher, Silence, SilenceFault, read_matcher, silence
 from bongsu.notice import Told
+from bongsu.privacy import epochs
+from bongsu.privacy.personal import veiled
 from bongsu.room.control import Control
+
+_USER = re.compile(epochs.USER)
 
 
 class NoticeDesk:
@@ -22,10 +27,20 @@ class NoticeDesk:
                 actor: str) -> Mapping[str, Any]:
         """Keep back what matches for a while. ``SilenceFault`` where it cannot be."""
         now = self.control.clock()
-        made = silence(match, lasting, by or actor, reason, now, starts)
+        known = tuple(str(self._known(read_matcher(text))) for text in match)
+        made = silence(known, lasting, by or actor, reason, now, starts)
         self.store.add_silence(made, now, self.control.policy.hash, actor)
         self.control.revision += 1
         return shown(made)
+
+    def _known(self, one: Matcher) -> Matcher:
+        """Alerts know people by their tokens only, so a silence does: a name would match nobody, and be kept."""
+        if one.name == "user" and one.op in ("=", "!=") and one.value and not _USER.fullmatch(one.value):
+            return replace(one, value=self.control.tokens.token("USER", one.value))
+        if veiled(one.value) != one.value:
+            raise SilenceFault("personal", "expected no personal data, for alerts hold none; of a person, write "
+                                           "user=NAME, which is kept as the token that alerts have")
+        return one
 
     def silences(self) -> list[Mapping[str, Any]]:
         """Those that are not over, the next to end first."""

@@ -39,7 +39,8 @@ def reveal(tokens: tuple[str, ...], reason: str, ticket: str, url: str, officer:
 
 @click.command()
 @click.option("--subject", default="", help="Whose: an id as applications send it, or its USER_ token; - reads it.")
-@click.option("--day", default="", help="The keys of a day (UTC), such as 2026-11-22.")
+@click.option("--day", default="", help="The keys of a day (UTC), such as 2026-11-22: values of "
+              "nobody in particular. What was said that day of a person who has keys of their own stays under these.")
 @REASON
 @TICKET
 @URL

@@ -44,7 +44,8 @@ def page(name: str, request: Request, *, session: Any = None, status: int = 200,
     look = look if look in LOOKS else "auto"
     html = _env.get_template(name).render(
         t=partial(word, lang), said=partial(say, lang=lang), span=partial(span, lang=lang), lang=lang, look=look,
-        session=session, path=request.url.path, fragment="fragment" in request.query_params, **values)
+        session=session, csrf=session.csrf if session else "",  # who shows a token instead of a session sends no form
+        path=request.url.path, fragment="fragment" in request.query_params, **values)
     response = HTMLResponse(html, status)
     for key, value in (("lang", lang), ("theme", look)):
         if key in request.query_params:
