@@ -19,7 +19,7 @@ from bongsu.host import keys
 from bongsu.host.folder import Folder
 from bongsu.policy import parse
 from bongsu.policy.signals import explain_signal
-from bongsu.quantity import MINUTE, SECOND
+from bongsu.quantity import HOUR, MINUTE, SECOND
 from bongsu.registry import kinds
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
@@ -301,3 +301,31 @@ def test_the_cap_of_label_values_and_what_is_beyond_it_are_said(language, words)
     few = explain_signal(policy, (), signal, Cells(MINUTE, many), T0, language).words
     assert any("1,000" in line for line in few)
     assert not any("__other__" in line for line in few)
+
+
+@pytest.mark.req("D10")
+def test_a_running_bongsu_says_which_season_an_anomaly_signal_has_by_what_it_counted(tmp_path: Path) -> None:
+    one = Loans(tmp_path, POLICY.replace("signals:", "signals:\n  spend: {kind: anomaly, of: cost}"))
+    (spend,) = [signal for signal in one.control.plan.signals if signal.name == "spend"]
+
+    async def app(scope, receive, send):
+        await one.app(scope, receive, send)
+
+    try:
+        one.control.cycle()
+        with serving(app) as server:
+            one.url = server.url
+            early = one.run("signal", "season", "spend")
+            assert early.output.splitlines()[0] == "season: none; the policy says none"
+            assert "too few for any season" in early.output
+            first = (one.now // HOUR - 10 * 24) * HOUR
+            one.control.cells.add([Cell(spend.key, (), first + i * HOUR, part, n) for i in range(10 * 24)
+                                   for part, n in (("n", 1), ("sum", 10**9 * (6 if i % 24 < 8 else 1) + i % 5))])
+            found = one.run("signal", "season", "spend")
+            assert found.output.splitlines()[0] == "season: day; the policy says none"
+            assert json.loads(one.run("signal", "season", "spend", "--json").output)["errors"]["day"] < 0.1
+            assert one.run("signal", "season", "moved").exit_code == 2, "of another kind"
+    finally:
+        one.spool.close()
+        one.control.close()
+        one.store.close()

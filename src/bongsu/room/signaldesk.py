@@ -12,14 +12,18 @@ from bongsu.alert import Signal
 from bongsu.drift import Reference
 from bongsu.policy.phrases import Language
 from bongsu.policy.signals import Explained, explain_signal
-from bongsu.quantity import SECOND
+from bongsu.quantity import DAY, HOUR, SECOND
 from bongsu.references import in_force, together, wanted
 from bongsu.room.control import Control
 from bongsu.room.gatedesk import instant
 from bongsu.room.signalview import OWN, Detail, SignalRow, detail, overview
+from bongsu.season import choose
+from bongsu.slis.anomaly import Anomaly
 from bongsu.sources.columns import checked
 
 Made = TypeVar("Made")
+LONGEST_PAST = 84 * DAY
+"""Four weeks of seasons are read, and what they predict must be seen for longer."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,23 @@ class SignalDesk:
             if signal is None:
                 return None
             return explain_signal(control.policy, plan.rules, signal, control.cells, control.now, language)
+
+    def season(self, name: str) -> dict[str, Any] | None:
+        """Which season would have predicted an anomaly signal's own past best, by hours of the last twelve weeks.
+
+        None where no signal of kind anomaly has this name.
+        """
+        control, signal = self.control, self._signal(name)
+        if signal is None or not isinstance(signal.sli, Anomaly):
+            return None
+        with control.lock:
+            cells, until = control.cells, control.now // HOUR * HOUR
+            past = [cells.vector(signal.key, at, at + HOUR) for at in range(until - LONGEST_PAST, until, HOUR)]
+        values = [signal.sli.measured(one) for one in past]
+        first = next((i for i, value in enumerate(values) if value is not None), len(values))
+        found = choose(values[first:], DAY // HOUR)
+        return {"signal": name, "policy": signal.sli.season, "season": found.season, "errors": dict(found.errors),
+                "windows": found.windows}
 
     def wanted(self) -> dict[str, str]:
         """The columns that a reference should have, with their types."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
@@ -19,6 +20,8 @@ class Signals(Protocol):
     def signals(self) -> Sequence[Any]: ...
 
     def explain(self, name: str, language: Any) -> Any: ...
+
+    def season(self, name: str) -> Any: ...
 
     def wanted(self) -> dict[str, str]: ...
 
@@ -49,6 +52,14 @@ def signal_ways(desk: Signals) -> tuple[Way, ...]:
                                                " lists them")
         return answer(msgspec.to_builtins(found))
 
+    async def season(visit: Visit) -> Response:
+        """Which season (none, day, week) predicts an anomaly signal's own past best; the policy stays as it is."""
+        found = await asyncio.to_thread(desk.season, visit.request.path_params["name"])
+        if found is None:
+            raise Wrong(404, "unknown_signal", "the policy has no signal of kind anomaly of this name; /v1/signals "
+                                               "(bongsu signal list) lists all")
+        return answer(found)
+
     async def references(_visit: Visit) -> Response:
         """Every version of every reference, the newest first, and the columns that one should have."""
         return answer({"references": msgspec.to_builtins(desk.references()), "wanted": desk.wanted(),
@@ -72,6 +83,7 @@ def signal_ways(desk: Signals) -> tuple[Way, ...]:
     return (
         Way("GET", "/v1/signals", listed, "admin"),
         Way("GET", "/v1/signals/{name}", explained, "admin", query={"lang": "en or ko"}),
+        Way("GET", "/v1/signals/{name}/season", season, "admin"),
         Way("GET", "/v1/references", references, "admin"),
         Way("GET", "/v1/references/{name}", reference, "admin", query={"version": "which; else the newest"}),
         Way("POST", "/v1/references", register, "admin", most=MOST_BODY,
