@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -10,10 +11,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bongsu.alert import Signal, Threshold, filled, looks
+from bongsu.alert import Signal, Threshold, filled, looks, reach, read_threshold
 from bongsu.cell import Cell, Cells
 from bongsu.cli import cli
 from bongsu.drift import Bins, Reference
+from bongsu.exports.prometheus import left_out
 from bongsu.packs import PACKS
 from bongsu.policy import Policy, PolicyError, parse
 from bongsu.policy.explain import explain
@@ -241,3 +243,35 @@ def test_packs_are_listed_and_shown(name: str) -> None:
     listed = json.loads(run.invoke(cli, ["pack", "list", "--json"]).stdout)
     assert name in [one["name"] for one in listed]
     assert run.invoke(cli, ["pack", "show", name]).stdout == PACKS[name].read_text(encoding="utf-8")
+
+
+@pytest.mark.req("D15", "D12")
+@pytest.mark.parametrize(("reviewed", "alarm"), [(19, False), (18, True)])
+def test_medical_answers_that_nobody_reviewed_within_a_day_alarm_and_fresh_ones_do_not(
+        reviewed: int, alarm: bool) -> None:
+    answers = [f'at: "00:00:{n:02}", grounding_score: 0.9' for n in range(20)]
+    labels = [f'at: "03:00:00", kind: label, call: boundary/{n}/0, label: fine, name: review' for n in range(reviewed)]
+    assert fires("unreviewed", "health", *answers, *labels, within="00:00..25:00:00") is alarm
+    assert not fires("unreviewed", "health", *answers, within="00:00..23:00:00"), "a day for the review"
+
+
+def test_a_window_that_ended_some_time_ago_is_said_to_have() -> None:
+    read = policy("extends: health\n")
+    (rule,) = [rule for rule in read.plan.rules if rule.name == "unreviewed"]
+    assert (rule.when.delay, reach(rule.when)) == (DAY, 8 * DAY)
+    assert any("unreviewed over 7 days that ended 1 day ago is above 5%" in line for line in explain(read, "en"))
+    assert any("1일 전까지의 7일" in line for line in explain(read, "ko"))
+    assert any("its window ends some time ago" in line for line in left_out(policy(
+        "signals: {bad: {kind: ratio, bad: blocked}}\nalerts: {bad: {when: bad > 5%, over: 1h, delay: 1h}}\n")))
+    assert "settings.retention.cells" in "".join(faults(
+        "signals: {bad: {kind: ratio, bad: blocked}}\nalerts: {bad: {when: bad > 5%, over: 399d, delay: 2d}}\n"))
+
+
+@given(st.lists(st.integers(0, 9), min_size=4, max_size=30), st.integers(0, 20), st.integers(1, 10))
+def test_what_a_delayed_alert_reads_is_what_it_would_have_read_then(counts: list[int], back: int, wide: int) -> None:
+    signal = Signal("calls", Count(), key="calls")
+    cells = Cells(MINUTE, [Cell("calls", (), i * MINUTE, "n", n) for i, n in enumerate(counts) if n])
+    now = len(counts) * MINUTE
+    rule = Threshold(signal, ">", Fraction(3), Duration(wide * MINUTE), "<=", Fraction(3))
+    late = replace(rule, delay=Duration(back * MINUTE))
+    assert read_threshold(cells, late, now + back * MINUTE) == read_threshold(cells, rule, now)

@@ -14,8 +14,8 @@ from bongsu.policy import parse
 HEAD = "bongsu: 1\nservice: {name: bot}\nextends: abuse\n"
 
 
-def fires(alert: str, events: Sequence[str]) -> bool:
-    return packkit.fires(alert, "abuse", *events)
+def fires(alert: str, events: Sequence[str], **when: str) -> bool:
+    return packkit.fires(alert, "abuse", *events, **when)
 
 
 def calls(n: int, more: str, bad: int, said: str, else_: str = "") -> list[str]:
@@ -90,14 +90,15 @@ def test_coverage_without_volume_is_no_extraction() -> None:
 
 
 @pytest.mark.req("D12")
-@pytest.mark.parametrize(("reviewed", "alarm"), [(17, False), (16, True)])
+@pytest.mark.parametrize(("reviewed", "alarm"), [(19, False), (18, True)])
 def test_calls_to_be_reviewed_that_nobody_reviewed_alarm(reviewed: int, alarm: bool) -> None:
-    """Of twenty marked calls three are exactly 15 %; a verdict of another name is no review."""
+    """Of twenty marked calls one is exactly 5 %; a verdict of another name is no review, one of two hours later is."""
     marked = calls(20, "restriction: review", 0, "")
     others = calls(30, "restriction: slow", 0, "")
-    labels = [f'at: "00:00:55", kind: label, call: boundary/{i}/0, label: fine, '
+    labels = [f'at: "02:00:00", kind: label, call: boundary/{i}/0, label: fine, '
               f"name: {'review' if i < reviewed else 'feedback'}" for i in range(20)]
-    assert fires("overdue_reviews", [*marked, *others, *labels]) is alarm
+    assert fires("overdue_reviews", [*marked, *others, *labels], within="00:00..25:00:00") is alarm
+    assert not fires("overdue_reviews", [*marked, *others, *labels], within="00:00..23:00:00"), "a day for the review"
 
 
 @pytest.mark.req("D13")

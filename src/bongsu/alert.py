@@ -66,6 +66,7 @@ class Threshold:
 
     With a ``volume`` the window is no longer than it takes to hold that many events, in whole base windows.
     ``evidence`` says whether a value is enough or its interval must be beyond as well; if None, its kind decides.
+    The window ends ``delay`` ago, where what is counted (a label, a review) takes that long to come.
     """
 
     signal: Signal
@@ -77,6 +78,7 @@ class Threshold:
     min_events: int = 0
     volume: int = 0
     evidence: Literal["value", "interval"] | None = None
+    delay: Duration = Duration(0)
 
     @property
     def sure(self) -> bool:
@@ -193,7 +195,7 @@ def read_threshold(cells: Cells, rule: Threshold, now: int, labels: Iterable[Lab
 
     ``groups`` is how many are looked at side by side; each look is one more chance of a false alarm.
     """
-    chosen = None if labels is None else tuple(labels)
+    chosen, now = None if labels is None else tuple(labels), now - rule.delay
     over = filled(cells, rule, now, chosen) if rule.volume else rule.over
     found = read_evidence(cells, rule.signal, over, now, chosen, groups)
     unsure = rule.sure and rule.signal.sli.proof == "alarm" and not found.significant  # too few for an interval
@@ -259,6 +261,7 @@ def needed(cells: Cells, rule: Threshold, now: int) -> int | None:
 
     None where it is not beyond it, where it is proven already, and where no number of them would be enough.
     """
+    now -= rule.delay
     signal = lived(rule.signal, cells, rule.over, now)
     vector = cells.vector(signal.key, *cells.window(now, rule.over))
 
@@ -275,7 +278,7 @@ def needed(cells: Cells, rule: Threshold, now: int) -> int | None:
 def reach(rule: Threshold) -> int:
     """How far back cells are needed to read it."""
     sli = rule.signal.sli
-    return rule.over + (max(sli.shifts(rule.over), default=0) if isinstance(sli, Seasonal) else 0)
+    return rule.delay + rule.over + (max(sli.shifts(rule.over), default=0) if isinstance(sli, Seasonal) else 0)
 
 
 def filled(cells: Cells, rule: Threshold, now: int, labels: tuple[Labels, ...] | None = None) -> Duration:

@@ -73,7 +73,8 @@ def taken(cells: Cells, objective: Objective, rule: Rule, incident: Incident, no
 
 def _reach(rule: Rule) -> int:
     """How long before it fired an alert may have seen what it fired about."""
-    return rule.hold + (min(pair.long for pair in rule.when.pairs) if isinstance(rule.when, Burn) else rule.when.over)
+    when = rule.when
+    return rule.hold + (min(pair.long for pair in when.pairs) if isinstance(when, Burn) else when.delay + when.over)
 
 
 def sentence(incident: str, objective: str, most: Fraction) -> str:

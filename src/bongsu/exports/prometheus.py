@@ -110,6 +110,8 @@ def _unsayable(policy: Policy, rule: Rule) -> str:
     if rule.nodata:
         return "it asks for data that is missing; use absent() for it"
     if isinstance(rule.when, Threshold):
+        if rule.when.delay:
+            return "its window ends some time ago, by when what it counts has come; a counter is never corrected"
         return _uncountable(rule.when.signal)
     return _uncountable(signal_of(policy, rule.when.objective.signal))
 

@@ -61,7 +61,7 @@ def _tick_through(out: Replay, cells: Sequence[Cell]) -> None:
     out.plan = plan = born(out.plan, {o.name: out.first for o in out.plan.objectives})
     now = -(-out.first // plan.base) * plan.base
     # Whatever is still firing when the trace ends gets the time to clear: silence alone ends most alerts.
-    windows = [r.when.over for r in plan.rules if isinstance(r.when, Threshold)]
+    windows = [r.when.over + r.when.delay for r in plan.rules if isinstance(r.when, Threshold)]
     end = out.last + plan.base + 2 * max(windows, default=0)
     known = 0
     while now <= end:

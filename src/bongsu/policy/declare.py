@@ -151,7 +151,8 @@ class ObjectiveDecl:
 class AlertDecl:
     """A condition over time: ``when`` a signal crosses a threshold, or an objective's budget ``burn``s too fast.
 
-    With a ``volume`` the window is no longer than it takes to hold that many events. ``evidence`` says whether the
+    With a ``volume`` the window is no longer than it takes to hold that many events; with a ``delay`` it ends so long
+    ago, for what is judged on labels and reviews that take that long to come. ``evidence`` says whether the
     value beyond the threshold is enough, or the near end of its ``interval`` must be beyond it as well; if it is left
     out, a count and a sum are taken as they are and all other kinds need their interval. With ``nodata``, those told
     also hear when there has been nothing to judge for so long.
@@ -168,6 +169,7 @@ class AlertDecl:
     by: tuple[str, ...] = field(default=(), metadata={"ref": "labels"})
     min_events: int = 0
     volume: int = 0
+    delay: Duration = Duration(0)
     evidence: Literal["value", "interval"] | None = None
     text: str = ""
     nodata: Duration | None = None
@@ -185,7 +187,7 @@ class AlertDecl:
             raise Misfit("'over', the window that 'when' looks at", "nothing", field="when")
         if self.burn:
             for name, given in (("over", self.over), ("clear", self.clear), ("by", self.by),
-                                ("min_events", self.min_events), ("volume", self.volume),
+                                ("min_events", self.min_events), ("volume", self.volume), ("delay", self.delay),
                                 ("evidence", self.evidence)):
                 if given:
                     raise Misfit("settings of a burn alert", f"'{name}'", "its windows follow from the objective", name)

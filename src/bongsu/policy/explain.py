@@ -87,7 +87,9 @@ class _Words:
 
     def window(self, when: Threshold) -> str:
         over = self.duration(when.over)
-        return self.say("volume", over=over, n=str(when.volume)) if when.volume else over
+        if when.volume:
+            over = self.say("volume", over=over, n=str(when.volume))
+        return self.say("delayed", over=over, delay=self.duration(when.delay)) if when.delay else over
 
     def clear(self, rule: Rule) -> str:
         held = {"hold": self.duration(rule.clear_hold)}

@@ -46,6 +46,9 @@ def _threshold(linker: Linker, name: str, decl: AlertDecl, signals: Mapping[str,
     at = ("alerts", name)
     over = decl.over or linker.base
     linker.whole((*at, "over"), over)
+    if decl.delay:
+        linker.whole((*at, "delay"), decl.delay)
+        linker.whole((*at, "over"), Duration(over + decl.delay))
     if "signals" in linker.names.broken:
         return None
     try:
@@ -68,7 +71,7 @@ def _threshold(linker: Linker, name: str, decl: AlertDecl, signals: Mapping[str,
         linker.reader.misfit((*at, "clear"), error)
         return None
     return Threshold(signal, when.op, when.limit, over, leave, limit, decl.min_events, decl.volume,
-                     decl.evidence)
+                     decl.evidence, decl.delay)
 
 
 def _burn(linker: Linker, name: str, decl: AlertDecl, objectives: Mapping[str, Objective]) -> Burn | None:

@@ -64,6 +64,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "firing": "now this holds: {alert}", "quiet": "now this does not hold: {alert}",
         "unjudged": "now this cannot be judged: {alert}",
         "newest": "; it looks at the last {over}, in which its {n} events came: {value}",
+        "then": "; then it was {value}",
         "for": "; it holds for {who}", "one": "{who} ({value})", "more": " and {n} more",
         "nobody": "no alert looks at it", "latest": "now",
     },
@@ -101,7 +102,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "firing": "현재 충족: {alert}", "quiet": "현재 미충족: {alert}",
         "unjudged": "현재 판단 불가: {alert}",
         "newest": "; 이벤트 {n}건이 모인 최근 {over} 기준 값: {value}",
-        "for": "; 충족 대상: {who}", "one": "{who}({value})", "more": " 외 {n}개",
+        "then": "; 그때의 값: {value}", "for": "; 충족 대상: {who}", "one": "{who}({value})", "more": " 외 {n}개",
         "nobody": "이 신호를 보는 알림 없음", "latest": "현재",
     },
 }
@@ -275,7 +276,7 @@ class _Teller:
         yield self.say(phrase, alert=explain_rule(policy, rule, self.language)) + (
             self.say("needed", n=f"{more:,}") if more else "") + (
             self.whom(rule.when, beyond) if rule.by else self.newest(rule.when, readings, cells, now))
-        shown = read_evidence(cells, rule.when.signal, rule.when.over, now)
+        shown = read_evidence(cells, rule.when.signal, rule.when.over, now - rule.when.delay)
         if could := told(rule, self.language, shown):
             yield could
 
@@ -291,7 +292,9 @@ class _Teller:
         return self.say("for", who=named + (self.say("more", n=f"{rest:,}") if rest > 0 else ""))
 
     def newest(self, when: Threshold, readings: list[tuple[Labels, Reading]], cells: Cells, now: int) -> str:
-        """What an alert by volume looks at where that is less than its whole window, of which the value above is."""
+        """What an alert looks at where that is not the window whose value is above: less of it, or one before it."""
+        if when.delay and readings:
+            return self.say("then", value=show(readings[0][1].value, when.signal.unit))
         if not when.volume or not readings or (span := filled(cells, when, now)) >= when.over:
             return ""
         return self.say("newest", over=self.duration(span), n=f"{when.volume:,}",
