@@ -79,7 +79,8 @@ def test_what_only_reads_like_a_secret_is_left_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize("piece", ["password:", "token ", "api_key=a", "-u a:", "Basic ", "비밀번호는", "key | ",
-                                   "a:b@", "id/pw a/", "mysql -", "secret value", "token for a "])
+                                   "a:b@", "id/pw a/", "mysql -", "secret value", "token for a ",
+                                   "a,password\n1,Ab3$x9\n", "|key|\n|-|\n|Ab3x9Kd02LmPq7Zt|\n"])
 def test_names_of_secrets_over_and_over_are_read_to_their_end(piece: str) -> None:
     text = (piece * 200_000)[:200_000]
     assert all(0 <= f.start < f.end <= len(text) for f in PII.look(text))

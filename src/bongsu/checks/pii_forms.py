@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import re2
 
+from bongsu.checks import pii_columns as column
 from bongsu.checks import pii_keys as keys
 from bongsu.checks import pii_logins as login
 from bongsu.checks import pii_named as name
@@ -106,6 +107,7 @@ FORMS: tuple[Form, ...] = (
     Form(("key",), "|".join(f"(?:{k})" for k in keys.SHAPES), "word", keys.key, hint=keys.HINTS),
     Form(("key",), name.KEY, "", name.named, hint=name.KEY_HINT, group=1),
     Form(("password",), name.PASSWORD, "", name.password, hint=name.PASSWORD_HINT, group=1),
+    Form(("key", "password"), column.CELL, "", column.cell, hint=column.HINT, group=1),
     Form(("key",), login.BASIC, "", login.basic, hint=login.BASIC_HINT, group=1),
     Form(("url_password",), login.OPTION, "", login.option, hint=login.OPTION_HINT, group=1),
     Form(("password",), login.COMMAND, "", login.secret, hint=login.COMMAND_HINT, group=1),

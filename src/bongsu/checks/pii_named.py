@@ -15,11 +15,11 @@ from bongsu.checks.pii_rules import Answer, Candidate
 _KIND = (r"api|access|secret|auth|authentication|subscription|account|signing|encryption|encrypt|client|service|"
          r"consumer|app|application|private|master|licen[cs]e|storage|rest|admin|deploy|webhook|server|function|sdk|developer|"
          r"integration|ingest|hmac|jwt|openai|azure|aws|session|shared")
-_KEY = (rf"(?:(?:{_KIND})[ _.-]{{0,2}}(?:access[ _-]?)?key|[A-Z0-9]_KEY|token|secret|authorization|"
+KEY_NAME = (rf"(?:(?:{_KIND})[ _.-]{{0,2}}(?:access[ _-]?)?key|[A-Z0-9]_KEY|token|secret|authorization|"
         r"[?&](?:sig|key|appid)|(?:^|[\s_(\"'*|-]|API|앱|REST|인증|서비스|접근|액세스|보안|비밀|암호화|시크릿|개인|연동)\s?키|토큰|시크릿)")
 _SAYABLE = (r"(?:passw(?:or)?d|passphrase|passcode|identified by|\bpw|--pass|(?-i:\bPIN\b)|핀\s?번호|비밀번호|비번|"
             r"패스워드|암호)")
-_PASSWORD = rf"(?:{_SAYABLE}|(?-i:\b[Pp]ass)|[_.-]pass|(?:\b|[_.-])pwd?|(?-i:[a-z](?:Pass|Pwd)))"
+PASSWORD_NAME = rf"(?:{_SAYABLE}|(?-i:\b[Pp]ass)|[_.-]pass|(?:\b|[_.-])pwd?|(?-i:[a-z](?:Pass|Pwd)))"
 _CLOSE = r"[\"'`*_\\)\]]{0,6}"
 _WHOSE = r"(?: ?(?:값|\([^()\n]{1,20}\)|#\d{1,3}|\b(?:for|of|to|in|on|from|at) [^\n:=|]{1,30}))?"
 _MARK = (r"(?:\s{0,30}\||\s{0,3}(?::=|=>|->|[:=>→])|\s(?:-{1,2}|is|was)\s{1,2}|\s?[(,]\s{0,2}[\"'`]|"
@@ -32,14 +32,14 @@ _SAID_HERE = _SAID.replace(r"\s", r"[ \t]")
 _OPEN_HERE = _OPEN.replace(r"\s", r" \t")
 _SCHEME = r"(?:(?:bearer|basic|token|api-?key)\s{1,2})?"
 
-KEY = (rf"(?i:(?:{_KEY}{_CLOSE}(?:{_WHOSE}{_MARK}|{_SAID}){_OPEN}|\bbearer ){_SCHEME})[\"'`]?"
+KEY = (rf"(?i:(?:{KEY_NAME}{_CLOSE}(?:{_WHOSE}{_MARK}|{_SAID}){_OPEN}|\bbearer ){_SCHEME})[\"'`]?"
        r"([A-Za-z0-9+/._~-]{8,}={0,2})")
 _HINTED = (r"(?:[\"'`*_\\)\]]{0,6}(?:\s{0,30}[|]|\s{0,3}[:=>→,(#-]|</|\s[A-Za-z]{1,12}=\"|\s{0,40}[\"'\\]{0,4}value)|"
            r"[\"'`]?\s(?:is|was|to|as|for|of|in|on|from|at) |")
 KEY_HINT = (rf"(?i:(?:key|token|secret|authorization|[?&](?:sig|appid)){_HINTED}[\"'`]?\s[\"'`]{{0,3}}[^\s]{{16}})|"
             r"bearer [A-Za-z0-9+/._~-]{16})|"
             r"(?:키|토큰|시크릿)(?:\s?값)?[은는이가을를]?[\"'`*)]{0,3}\s{0,30}(?:[:=|>(]|[\"'`*]{0,3}[!-~]{16})")
-PASSWORD = (rf"(?i:(?:{_PASSWORD}{_CLOSE}{_WHOSE}{_MARK}|{_SAYABLE}{_CLOSE}{_SAID_HERE}){_OPEN_HERE})[\"'`]?"
+PASSWORD = (rf"(?i:(?:{PASSWORD_NAME}{_CLOSE}{_WHOSE}{_MARK}|{_SAYABLE}{_CLOSE}{_SAID_HERE}){_OPEN_HERE})[\"'`]?"
             r"([!-~]{4,128})")
 PASSWORD_HINT = (r"(?i:(?:passw(?:or)?d|passphrase|passcode|identified by|(?:\b|[_.-])(?:pass|pwd?)|[a-z](?:pass|pwd))"
                  rf"{_HINTED}"
