@@ -89,7 +89,7 @@ MOVES = pa.schema([("call", pa.string()), ("name", pa.string()), ("place", pa.in
 def _moves(found: pa.Table) -> pa.Table:
     """The newest label of each event and name, and the newest of those that were known before."""
     now, before = _last(found), _last(found.filter(found["before"]))
-    then = pc.index_in(_pairs(now), _pairs(before))
+    then = pc.index_in(_pairs(now), _pairs(before)) if before.num_rows else pa.nulls(now.num_rows, pa.int32())
     return pa.Table.from_arrays([now["call"], now["name"], now["place"], before["at"].take(then),
                                  before["label"].take(then), now["at"], now["label"]], schema=MOVES)
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import duckdb
@@ -150,16 +151,16 @@ class Counter:
 
     def _run(self, query: _Query, where: Places | None = None) -> Iterator[Cell]:
         """The cells of one query. Its rows say ``where`` by number, or with seats by base window and labels."""
+        placed = cache(where.of) if where else None
         for row in self._db.execute(query.sql).fetchall():
-            start, labels = where.of(row[0]) if where else (row[0], row[1 : query.width])
-            for owners, n in query.read(row[query.width :]):
+            start, labels = placed(row[0]) if placed else (row[0], row[1 : query.width])
+            for owner, part, n in query.read(row[query.width :]):
                 if not n:
                     continue
                 if not -INT64 <= n < INT64:
-                    raise CountError(f"signal {owners[0].signal.name!r}: the sum {owners[0].part!r} of one base window "
+                    raise CountError(f"signal {owner.name!r}: the sum {part!r} of one base window "
                                      f"is {n}, expected a 64-bit integer; use a coarser unit")
-                for owner in owners:
-                    yield Cell(owner.signal.key, labels, start, owner.part, int(n))
+                yield Cell(owner.key, labels, start, part, int(n))
 
     def _blame(self, scan: _Scan, error: duckdb.Error) -> CountError:
         """Which signal it was: each is tried alone, which only ever happens on the way to an error."""
@@ -176,16 +177,17 @@ class Counter:
 class _Owner(NamedTuple):
     """Whose cell a column becomes. A column that holds a count a value becomes several: ``tally`` says which."""
 
-    signal: Signal
+    key: str
+    name: str
     part: str
     tally: Tally | None = None
 
-    def of(self, value: Any) -> _Owner:
+    def of(self, value: Any) -> str:
         """The part that counts one value of such a column."""
         if self.tally is None:
-            return _Owner(self.signal, f"{self.part}={value}")
+            return f"{self.part}={value}"
         known: Sequence[Any] = self.tally.categories or self.tally.edges
-        return _Owner(self.signal, f"{self.part}{known.index(value) if value in known else len(known)}")
+        return f"{self.part}{known.index(value) if value in known else len(known)}"
 
 
 @dataclass
@@ -200,21 +202,16 @@ class _Query:
 
     @property
     def name(self) -> str:
-        return self.owners[0][0].signal.name
+        return self.owners[0][0].name
 
-    def read(self, values: Sequence[Any]) -> Iterable[tuple[list[_Owner], Any]]:
-        if not self.histogram:
-            return [one for owners, value in zip(self.owners, values, strict=True) for one in _apart(owners, value)]
-        return [([_Owner(o.signal, f"{o.part}{values[0]}") for o in self.owners[0]], values[1])]
-
-
-def _apart(owners: list[_Owner], value: Any) -> Iterator[tuple[list[_Owner], Any]]:
-    """A count a value as counts: each owner has parts of its own for them."""
-    if not isinstance(value, dict):
-        yield owners, value
-        return
-    for one, n in value.items():
-        yield [owner.of(one) for owner in owners], n
+    def read(self, values: Sequence[Any]) -> Iterable[tuple[_Owner, str, Any]]:
+        """Whose the numbers of a row are, and of which part. A count a value is a count for a part of each value."""
+        if self.histogram:
+            bucket, n = values
+            return [(owner, f"{owner.part}{bucket}", n) for owner in self.owners[0]]
+        return [(owner, part, n) for owners, value in zip(self.owners, values, strict=True) for owner in owners
+                for part, n in (((owner.of(one), n) for one, n in value.items()) if isinstance(value, dict)
+                                else ((owner.part, value),))]
 
 
 @dataclass(frozen=True)
@@ -258,12 +255,12 @@ def _compile(signals: Iterable[Signal], *, seated: bool = False) -> list[_Query]
         parts = signal.sli.parts()
         plan = plans.setdefault(group_of(signal, parts.values()), _Plan())
         for name, aggregate in parts.items():
-            owner = _Owner(signal, name)
+            owner = _Owner(signal.key, signal.name, name)
             if isinstance(aggregate, Histogram):
                 plan.histograms.setdefault(aggregate, []).append(owner)
             elif isinstance(aggregate, Tally):
-                unknown = _Owner(signal, f"{name}{aggregate.bins - 1}")
-                plan.fixed.setdefault(trees.tally(aggregate), []).append(_Owner(signal, name, aggregate))
+                unknown = owner._replace(part=f"{name}{aggregate.bins - 1}")
+                plan.fixed.setdefault(trees.tally(aggregate), []).append(owner._replace(tally=aggregate))
                 plan.fixed.setdefault(trees.missing(aggregate), []).append(unknown)
             else:
                 plan.fixed.setdefault(trees.fixed(aggregate, seated=seated), []).append(owner)

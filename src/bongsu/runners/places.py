@@ -66,7 +66,7 @@ def places(table: pa.Table, labels: Sequence[str], base: int) -> Places:
         if values.null_count == len(values):
             known = [(*one, "") for one in known]
             continue
-        coded = values.combine_chunks().fill_null("").dictionary_encode()
+        coded = (values.fill_null("") if values.null_count else values).combine_chunks().dictionary_encode()
         codes, known = _crossed(codes, known, coded)
     since = pc.divide(pc.subtract(starts, ends["min"]), base)
     return Places(since if codes is None else pc.add(pc.multiply(codes, windows), since), known, ends["min"], base,

@@ -104,13 +104,18 @@ def conform(table: pa.Table, columns: Sequence[str] = NAMES) -> pa.Table:
     return pa.Table.from_arrays(made, schema=schema)
 
 
+def slim(table: pa.Table) -> pa.Table:
+    """The table without columns that are NULL throughout: most events use few of them."""
+    return table.select([i for i, values in enumerate(table.columns) if values.null_count < table.num_rows])
+
+
 def pack(table: pa.Table, codec: str = "lz4") -> bytes:
-    """One Arrow IPC stream. Columns that are NULL throughout are left out: most events use few of them."""
-    slim = table.select([name for name in table.column_names if table[name].null_count < table.num_rows])
+    """One Arrow IPC stream of what is there of a table (``slim``)."""
+    table = slim(table)
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=codec, use_threads=False)
-    with pa.ipc.new_stream(sink, slim.schema, options=options) as writer:
-        writer.write_table(slim)
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
     packed: bytes = sink.getvalue().to_pybytes()
     return packed
 

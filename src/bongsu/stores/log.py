@@ -11,6 +11,8 @@ Ids are remembered as long as their batch is kept (``stores/seen.py``), and thos
 times are believed (``stores/ids.py``); what came from a spool comes once, for its mark moved with it. Ids that grow
 with time (UUIDv7, ULID) cost next to nothing; random ones are right too but cost more as the log grows.
 
+What was just stored is handed to its first reader as it is (``stores/handed.py``), ``most_handed`` bytes of it.
+
 A log belongs to the thread that opened it; open the path again for another reader.
 """
 
@@ -30,6 +32,7 @@ from bongsu.event import Event
 from bongsu.label import APART
 from bongsu.stores import arrow, formats, ids, labels, related, repeats, seen, spans
 from bongsu.stores.faults import NO_ROOM, DiskFull, LogError, unusable
+from bongsu.stores.handed import MOST_BYTES, Handed
 from bongsu.stores.repeats import Distinct
 
 APPLICATION = 0x626F6E67
@@ -63,9 +66,10 @@ class Size:
 class EventLog:
     """An append-only sequence of batches."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most_handed: int = MOST_BYTES) -> None:
         self.path = path
         self._distinct: tuple[Distinct, ...] = ()
+        self._handed = Handed(most_handed)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
@@ -109,6 +113,8 @@ class EventLog:
                 labels.note(self._db, table, position, now)
             self._db.executemany("INSERT INTO mark VALUES (?, ?) ON CONFLICT DO UPDATE SET offset = excluded.offset",
                                  (marks or {}).items())
+        if table.num_rows:
+            self._handed.put(position, arrow.slim(table))
         return Appended(position if table.num_rows else None, table.num_rows, came - table.num_rows)
 
     def watch(self, distinct: Sequence[Distinct], now: int) -> None:
@@ -138,12 +144,15 @@ class EventLog:
         for the others.
         """
         while limit is None or limit > 0:
-            row = self._db.execute("SELECT position, data FROM batch WHERE position > ? ORDER BY position LIMIT 1",
+            row = self._db.execute("SELECT position FROM batch WHERE position > ? ORDER BY position LIMIT 1",
                                    (after,)).fetchone()
             if row is None:
                 return
             after, limit = row[0], None if limit is None else limit - 1
-            yield after, self._unpack(after, row[1], columns)
+            if (table := self._handed.take(after)) is not None:
+                yield after, arrow.conform(table, columns)
+            elif (data := self._data(after)) is not None:
+                yield after, self._unpack(after, data, columns)
 
     def positions(self, upto: int) -> list[int]:
         """Of every batch that is kept whole, to position ``upto``, in order."""
