@@ -193,7 +193,7 @@ def test_a_file_that_is_no_log_is_refused_with_what_to_do(tmp_path):
 
 
 def test_a_damaged_batch_is_named(tmp_path):
-    with EventLog(tmp_path / "log.db") as log:
+    with EventLog(tmp_path / "log.db", most_handed=0) as log:
         log.append(some(10))
         log._db.execute("UPDATE batch SET data = x'00ff00ff00ff'")
         with pytest.raises(LogError, match=r"batch 1 cannot be read.*restore"):

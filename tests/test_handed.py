@@ -53,9 +53,10 @@ def test_a_batch_that_was_not_stored_is_not_handed_over(log, monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("the disk is gone")
 
-    with monkeypatch.context() as broken, pytest.raises(RuntimeError):
+    with monkeypatch.context() as broken:
         broken.setattr(labels, "note", fail)
-        log.append(some(3))
+        with pytest.raises(RuntimeError):
+            log.append(some(3))
     assert [table.num_rows for _, table in log.read()] == [1]
     log.append([Event(id="other", time=9)])  # it has the position that the other would have had
     assert [table["id"].to_pylist() for _, table in log.read(1)] == [["other"]]
