@@ -6,7 +6,7 @@ quantiles, ratios by model, performance on late labels) into committed cells. A 
 afterwards. The rate is of the CPU that control's process takes; what the client takes to send is shown beside it (it
 made its streams before, so that is the least that any client pays).
 
-Before that, the way from the durable log to committed cells alone: 15 signals with drift of 5 features and no labels,
+Before that, the way from what is durable in the log to committed cells alone: 15 signals with drift of 5 features and no labels,
 and the 30 with their late labels. Last, how the cost grows: with signals, with smaller and larger streams, and with the
 number of label values. Everywhere the middle of several runs.
 
@@ -217,10 +217,10 @@ def main() -> None:
 
     line("floor: numpy bincount in memory", base)
     log, cells, _ = alone(drifting, tables[:labels])
-    line("15 signals, drift of 5 features: durable log -> committed cells", cells, f"   (target {TARGET:,})")
+    line("15 signals, drift of 5 features: stored -> committed cells", cells, f"   (target {TARGET:,})")
     line("  into the durable log", log)
     log, cells, _ = alone(lambda _: policy(), tables)
-    line("30 signals, late labels: durable log -> committed cells", cells, f"   (target {TARGET:,})")
+    line("30 signals, late labels: stored -> committed cells", cells, f"   (target {TARGET:,})")
     line("  into the durable log", log)
     line("  both: no HTTP, no masking", 1 / (1 / log + 1 / cells))
     one = middle(parts, policy())
