@@ -6,9 +6,9 @@ quantiles, ratios by model, performance on late labels) into committed cells. A 
 afterwards. The rate is of the CPU that control's process takes; what the client takes to send is shown beside it (it
 made its streams before, so that is the least that any client pays).
 
-Before that, the way from what is durable in the log to committed cells alone: 15 signals with drift of 5 features and no labels,
-and the 30 with their late labels. Last, how the cost grows: with signals, with smaller and larger streams, and with the
-number of label values. Everywhere the middle of several runs.
+Before that, the way from what is durable in the log to committed cells alone: 15 signals with drift of 5 features and
+no labels, and the 30 with their late labels. Last, how the cost grows: with signals, with smaller and larger streams,
+and with the number of label values. Everywhere the middle of several runs.
 
 The floor is numpy in memory: one ``bincount`` for each of the same 30 signals over ready columns, nothing stored,
 nothing checked, nothing masked. It is not like for like; it says what the arithmetic alone costs.
