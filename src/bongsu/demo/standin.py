@@ -25,7 +25,6 @@ class StandIn(DemoModel):
         self._tell = tell
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        known = {"/v1/messages": (_message, _message_events), "/v1/responses": (_response, _response_events)}
         path = scope.get("path", "")
         if scope["type"] == "lifespan" or scope["method"] != "POST" or path.startswith(("/demo/", "/v1/chat/")):
             await super().__call__(scope, receive, send)
@@ -36,15 +35,15 @@ class StandIn(DemoModel):
             request = None
         if not isinstance(request, dict):
             await answer(send, 400, {"error": {"message": "expected a JSON object", "code": "invalid_json"}})
-        elif path in known:
-            plain, events = known[path]
+        elif path in _SPEAKS:
+            plain, events = _SPEAKS[path]
             said = self.reply(_as_chat(request))
             if request.get("stream"):
                 await _stream(send, events(request, said))
             else:
                 await answer(send, 200, plain(request, said))
-        elif path == "/v1/embeddings":
-            await answer(send, 200, _embeddings(request))
+        elif path in _COUNTS:
+            await answer(send, 200, _COUNTS[path](request))
         else:
             self._tell(f"POST {path}: {msgspec.json.encode(request).decode()}")
             await answer(send, 200, {"predictions": [_score(request)]})
@@ -52,8 +51,9 @@ class StandIn(DemoModel):
 
 def _as_chat(request: dict[str, Any]) -> dict[str, Any]:
     """What ``reply`` needs to know, from a request of any API."""
-    asked = request.get("messages") or request.get("input") or ""
-    last = asked if isinstance(asked, str) else asked[-1].get("content") or ""
+    asked = request.get("messages") or request.get("input") or request.get("prompt") or ""
+    end = asked if isinstance(asked, str) else asked[-1]
+    last = end if isinstance(end, str) else end.get("content") or ""
     return {"model": request.get("model", ""), "messages": [{"content": last}],
             "max_tokens": request.get("max_tokens") or request.get("max_output_tokens")}
 
@@ -89,7 +89,32 @@ def _message_events(request: dict[str, Any], said: list[str]) -> Iterator[dict[s
     yield {"type": "message_stop"}
 
 
-# ---- OpenAI's responses and embeddings ----
+def _counted(request: dict[str, Any]) -> dict[str, Any]:
+    return {"input_tokens": _counts(request, [])["input_tokens"]}
+
+
+# ---- OpenAI's completions ----
+
+
+def _completion(request: dict[str, Any], said: list[str], reason: str | None = "stop") -> dict[str, Any]:
+    count = _counts(request, said)
+    usage = {"prompt_tokens": count["input_tokens"], "completion_tokens": count["output_tokens"],
+             "total_tokens": sum(count.values())}
+    return {"id": f"cmpl-{_id(request)}", "object": "text_completion", "created": CREATED,
+            "model": request.get("model", ""), "usage": usage,
+            "choices": [{"index": 0, "text": "".join(said), "logprobs": None, "finish_reason": reason}]}
+
+
+def _completion_events(request: dict[str, Any], said: list[str]) -> Iterator[dict[str, Any] | str]:
+    for token in said:
+        yield {**_completion(request, [token], None), "usage": None}
+    yield {**_completion(request, []), "usage": None}
+    if (request.get("stream_options") or {}).get("include_usage"):
+        yield {**_completion(request, said), "choices": []}
+    yield "[DONE]"
+
+
+# ---- OpenAI's responses, embeddings, moderations ----
 
 
 def _response(request: dict[str, Any], said: list[str], status: str = "completed") -> dict[str, Any]:
@@ -133,6 +158,15 @@ def _embeddings(request: dict[str, Any]) -> dict[str, Any]:
                      for n, text in enumerate(texts)]}
 
 
+def _moderation(request: dict[str, Any]) -> dict[str, Any]:
+    """It finds nothing wrong."""
+    asked = request.get("input", "")
+    kinds = ("harassment", "hate", "self-harm", "sexual", "violence")
+    result = {"flagged": False, "categories": dict.fromkeys(kinds, False), "category_scores": dict.fromkeys(kinds, 0.0)}
+    return {"id": f"modr-{_id(request)}", "model": request.get("model", ""),
+            "results": [result] * (len(asked) if isinstance(asked, list) else 1)}
+
+
 def _vector(text: str) -> list[float]:
     """The same for the same text, and like nothing else."""
     return [(byte - 127.5) / 127.5 for byte in hashlib.sha256(text.encode()).digest()[:DIMENSIONS]]
@@ -146,9 +180,17 @@ def _score(request: dict[str, Any]) -> dict[str, Any]:
 # ---- the wire ----
 
 
-async def _stream(send: Send, events: Iterator[dict[str, Any]]) -> None:
+async def _stream(send: Send, events: Iterator[dict[str, Any]] | Iterator[dict[str, Any] | str]) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
     for event in events:
-        data = b"event: " + event["type"].encode() + b"\ndata: " + msgspec.json.encode(event) + b"\n\n"
-        await send({"type": "http.response.body", "body": data, "more_body": True})
+        name = f"event: {event['type']}\n".encode() if isinstance(event, dict) and "type" in event else b""
+        data = event.encode() if isinstance(event, str) else msgspec.json.encode(event)
+        await send({"type": "http.response.body", "body": name + b"data: " + data + b"\n\n", "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+_SPEAKS: dict[str, tuple[Callable[..., dict[str, Any]], Callable[..., Iterator[Any]]]] = {
+    "/v1/messages": (_message, _message_events), "/v1/responses": (_response, _response_events),
+    "/v1/completions": (_completion, _completion_events)}
+_COUNTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "/v1/embeddings": _embeddings, "/v1/moderations": _moderation, "/v1/messages/count_tokens": _counted}
