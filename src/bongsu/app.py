@@ -100,7 +100,7 @@ def run_up(policy_path: Path, data: Path, gateway_at: tuple[str, int], control_a
         print(error, file=sys.stderr)
         return 2
     manners = manners or Manners()
-    supervisor = Supervisor(os.environ, manners.patience)
+    supervisor = Supervisor(os.environ, manners.patience, manners.notice)
     options = ("--policy", str(pinned), "--data", str(folder.root), "--parent", str(os.getpid()),
                *manners.words())
     supervisor.add("control", "control", control, *options, "--site", public_url or _url(control_at),

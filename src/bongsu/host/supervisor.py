@@ -7,6 +7,7 @@ supervisor itself ends the children within a second, cleanly.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -14,10 +15,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+SETTLED = 1.0
+"""Seconds after which a child that was told to end takes no new connection."""
 QUICK = 5.0
 """A child that dies sooner than this after its start waits before the next one, longer each time."""
 
@@ -52,11 +55,11 @@ def listen(host: str, port: int) -> socket.socket:
 class Supervisor:
     """Starts children and starts them again. ``poll`` does one round; ``run`` does rounds until told to stop."""
 
-    def __init__(self, environ: Mapping[str, str], patience: float = 15.0) -> None:
+    def __init__(self, environ: Mapping[str, str], patience: float = 15.0, notice: float = 0.0) -> None:
         self.environ = dict(environ)
         self.children: list[Child] = []
         self.stopping = self.asked = False
-        self.patience = patience
+        self.patience, self.notice = patience, notice
 
     def add(self, name: str, verb: str, sock: socket.socket, *options: str) -> Child:
         """A child runs ``bongsu VERB --fd N ...``."""
@@ -113,22 +116,39 @@ class Supervisor:
         self.stop(self.patience)
 
     def stop(self, patience: float = 15.0) -> None:
-        """End the gateways first, so that control can still take in their last events; then close the sockets."""
+        """End the gateways first, so that control can still take in their last events. Once they take nobody any more
+        nobody is let wait: who connects is refused, and may look elsewhere."""
         gateways = [c for c in self.children if c.name != "control"]
         for together in (gateways, [c for c in self.children if c.name == "control"]):
             running = [c.process for c in together if c.process is not None and c.process.poll() is None]
             for process in running:
                 process.terminate()
-            end = time.monotonic() + patience
-            for process in running:
-                try:
-                    process.wait(max(0.1, end - time.monotonic()))
-                except subprocess.TimeoutExpired:
+            told = time.monotonic()
+            if not _ended(running, told + min(patience, self.notice + SETTLED)):
+                _deaf(child.socket for child in together)
+            if not _ended(running, told + patience):
+                for process in running:
                     process.kill()
                     process.wait()
         for child in self.children:
             child.socket.close()
         self.children = []
+
+
+def _ended(running: Sequence[subprocess.Popen[bytes]], by: float) -> bool:
+    """Wait for them; whether all have ended by then."""
+    while any(process.poll() is None for process in running):
+        if time.monotonic() >= by:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _deaf(sockets: Iterable[socket.socket]) -> None:
+    """Listen no more, in whichever process: a backlog of which nobody takes lets callers wait for nothing."""
+    for sock in sockets:
+        with contextlib.suppress(OSError):  # not all systems can, and one socket serves many children
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def orphaned(parent: int) -> bool:
