@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from itertools import pairwise
+from itertools import pairwise, product
+from math import prod
 
 import pytest
 from hypothesis import given, settings
@@ -39,11 +40,42 @@ def test_every_token_is_told_of_its_morpheme_and_their_neighbours() -> None:
     found = tokens("철수는 왔", "ko", 0, 5)
     known = [Morpheme("철수", "NNP", 0, 2), Morpheme("는", "JX", 2, 3), Morpheme("오", "VV", 4, 5),
              Morpheme("았", "EP", 4, 5)]
-    rows = [*told("철수는 왔", found, known)]
+    rows = [row for row in told("철수는 왔", found, known, ()) if row is not None]
     assert [row[:3] for row in rows] == [
         ("NNP 0 2", "NNP 0 철수", "< NNP 0"), ("NNP 1 2", "NNP 1 철수", "< NNP 1"), ("JX 0 1", "JX 0 는", "NNP JX 0"),
         ("EP 0 1", "EP 0 았", "VV EP 0")]
     assert {len(row) for row in rows} == {16}
+    assert [*told("철수는 왔", found, known)] == [*rows[:3], None], "no name has the past tense"
+
+
+def test_what_is_in_no_name_has_no_features_and_leaves_those_of_others_as_they_are() -> None:
+    found = tokens(TEXT, "ko", 0, len(TEXT))
+    whole = numbers(TEXT, found, MORPHS, features(TEXT, found, ()))
+    asked = numbers(TEXT, found, MORPHS, features(TEXT, found))
+    assert all(a == b for a, b in zip(whole, asked, strict=True) if b)
+    left_out = {TEXT[t.start:t.end] for t, ids in zip(found, asked, strict=True) if not ids}
+    assert {"에", "서", "다", "."} <= left_out
+    assert left_out.isdisjoint("김철수박영희울")
+
+
+def test_a_token_in_no_name_is_certain_and_its_neighbours_sums_begin_anew() -> None:
+    tagger, text = model(MORPHS), "박영희를 김철수는 만났다."
+    found = tokens(text, "ko", 0, len(text))
+    odds = tagger._marginals(text, found)
+    known = names_morphs.features(text, found)
+    assert all(row == [1.0, *[0.0] * (len(tagger.labels) - 1)]
+               for row, said in zip(odds, known, strict=True) if said is None)
+    assert all(abs(sum(row) - 1) < 1e-9 for row in odds)
+    first = known.index(None)  # all before it, alone, with an O behind
+    brute = [[0.0] * len(tagger.labels) for _ in range(first)]
+    weighed = tagger._weighed(text, found)[:first]
+    for path in product(range(len(tagger.labels)), repeat=first):
+        weight = prod(e[y] for e, y in zip(weighed, path, strict=True)) * prod(
+            tagger.moves[a][b] for a, b in pairwise((*path, 0)))
+        for i, y in enumerate(path):
+            brute[i][y] += weight
+    for row, sums in zip(odds, brute, strict=False):
+        assert row == pytest.approx([s / sum(sums) for s in sums])
 
 
 def test_what_is_in_no_morpheme_is_told_so() -> None:

@@ -53,7 +53,8 @@ class Sentence:
 
     def __init__(self, text: str, spans: list[dict], tagger: str, labels: list[str], piece: tuple[int, int]) -> None:
         found = names_map.tokens(text, tagger[:2], *piece)[:names_map.LONGEST]
-        self.x = names_map.features(text, found, tagger, names_morphs.features(text, found) if tagger == MORPHS else ())
+        self.x = names_map.features(text, found, tagger,
+                                    names_morphs.features(text, found, ()) if tagger == MORPHS else ())
         names = KINDS[tagger[:2]]
         self.y = [0] * len(found)
         for span in spans:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
@@ -31,9 +30,8 @@ KINDS = ("person", "address", "location", "organization", "date", "title", "nati
 PERSONAL = ("person", "address")
 """What a policy hides that says no more."""
 MORPHS = "ko_morphs"
-BIAS, LANES = 128, 4
-_RAISED = bytes((n + BIAS) % 256 for n in range(256))
-"""A signed byte -> how far above the least it is, in a byte without a sign."""
+LANE = 16
+_FULL, _MIDDLE = (1 << LANE) - 1, 1 << LANE - 1
 _SENTENCE = 64
 
 
@@ -57,32 +55,30 @@ class Model:
         return str(self.head["language"])
 
     @cached_property
-    def words(self) -> array[int]:
-        """The table by feature, four labels a word of 64 bits, 16 bits each and ``BIAS`` more than they are: so the
-        weights of features are added up for four labels at once, and none runs over into the next."""
-        size, data = 1 << names_map.BITS[self.tagger], self.table.tobytes().translate(_RAISED)
-        packed, wide = bytearray(size * 8 * self.groups), 8 * self.groups
-        for i in range(len(self.labels)):
-            packed[8 * (i // LANES) + 2 * (i % LANES)::wide] = data[i * size:(i + 1) * size]
-        out = array("Q", packed)
-        if sys.byteorder == "big":
-            out.byteswap()
+    def rows(self) -> list[int]:
+        """The table by feature, the weights of all labels side by side in one number, ``LANE`` bits each: so those of
+        features are added up for all labels at once. Most features weigh nothing."""
+        size = 1 << names_map.BITS[self.tagger]
+        out = [0] * size
+        for place, weight in enumerate(self.table):
+            if weight:
+                out[place % size] += weight << LANE * (place // size)
         return out
-
-    @cached_property
-    def groups(self) -> int:
-        """Words of a feature."""
-        return -(-len(self.labels) // LANES)
 
     def sums(self, ids: Sequence[int]) -> list[int]:
         """What the features weigh for each label."""
-        raised, look = BIAS * len(ids), self.words.__getitem__
-        places, out = [i * self.groups for i in ids], list[int]()
-        for group in range(self.groups):
-            total = sum(map(look, map(group.__add__, places)))
-            out += [(total & 0xFFFF) - raised, (total >> 16 & 0xFFFF) - raised, (total >> 32 & 0xFFFF) - raised,
-                    (total >> 48) - raised]
-        return out[:len(self.labels)]
+        total = sum(map(self.rows.__getitem__, ids), self.nothing)
+        return [(total >> lane & _FULL) - _MIDDLE for lane in self.lanes]
+
+    @cached_property
+    def lanes(self) -> range:
+        """Where in a number the weight of each label begins."""
+        return range(0, LANE * len(self.labels), LANE)
+
+    @cached_property
+    def nothing(self) -> int:
+        """No weight for any label, so far above the least that no lane borrows from the next."""
+        return sum(_MIDDLE << lane for lane in self.lanes)
 
     @cached_property
     def moves(self) -> list[list[float]]:
@@ -116,27 +112,53 @@ class Model:
 
     def _marginals(self, text: str, found: list[Token]) -> list[list[float]]:
         """The probability of each label at each token: forward and backward sums, scaled at every step."""
-        if not found:
-            return []
-        scale = float(self.head["scale"])
-        here = []
-        more = names_morphs.features(text, found) if self.tagger == MORPHS else ()
-        for ids in names_map.features(text, found, self.tagger, more):
-            sums = self.sums(ids)
-            top = max(sums)
-            here.append([exp((s - top) * scale) for s in sums])
-        columns = list(zip(*self.moves, strict=True))
-        ahead = [_shares(here[0])]
-        for e in here[1:]:
-            last = ahead[-1]
-            ahead.append(_shares([sum(map(mul, last, column)) * x for column, x in zip(columns, e, strict=True)]))
-        back = [1.0] * len(self.labels)
-        out = [ahead[-1]]
-        for i in range(len(found) - 2, -1, -1):
-            weighed = [*map(mul, here[i + 1], back)]
-            back = _shares([sum(map(mul, weighed, row)) for row in self.moves])
-            out.append(_shares([*map(mul, ahead[i], back)]))
+        here = self._weighed(text, found)
+        columns: list[Sequence[float]] = list(zip(*self.moves, strict=True))
+        ahead, last = list[list[float]](), self.free
+        for e in here:
+            if e is not self.nameless:
+                before = (self.moves[0] if last is self.nameless else last if last is self.free
+                          else [sum(map(mul, last, column)) for column in columns])
+                last = _shares([*map(mul, before, e)])
+            else:
+                last = e
+            ahead.append(last)
+        after: Sequence[float] = self.free
+        out = list[list[float]]()
+        for e, one in zip(reversed(here), reversed(ahead), strict=True):
+            if e is self.nameless:
+                out.append(one)
+                after = columns[0]
+            else:
+                out.append(_shares([*map(mul, one, after)]))
+                weighed = [*map(mul, e, after)]
+                after = _shares([sum(map(mul, weighed, row)) for row in self.moves])
         return out[::-1]
+
+    def _weighed(self, text: str, found: list[Token]) -> list[list[float]]:
+        """How much the features of each token speak for each label, beside the likeliest; ``nameless`` is that of a
+        token which is known to be in no name."""
+        scale = float(self.head["scale"])
+        more = names_morphs.features(text, found) if self.tagger == MORPHS else ()
+        here = []
+        for ids in names_map.features(text, found, self.tagger, more):
+            if ids:
+                sums = self.sums(ids)
+                top = max(sums)
+                here.append([exp((s - top) * scale) for s in sums])
+            else:
+                here.append(self.nameless)
+        return here
+
+    @cached_property
+    def nameless(self) -> list[float]:
+        """The label O for certain."""
+        return [1.0, *[0.0] * (len(self.labels) - 1)]
+
+    @cached_property
+    def free(self) -> list[float]:
+        """Nothing is known of the labels before the first token, and after the last."""
+        return [1.0] * len(self.labels)
 
 
 def _shares(values: list[float]) -> list[float]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -76,12 +76,15 @@ def tokens(text: str, language: str, start: int, end: int) -> list[Token]:
     return out
 
 
-def features(text: str, found: list[Token], tagger: str, more: Iterable[tuple[str, ...]] = ()) -> list[list[int]]:
-    """The numbers of each token's features; ``more`` are further ones of each token."""
+def features(text: str, found: list[Token], tagger: str,
+             more: Sequence[tuple[str, ...] | None] = ()) -> list[list[int]]:
+    """The numbers of each token's features; ``more`` are further ones of each token. A token that has None there
+    has no features at all: it is known to be in no name, and only stands beside others."""
     mask = (1 << BITS[tagger]) - 1
-    rows = _korean(text, found) if tagger.startswith("ko") else _latin(text, found)
+    asked = [others is not None for others in more] if more else [True] * len(found)
+    rows = _korean(text, found, asked) if tagger.startswith("ko") else _latin(text, found)
     if more:
-        rows = (own + others for own, others in zip(rows, more, strict=True))
+        rows = (own + (others or ()) for own, others in zip(rows, more, strict=True))
     return [[crc32(value.encode("utf-8", "replace"), begun) & mask for begun, value in zip(_BEGUN, row)]  # noqa: B905
             for row in rows]
 
@@ -109,7 +112,7 @@ def _shape(word: str) -> str:
     return out
 
 
-def _korean(text: str, found: list[Token]) -> Iterator[tuple[str, ...]]:
+def _korean(text: str, found: list[Token], asked: list[bool]) -> Iterator[tuple[str, ...]]:
     c = ["<", "<", *(_plain(text[t.start:t.end]) for t in found), ">", ">", ">"]
     gap = ["", "", *("_" if t.apart else "" for t in found), "_", "_", "_"]
     first: list[int] = []  # of each token, the token its word begins with
@@ -119,7 +122,10 @@ def _korean(text: str, found: list[Token]) -> Iterator[tuple[str, ...]]:
     for i in range(len(found) - 1, -1, -1):
         last[i] = i if i + 1 == len(found) or found[i + 1].apart else last[i + 1]
     word = ["".join(c[a + 2:b + 3]) for a, b in zip(first, last, strict=True)]
-    for i in range(len(found)):
+    for i, wanted in enumerate(asked):
+        if not wanted:
+            yield ()
+            continue
         j, a, b = i + 2, first[i], last[i]
         at = i - a
         here, left, right = c[j], c[j - 1] + gap[j], gap[j + 1] + c[j + 1]
