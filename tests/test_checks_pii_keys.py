@@ -58,6 +58,11 @@ def test_a_secret_is_found_whole_and_alone(text: str, kind: str, value: str) -> 
     assert [v for k, v in seen(text) if k == kind] == ([value] if value else [])
 
 
+def test_a_long_password_is_found_to_its_end() -> None:
+    value = "Ab3$x9Kd02" * 30
+    assert seen(f"password={value} x") == [("password", value)]
+
+
 @pytest.mark.parametrize("text", [
     "password is required", "비밀번호는 8자리 이상", "비밀번호는 2024년부터 바뀝니다",
     "Password must be at least 12 characters",

@@ -12,7 +12,7 @@ from bongsu.checks.pii_rules import Answer, Candidate
 
 REACH = 8_192
 _CELL = r"[!#-&(-+./0-9:<-_a-{}~-]"
-CELL = rf"(?:^|[|,;\t\n])[ \t]*[\"'`]?({_CELL}{{0,64}}[0-9]{_CELL}{{0,64}})[\"'`]?[ \t]*(?:[|,;\t\r\n]|\z)"
+CELL = rf"(?:^|[|,;\t\n])[ \t]*[\"'`]?({_CELL}{{0,64}}[0-9]{_CELL}{{0,64}})[\"'`]?[ \t]*(?:[|,;\t\r\n]|$)"
 _NAMES = r"(?i:key|token|secret|passw(?:or)?d|passcode|\bpwd?|pass)|키|토큰|시크릿|비밀번호|비번|패스워드|암호"
 HINT = rf"(?:{_NAMES})(?:\s?값)?[\"'`*]*(?:[ \t]*\||[,;\t][^\s]|[ \t]*\n[ \t:|]*-|\r?\n[^\n,;\t]*[,;\t][^\s])"
 """The name, and what ends its cell; a line break ends one only where the next line has cells, too."""

@@ -20,6 +20,8 @@ KEY_NAME = (rf"(?:(?:{_KIND})[ _.-]{{0,2}}(?:access[ _-]?)?key|[A-Z0-9]_KEY|toke
 _SAYABLE = (r"(?:passw(?:or)?d|passphrase|passcode|identified by|\bpw|--pass|(?-i:\bPIN\b)|핀\s?번호|비밀번호|비번|"
             r"패스워드|암호)")
 PASSWORD_NAME = rf"(?:{_SAYABLE}|(?-i:\b[Pp]ass)|[_.-]pass|(?:\b|[_.-])pwd?|(?-i:[a-z](?:Pass|Pwd)))"
+LONGEST = 128
+"""Characters of a value by which it is judged."""
 _CLOSE = r"[\"'`*_\\)\]]{0,6}"
 _WHOSE = r"(?: ?(?:값|\([^()\n]{1,20}\)|#\d{1,3}|\b(?:for|of|to|in|on|from|at) [^\n:=|]{1,30}))?"
 _MARK = (r"(?:\s{0,30}\||\s{0,3}(?::=|=>|->|[:=>→])|\s(?:-{1,2}|is|was)\s{1,2}|\s?[(,]\s{0,2}[\"'`]|"
@@ -40,7 +42,7 @@ KEY_HINT = (rf"(?i:(?:key|token|secret|authorization|[?&](?:sig|appid)){_HINTED}
             r"bearer [A-Za-z0-9+/._~-]{16})|"
             r"(?:키|토큰|시크릿)(?:\s?값)?[은는이가을를]?[\"'`*)]{0,3}\s{0,30}(?:[:=|>(]|[\"'`*]{0,3}[!-~]{16})")
 PASSWORD = (rf"(?i:(?:{PASSWORD_NAME}{_CLOSE}{_WHOSE}{_MARK}|{_SAYABLE}{_CLOSE}{_SAID_HERE}){_OPEN_HERE})[\"'`]?"
-            r"([!-~]{4,128})")
+            rf"([!-~]{{4,{LONGEST}}})")
 PASSWORD_HINT = (r"(?i:(?:passw(?:or)?d|passphrase|passcode|identified by|(?:\b|[_.-])(?:pass|pwd?)|[a-z](?:pass|pwd))"
                  rf"{_HINTED}"
                  r"[\"'`]?\s[^\s]{5})|(?:비밀번호|비번|패스워드|암호|핀\s?번호))|\bPIN\b")
@@ -116,6 +118,7 @@ _DIGITS = re.compile(r"\d{4,8}[#*]?")
 _COUNTED = re.compile(r"(?i)\s?(?:자|글자|회|번|년|월|일|개|명|분|초|시간|원|이상|이하|characters?|chars|digits?|"
                       r"letters|times|days|minutes|seconds|bytes|bits|iterations|rounds)")
 """What makes digits behind a password a rule about passwords."""
+_REST = re.compile(rb"[\w!#$%*+./:=?@^~-]+", re.ASCII)
 _URL = re.compile(r"://[\w.-]*:$")
 
 
@@ -129,14 +132,18 @@ def password(c: Candidate) -> Answer:
         counts = _COUNTED.match(c.data[c.end : c.end + 24].decode("utf-8", "ignore"))
         told = told or text[-1] in "#*" or _KOREAN.search(before) is not None
         return ("password", 0.6) if told and not counts else None
-    return ("password", 0.8) if strong(text, told=told) else None
+    if not strong(text, told=told):
+        return None
+    if len(text) == LONGEST and (rest := _REST.match(c.data, c.end)):
+        c.end = rest.end()
+    return "password", 0.8
 
 
 def strong(text: str, *, told: bool) -> bool:
     """Whether people would choose this, or have a machine choose it, as a password. ``told``: a sign announces it."""
     signs = sum(ch in "!@#$%^&*?+=~" for ch in text)
     digits = sum(ch.isdigit() for ch in text)
-    if not 5 <= len(text) <= 128 or len(set(text)) < 4 or _CODE.match(text) or _MAIL.fullmatch(text):
+    if len(text) < 5 or len(set(text)) < 4 or _CODE.match(text) or _MAIL.fullmatch(text):
         return False
     if _USUAL.fullmatch(text) and (len(text) < 10 or not signs or digits < 2):
         return False
