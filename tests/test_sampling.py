@@ -151,6 +151,16 @@ def test_a_signal_keeps_its_key_where_no_guard_samples_and_has_another_where_one
     assert larger["loose"] == SIGNALS["loose"].key, "each event says its share, so what was counted still holds"
 
 
+def test_a_total_of_a_sample_whose_parts_changed_is_counted_anew_and_a_share_is_not(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells of before the weights of all looked at were kept would bound nothing found by today's weight."""
+    monkeypatch.setattr(Sampling, "edition", 1)
+    before = {one.name: one.key for one in parse(POLICY, "p.yaml", {}).plan.signals}
+    parts = {name: one.sli.parts().keys() for name, one in SIGNALS.items()}
+    changed = {name for name, one in SIGNALS.items() if before[name] != one.key}
+    assert changed == {name for name in SIGNALS if "s" in parts[name] and "ww" in parts[name]} != set()
+
+
 @pytest.mark.parametrize(("language", "total", "part"), [
     ("en", "guard grounded looks at 10% of the calls: each that it looked at stands for as many more",
      "guard grounded looks at 10% of the calls: only those are counted"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 from re import escape
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from bongsu.aggregate import Aggregate, Count, Histogram, Sum
 from bongsu.cell import Vector
@@ -50,8 +50,12 @@ class Sampled(Protocol):
 
 @dataclass(frozen=True)
 class Sampling:
-    """The guard that finds what a signal counts, and the share of the calls that it looks at now."""
+    """The guard that finds what a signal counts, and the share of the calls that it looks at now.
 
+    A total whose parts changed has another ``edition``: what was counted before lacks some, and is counted anew.
+    """
+
+    edition: ClassVar[int] = 2
     guard: str
     share: Fraction
 

@@ -38,6 +38,7 @@ from bongsu.policy.worded import worded
 from bongsu.ports import Action, Seasonal, Sli
 from bongsu.quantity import Duration, show_duration
 from bongsu.response import Playbook
+from bongsu.sampling import LARGEST
 from bongsu.slo import Objective, Slices
 
 APPROVER = "approver"
@@ -316,7 +317,8 @@ def signal_key(name: str, decl: SignalDecl, base: Duration) -> str:
     parts: dict[str, Any] = {name: _canonical(getattr(sli, name)) for name in own}
     said = [sli.kind, parts, decl.labels, decl.origin, base, *([decl.label] if decl.label else []),
             *([edition] if (edition := getattr(sli, "edition", 0)) else []),
-            *([sample.guard] if (sample := getattr(sli, "sampling", None)) else [])]
+            *([sample.guard] if (sample := getattr(sli, "sampling", None)) else []),
+            *([sample.edition] if sample and LARGEST in sli.parts() else [])]
     canonical = json.dumps(said, sort_keys=True, ensure_ascii=False)
     return f"{name}@{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
 
