@@ -62,7 +62,7 @@ def held(text: str, most: int, open_: Callable[[Flat, int], int]) -> int:
         waits = unfinished(text)
         shown = text[:len(text) - waits]
     if len(text) > most:
-        shown = shown[max(0, len(text) - most):]
+        shown = shown[len(text) - most:]
     first, *more = readings(shown)
     longest = open_(first, len(shown))
     for flat in more:
@@ -70,10 +70,11 @@ def held(text: str, most: int, open_: Callable[[Flat, int], int]) -> int:
     return waits + longest
 
 
+@lru_cache(maxsize=8)
 def plainly(text: str, most: int) -> Flat | None:
     """The one reading of a text of up to ``most`` characters (``SHORT`` or fewer) in which nothing is escaped, or may
     begin to be."""
-    if len(text) > most or "%" in text or "&" in text or "\\" in text:
+    if len(text) > most or (("%" in text or "&" in text or "\\" in text) and unfinished(text)):
         return None
     found = _short(text)
     return found[0] if len(found) == 1 else None
