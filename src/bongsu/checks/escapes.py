@@ -48,10 +48,12 @@ def _short(text: str) -> tuple[Flat, ...]:
 
 def _readings(text: str) -> tuple[Flat, ...]:
     flat = spelled(text)
-    data = flat.data
-    escaped = b"%" in data or b"&" in data or b"\\" in data or _LONG in data.translate(_WORDS)
-    found = _unescaped(flat) if escaped else None
+    found = _unescaped(flat) if _may_be_escaped(flat.data) else None
     return (flat,) if found is None else (flat, found)
+
+
+def _may_be_escaped(data: bytes) -> bool:
+    return b"%" in data or b"&" in data or b"\\" in data or _LONG in data.translate(_WORDS)
 
 
 def held(text: str, most: int, open_: Callable[[Flat, int], int]) -> int:
@@ -72,12 +74,14 @@ def held(text: str, most: int, open_: Callable[[Flat, int], int]) -> int:
 
 @lru_cache(maxsize=8)
 def plainly(text: str, most: int) -> Flat | None:
-    """The one reading of a text of up to ``most`` characters (``SHORT`` or fewer) in which nothing is escaped, or may
-    begin to be."""
-    if len(text) > most or (("%" in text or "&" in text or "\\" in text) and unfinished(text)):
+    """The one reading of a text of up to ``most`` characters in which nothing is escaped, or may begin to be. This is
+    how each event of a stream is read, so it takes the short way where there is one."""
+    if len(text) > most:
         return None
-    found = _short(text)
-    return found[0] if len(found) == 1 else None
+    flat = Flat(text)
+    if not _may_be_escaped(flat.data):
+        return flat
+    return None if unfinished(text) or len(readings(text)) > 1 else flat
 
 
 def unfinished(text: str) -> int:
