@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu.checks.injection_forms import FORMS as PHRASES
-from bongsu.checks.linear import Linear, Which
+from bongsu.checks.linear import Glance, Linear, Which
 from bongsu.checks.pii_forms import FORMS
 
 SMALL = ("a", "b+", "(a)|(b)c", "a*", r"\ba", r"b\b", r"(?:ab)+\z", "c{2}", "", "[^a]b", "가+", r"\A가", "(a(b)?)c*")
@@ -44,6 +44,11 @@ def test_a_form_of_personal_data_is_found_as_the_library_finds_it(case: tuple[st
     match = re2.compile(pattern.encode()).search(data)
     assert Linear(pattern).spans(data) == (None if match is None else [
         match.span(n) for n in range(match.re.groups + 1)])
+
+
+@given(st.lists(st.sampled_from(SMALL), max_size=4), st.lists(st.sampled_from(SMALL), max_size=3), TEXTS)
+def test_one_glance_says_what_two_looks_say(patterns: list[str], others: list[str], data: bytes) -> None:
+    assert Glance(patterns, others)(data) == (Which(patterns)(data), bool(Which(others)(data)))
 
 
 def test_an_automaton_that_gives_up_leaves_every_pattern_possible() -> None:

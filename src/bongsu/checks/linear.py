@@ -80,3 +80,22 @@ class Which:
         if len(seen) == 1 and seen[0] == self._alive:  # nearly always
             return []
         return sorted(n for n in seen if n != self._alive) if self._alive in seen else self._all
+
+
+class Glance:
+    """Which of some patterns may occur in a text, and whether one of some others may, in one look.
+
+    >>> glance = Glance(["a", "b"], [r"c\\z"])
+    >>> glance(b"abc"), glance(b"cab"), glance(b"c")
+    (([0, 1], True), ([0, 1], False), ([], True))
+    """
+
+    __slots__ = ("_size", "_which")
+
+    def __init__(self, patterns: Sequence[str], others: Sequence[str]) -> None:
+        self._size, self._which = len(patterns), Which([*patterns, *others])
+
+    def __call__(self, data: bytes) -> tuple[list[int], bool]:
+        seen = self._which(data)
+        found = [n for n in seen if n < self._size]
+        return found, len(found) < len(seen)

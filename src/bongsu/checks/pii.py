@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from bongsu.checks.escapes import held, plainly, readings
 from bongsu.checks.flat import Flat
-from bongsu.checks.linear import Linear, Which
+from bongsu.checks.linear import Glance, Linear, Which
 from bongsu.checks.pii_forms import BORN_OPEN, ENTITIES, FORMS, MAIL_OPEN, PEM_BODY, PEM_HEAD, Form, compiled
 from bongsu.checks.pii_places import EN_OPEN, KR_OPEN
 from bongsu.checks.pii_rules import Candidate
@@ -44,8 +44,10 @@ _OPEN_NUMBER = "|".join((
     r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]*(?: [A-Za-z0-9]+){0,8} ?",  # IBAN in groups
     r"[0-9]{2,6}(?:-[0-9]{1,8}){1,3}[\s\S]{0,12}",               # an account that a bank may follow
 ))
-_OPEN = Linear(rf"(?:{_OPEN_NUMBER}|{KR_OPEN}|{EN_OPEN}|{BORN_OPEN}|{MAIL_OPEN})\z")
-_OPEN_KEY = Linear(rf"(?:-----BEGIN [A-Z0-9 ]{{0,60}}-{{0,5}}|{PEM_HEAD}{PEM_BODY}(?:-[A-Z0-9 -]{{0,70}})?)\z")
+_OPENED = rf"(?:{_OPEN_NUMBER}|{KR_OPEN}|{EN_OPEN}|{BORN_OPEN}|{MAIL_OPEN})\z"
+_OPEN = Linear(_OPENED)
+_KEY = "-----BEGIN"
+_OPEN_KEY = Linear(rf"(?:{_KEY} [A-Z0-9 ]{{0,60}}-{{0,5}}|{PEM_HEAD}{PEM_BODY}(?:-[A-Z0-9 -]{{0,70}})?)\z")
 
 
 Hit = tuple[str, float, int, int]
@@ -93,27 +95,30 @@ class Pii:
     def clear(self, text: str) -> int | None:
         """``hold`` where it is plain that there is nothing to find; None where it has to be looked at."""
         flat = plainly(text, BOUND)
-        if flat is None or ((seen := self._engine.which(flat.data)) and self._hits(flat, seen)):
+        if flat is None:
             return None
-        return _open(flat, len(text))
+        rows, opened = self._engine.glance(flat.data)
+        if rows and self._hits(flat, rows):
+            return None
+        return _open(flat, len(text), opened=opened)
 
     @cached_property
     def _engine(self) -> _Engine:
         return _engine(self.entities)
 
 
-def _open(flat: Flat, size: int) -> int:
-    """``hold`` for one reading of a text of this size."""
+def _open(flat: Flat, size: int, *, opened: bool = True) -> int:
+    """``hold`` for one reading of a text of this size; unless it is ``opened``, only the run at its end is open."""
     data = flat.data
     place = len(data.rstrip(_RUN))
-    near = max(0, len(data) - _NEAR)
-    while near and data[near] & 0xC0 == 0x80:
-        near -= 1
-    found = _OPEN.first(data[near:])
-    if 0 <= found < place - near:
-        place = near + found
-    if b"-----BEGIN" in data and 0 <= (found := _OPEN_KEY.first(data)) < place:
-        place = found
+    if opened:
+        near = max(0, len(data) - _NEAR)
+        while near and data[near] & 0xC0 == 0x80:
+            near -= 1
+        if 0 <= (found := _OPEN.first(data, near)) < place:
+            place = found
+        if _KEY.encode() in data and 0 <= (found := _OPEN_KEY.first(data)) < place:
+            place = found
     return size - flat.origin(place) if place < len(data) else 0
 
 
@@ -159,7 +164,8 @@ class _Engine:
 
     def __init__(self, entities: tuple[str, ...]) -> None:
         self.rows = [_Row(f) for f in FORMS if not entities or set(f.kinds) & set(entities)]
-        self.which = Which(_hint(row.form) for row in self.rows)
+        hints = [_hint(row.form) for row in self.rows]
+        self.which, self.glance = Which(hints), Glance(hints, [_OPENED, _KEY])
 
 
 def _hint(form: Form) -> str:
