@@ -47,19 +47,24 @@ ATTACKS = ({"trustairlab_itw_jailbreak", "gptfuzzer_templates", "giskard_prompt_
            {"cse system_mode", "cse indirect_reference", "bipia_train"},
            {"cse hypothetical_scenario", "cse token_smuggling"},
            {"cse overload_with_information", "cse mixed_techniques", "cse payload_splitting", "cse many_shot_attack"})
-HARMLESS = ({"self_instruct_user_oriented", "songys_chatbot_ko", "forbidden_questions", "llmail_fp_emails"},
-            {"clinc150", "kobbq_test", "advbench", "cyberseceval_instruct"},
-            {"cyberseceval_frr_en", "cyberseceval_frr_multilingual", "gptfuzz_questions", "redteam_ko_harmful"},
-            {"halueval_general", "mt_vicuna_bench", "bipia_train", "writingbench"})
+HARMLESS = ({"self_instruct_user_oriented", "songys_chatbot_ko", "forbidden_questions", "llmail_fp_emails",
+             "our own 0"},
+            {"clinc150", "kobbq_test", "advbench", "cyberseceval_instruct", "our own 1"},
+            {"cyberseceval_frr_en", "cyberseceval_frr_multilingual", "gptfuzz_questions", "redteam_ko_harmful",
+             "our own 2"},
+            {"halueval_general", "mt_vicuna_bench", "bipia_train", "writingbench", "our own 3"})
 """Sources and techniques that are left out together; a row is scored only by models that saw nothing of its own."""
 NO_ATTACK_IN_THE_TEXT = "cse different_user_input_language"  # a plain question in another language
 JUDGED_ONLY = ("bipia_train", "halueval_general", "writingbench")
 """The first two are MIT as collections, but made of texts under other licences; the third does not say."""
 
 
-SENTENCES = ("grammar", "attacks", "personas", "requests", "tongues", "korean", "everyday")
+SENTENCES = ("grammar", "attacks", "personas", "requests", "tongues", "korean", "everyday", "work_en", "work_ko")
 """Files of sentences with slots, our own."""
-PROMPTS = ("seeds requests", "seeds tongues", "seeds korean")
+EVERYDAY = "work_ko"
+"""One whose harmless texts stand for what people write in Korean every day, beside the data's small talk and
+questionnaires; a quarter of its sentences is left out together, as a source is."""
+PROMPTS = ("seeds requests", "seeds tongues", "seeds korean", "seeds work_en")
 """Those whose harmless texts are what people ask."""
 
 
@@ -72,6 +77,11 @@ class Row:
     kind: str
     sentence: str = ""
     """What it was drawn from, if it is one of ours."""
+
+    @property
+    def origin(self) -> str:
+        """Its source, whole: the file of one of ours."""
+        return self.sentence.rpartition(" ")[0] or self.group
 
     @property
     def taught(self) -> bool:
@@ -94,6 +104,13 @@ def read(name: str) -> list[dict[str, str]]:
     return [r for r in rows if r["license"].startswith(("MIT", "Apache-2.0", "CC BY ")) and "SA" not in r["license"]]
 
 
+def own(name: str, t: grammar.Text) -> Row:
+    """A text of one of our files."""
+    if name == EVERYDAY and not t.label:
+        return Row(t.text, 0, f"our own {t.sentence % len(HARMLESS)}", t.lang, "benign", f"{name} {t.sentence}")
+    return Row(t.text, t.label, f"seeds {name}", t.lang, "seed", f"{name} {t.sentence}")
+
+
 def corpus() -> list[Row]:
     rows = []
     for r in read("guard_prompts.jsonl") + read("harmful_requests.jsonl") + read("indirect_injection.jsonl"):
@@ -109,9 +126,7 @@ def corpus() -> list[Row]:
     for line in (HERE / "seeds.tsv").read_text(encoding="utf-8").splitlines():
         label, lang, text = line.split("\t")
         rows.append(Row(text, int(label), "seeds", lang, "seed"))
-    for name in SENTENCES:
-        rows += [Row(t.text, t.label, f"seeds {name}", t.lang, "seed", f"{name} {t.sentence}")
-                 for t in grammar.Grammar(HERE / f"{name}.txt").texts()]
+    rows += [own(name, t) for name in SENTENCES for t in grammar.Grammar(HERE / f"{name}.txt").texts()]
     rows += [Row(text, label, name, "en", "seed") for name, label, texts in packages.taught() for text in texts]
     talk = begin()
     rows += [Row(f"{r['context']} {r['answer']}", 0, r["source"], "en", "seed") for r in talk[::4]]
@@ -135,8 +150,8 @@ class Table:
         self.x = sp.csr_matrix((values, np.concatenate([np.array(s, np.int32) for _, s in sets]), at),
                                shape=(len(sets), hashed.SIZE))
         self.y = np.array([rows[i].label for i in self.own])
-        windows, groups = np.bincount(self.own), Counter(row.group for row in rows)
-        self.weight = np.array([math.sqrt(min(1.0, TYPICAL / groups[rows[i].group]) / windows[i]) for i in self.own])
+        windows, many = np.bincount(self.own), Counter(row.origin for row in rows)
+        self.weight = np.array([math.sqrt(min(1.0, TYPICAL / many[rows[i].origin]) / windows[i]) for i in self.own])
         self.seen = self._seen()
 
     def _seen(self) -> sp.csr_matrix:
