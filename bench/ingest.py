@@ -35,7 +35,7 @@ import pyarrow as pa
 from _facts import MINUTE, T0, by_label, columns, drifting, policy, streams
 
 from bongsu.host.folder import Folder
-from bongsu.host.process import settled
+from bongsu.host.process import ended, settled
 from bongsu.privacy.tokens import Tokeniser
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
@@ -133,12 +133,15 @@ def sent(parts: Sequence[bytes], read: Any) -> Run:
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             assert client.returncode == 0
         room.close()
+    ended()
     return Run(room.events, cpu, float(said), wall)
 
 
-def middle(parts: Sequence[bytes], read: Any) -> Run:
-    """The run of several whose CPU is in the middle."""
-    return sorted((sent(parts, read) for _ in range(RUNS)), key=lambda one: one.cpu)[RUNS // 2]
+def middle(ways: Sequence[tuple[Sequence[bytes], Any]]) -> list[Run]:
+    """Of each way to send the run whose CPU is in the middle of several. They take turns: a machine is not the same
+    for long."""
+    found = [[sent(*way) for way in ways] for _ in range(RUNS)]
+    return [sorted(runs, key=lambda one: one.cpu)[RUNS // 2] for runs in zip(*found, strict=True)]
 
 
 def cells_alone(read: Any, tables: list[pa.Table], folder: Path) -> tuple[float, float, int]:
@@ -184,14 +187,15 @@ def growth(tables: list[pa.Table]) -> None:
 
 def sizes(n: int) -> None:
     """The same way with fewer and more signals, and in smaller and larger streams."""
-    data = columns(n)
+    data, counts, batches = columns(n), (5, 15, 30, 60), (100, 1000, 10_000, 100_000)
+    parts = streams(data, BATCH)
     print("  HTTP Arrow -> log -> committed cells, by signals (streams of 10,000)")
-    for signals in (5, 15, 30, 60):
-        show(f"{signals} signals", middle(streams(data, BATCH), policy(signals)))
+    for signals, one in zip(counts, middle([(parts, policy(signals)) for signals in counts]), strict=True):
+        show(f"{signals} signals", one)
     print("  by events in a stream (30 signals)")
-    for batch in (100, 1000, 10_000, 100_000):
-        some = {name: values[: batch * 1000] for name, values in data.items()}
-        show(f"{batch:,} events", middle(streams(some, batch), policy()))
+    some = [streams({name: values[: batch * 500] for name, values in data.items()}, batch) for batch in batches]
+    for batch, one in zip(batches, middle([(parts, policy()) for parts in some]), strict=True):
+        show(f"{batch:,} events", one)
 
 
 def show(name: str, one: Run) -> None:
@@ -223,11 +227,11 @@ def main() -> None:
     line("30 signals, late labels: stored -> committed cells", cells, f"   (target {TARGET:,})")
     line("  into the durable log", log)
     line("  both: no HTTP, no masking", 1 / (1 / log + 1 / cells))
-    one = middle(parts, policy())
+    one, = middle([(parts, policy())])
     line("30 signals, late labels: HTTP Arrow -> log -> committed cells", one.events / one.cpu,
          f"   (target {TARGET:,}; {one.events / one.wall:,.0f} events/s by the clock)")
     line("  the client that sends them, beside it", one.events / one.client)
-    sizes(n // 4)
+    sizes(n // 2)
     growth(tables[: max(1, labels // 4)])
     print(f"load {os.getloadavg()[0]:.1f}")
 

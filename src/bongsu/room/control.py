@@ -57,7 +57,7 @@ from bongsu.wraps.wrapping import WrapError
 REPUBLISH = 2 * SECOND
 COMMIT_EVERY = 5 * SECOND
 SPOOL_BYTES = 16 << 20
-FOLD_BATCHES = 64
+FOLD_BATCHES = 256
 CALLS = Signal("calls", Count(read("kind = 'call'")), ("route", "upstream", "outcome"), "any", "bongsu/calls")
 """Always counted: how many calls there were, and where they went."""
 
