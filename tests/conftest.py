@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 import os
 from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -42,6 +44,15 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure() -> None:
     """What is frozen is not collected when Python ends, and libraries in C++ call that a leak."""
     gc.unfreeze()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser, for as long as a file of tests needs one."""
+    from browserkit import chromium
+
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture

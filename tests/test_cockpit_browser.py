@@ -8,22 +8,19 @@ Screenshots are kept in ``artifacts/`` as evidence of what a person sees.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from boards import ATTACK, CALM, COST, EMPTY, INCIDENT, NOW, SEVERE, FakeDesk
 from bongsu.web.site import control_app
+from browserkit import CHROMIUM
 from servers import Server, serving
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync"]
 TOKEN = "bsu_test_browser"
 ARTIFACTS = Path(__file__).parent.parent / "artifacts"
 
@@ -42,14 +39,6 @@ class Tower:
         """End the live streams and the server: what a browser sees when control goes away."""
         self.app.state.closing.set()
         self.server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bongsu.ports import Refused
-from browserkit import chromium, entering
+from browserkit import entering
 from gatehouse import POLICY, TOKEN, Gatehouse, gatehouse
 from test_channel_verbs import TOKEN as CHANNEL_TOKEN
 from test_channel_verbs import house as channel_house
@@ -25,12 +25,6 @@ MUTED = POLICY.replace("alerts:", "channels: {ops: {webhook: 'http://127.0.0.1:1
                        "notify: {repeat: 1h, mute: {nightly: {times: '00:00..24:00', tiers: [minor], channels: [ops]},\n"
                        "                            never: {times: '00:00..24:00', years: 2001}}}\nalerts:", 1).replace(
     "tier: minor}", "tier: minor, to: [ops]}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

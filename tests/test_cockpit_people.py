@@ -18,7 +18,7 @@ from bongsu.host.keys import whole
 from bongsu.quantity import DAY, HOUR
 from bongsu.web.keypage import CHOICES, MOST
 from bongsu.web.words import EN, say
-from browserkit import chromium, entering
+from browserkit import entering
 from peoplekit import POLICY, T0, TOKEN, Place, place
 from test_cockpit_browser import CHROMIUM, CONTRAST, keep, no_sideways
 
@@ -31,12 +31,6 @@ budgets:
 """
 PRICED = POLICY.replace("timeout: 5s}\n  light", "timeout: 5s, max_output: 100}\n  light").replace(
     "fail: closed}", "fail: closed, keys: required}", 1) + BUDGETS
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browserkit import chromium, entering
+from browserkit import entering
 from peoplekit import TOKEN
 from test_cockpit_browser import CHROMIUM, keep, no_sideways
 from test_epochs import MAIL, after
@@ -22,12 +22,6 @@ SAID = {
     "ko-KR": ("개인정보", "토큰 세대", "금고", "{n}세대", "현재", "키가 금고에만 있음", "키 파기: 더는 결합되지 않음",
               "봉인된 값", "파기된 데이터 키", "결합 가능 기한"),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from bongsu.quantity import HOUR
 from bongsu.review import Person, claimed
@@ -15,18 +15,10 @@ from bongsu.stores.reviews import Altered
 from gatewaykit import reply
 from peoplekit import TOKEN, Place
 from reviewkit import ATTACK, ask, held, queue, waiting
-from test_cockpit_browser import ARGS, CHROMIUM, CONTRAST, keep, no_sideways
+from test_cockpit_browser import CHROMIUM, CONTRAST, keep, no_sideways
 
 pytestmark = [pytest.mark.req("P2"), pytest.mark.browser,
               pytest.mark.skipif(CHROMIUM is None, reason="browser not run: no Chromium")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

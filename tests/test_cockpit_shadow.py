@@ -15,7 +15,7 @@ from bongsu.event import Event, Verdict
 from bongsu.quantity import DAY, HOUR
 from bongsu.room.shadowdesk import ShadowDesk
 from bongsu.sources.spool import SpoolWriter
-from browserkit import chromium, entering
+from browserkit import entering
 from peoplekit import POLICY, TOKEN, Place, place
 from test_cockpit_browser import CHROMIUM, CONTRAST, keep, no_sideways
 
@@ -37,12 +37,6 @@ SAID = {
               "그중 1건은 다른 것으로도 차단되지 않음", "가드 new에서 `shadow: true`를 지우고", "숫자로 보기",
               "shop의 new: 최근 24시간", "호출 한 건", "차단했을 호출"),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from bongsu.event import Event
 from bongsu.quantity import SECOND
 from bongsu.sources.spool import SpoolWriter
-from browserkit import chromium, entering
+from browserkit import entering
 from peoplekit import TOKEN, Place, place
 from test_cockpit_browser import CHROMIUM, CONTRAST, keep, no_sideways
 
@@ -39,12 +39,6 @@ alerts:
   failing: {when: failures > 5%, over: 1m, tier: severe}
 """
 HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def said(folder: Path, guards: Any, *events: Any) -> tuple[bytes, list[Any], Any
     return raw, [choice for one in found for choice in one["choices"]], fact
 
 
+@pytest.mark.req("P1")
 def test_a_piece_that_is_said_twice_is_held_back_twice(tmp_path: Path) -> None:
     raw, _, fact = said(tmp_path / "1", [GUARD], *(event("", text=piece) for piece in ("well ", *SPLIT, " more")))
     assert REASON["chat"] in raw.replace(b": ", b":")

@@ -71,6 +71,7 @@ def test_a_character_that_a_model_cuts_over_two_events_is_whole_again(tmp_path: 
     assert "\\ud83d" not in said
 
 
+@pytest.mark.req("P1")
 @pytest.mark.parametrize("name", CHANNELS)
 def test_a_phrase_between_halves_of_a_stream_is_withheld(tmp_path: Path, name: str) -> None:
     channel = CHANNELS[name]

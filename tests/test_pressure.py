@@ -13,7 +13,7 @@ from bongsu.access.pace import RateLimit
 from bongsu.event import Event
 from bongsu.quantity import DAY, MINUTE, SECOND
 from bongsu.room.pressure import REMEMBERED, Callers
-from browserkit import chromium, entering
+from browserkit import entering
 from peoplekit import T0, TOKEN, Place, place
 from test_cockpit_browser import CHROMIUM, CONTRAST, no_sideways
 from test_rates import LIMITED
@@ -71,12 +71,6 @@ def test_callers_are_remembered_the_last_of_those_that_a_limit_is_for() -> None:
     callers.saw([Event(id="again", time=0, user="u2")])
     assert (len(callers.of("user")), callers.of("user")[0], callers.of("user")[-1]) == (REMEMBERED, "u3", "u2")
     assert callers.of("team") == ()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
