@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_named_by_file_row_and_column(tmp_path, columns, co
     ("t.csv", b"at,b\n1,2\n3\n", "row 2: expected 2 fields, came fewer"),
     ("t.ndjson", b'{"at": 1}\n[1]\n', "row 2: expected one JSON object a line"),
     ("t.ndjson", b'{"ta": 1}\n', "column 'at': expected a timestamp, an ISO 8601 text or a number, came nothing"),
-    ("t.xlsx", b"", "expected a file ending in .parquet, .csv"),
+    ("t.xlsx", b"", "expected a file ending in .parquet, "),
 ])
 def test_a_file_of_another_kind_is_an_error_and_not_an_empty_trace(tmp_path, name, data, words):
     path = tmp_path / name
