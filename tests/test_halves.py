@@ -4,14 +4,17 @@ refused, and passed on byte for byte where nobody changes it."""
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bongsu.guard import Guard
+from bongsu.web.asked import fields_of
 from bongsu.web.halves import Halves, decode, mended
 from gatewaykit import PII, Script, Stand, Word, chunk, sse, standing
 from test_gateway_surfaces import WAYS, asking, post
@@ -132,6 +135,25 @@ def test_halves_become_what_unicode_says_and_all_else_stays(text: str) -> None:
     assert mended(mended(data)) == mended(data)
     safe = json.dumps([text.encode("utf-8", "replace").decode()]).encode()
     assert mended(safe) == safe
+
+
+@given(st.lists(st.sampled_from([r"\\", r"\n", r"\"", r"\ud83d", r"\uDE00", "ud83d", r"\u00e9", "x"])).map("".join))
+def test_a_half_is_told_from_a_word_after_a_backslash(text: str) -> None:
+    data = f'["{text}"]'.encode()
+    assert decode(data) == [json.loads(data)[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")]
+
+
+@pytest.mark.parametrize("escape", [rb"\n", rb"\\", rb"\u000a"])
+def test_a_body_that_is_no_json_is_refused_without_a_piece_of_memory_for_each_escape(escape: bytes) -> None:
+    body = b'{"model":"m","a":"' + escape * (1 << 16)
+    tracemalloc.start()
+    try:
+        with pytest.raises(msgspec.DecodeError):
+            fields_of(body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * len(body)
 
 
 CUTS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), max_size=20)

@@ -20,7 +20,10 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What decoding raises."""
 strict = msgspec.json.Decoder().decode
 """JSON that says all its characters whole. Raises one of ``UNREADABLE``."""
-_ESCAPE = re.compile(rb"\\(?:ud[89ab]..\\ud[c-f]..|(u)d[89a-f][0-9a-f]{2}|.)", re.DOTALL | re.IGNORECASE)
+_HEX = rb"[0-9a-fA-F]{2}"
+_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*+)\\u(?:([dD][89abAB]%b\\u[dD][c-fC-F]%b)|[dD][89a-fA-F]%b)" % ((_HEX,) * 3))
+"""A surrogate that no backslash makes a mere word: alone, or (the second group) two that are one character."""
 _NEVER_GROWS = OF_REPLIES - {"choices"}
 
 
@@ -30,7 +33,7 @@ def mended(data: bytes) -> bytes:
     >>> mended(rb'["\ud83d\ude00", "\ud83d", "\\ud83d", "\ude00\ud83d\ude00"]')
     b'["\\ud83d\\ude00", "\\ufffd", "\\\\ud83d", "\\ufffd\\ud83d\\ude00"]'
     """
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], data)
+    return _SURROGATE.sub(lambda found: found[0] if found[2] else found[1] + rb"\ufffd", data)
 
 
 def decode(data: bytes | msgspec.Raw) -> Any:
