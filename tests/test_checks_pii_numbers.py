@@ -35,7 +35,7 @@ THINGS: dict[str, Made] = {
     "ZIP+4 behind a state": lambda r: f"Springfield, IL {n(r, 5, 4)}", "order": lambda r: f"order no. {n(r, 3, 2, 4)}",
     "order #": lambda r: f"Order #{n(r, 3, 2, 4)}", "order in JSON": lambda r: f'{{"order_id": "{n(r, 3, 2, 4)}"}}',
     "nine digits": lambda r: f"order {n(r, 9)} shipped", "part": lambda r: f"part {n(r, 3, 6)} in stock",
-    "part like a phone": lambda r: f"part no. 4{n(r, 2, 3, 4)}", "document": lambda r: f"document {n(r, 3, 2, 4)}",
+    "part like a phone": lambda r: f"part no. 4{n(r, 2, 3, 4)}", "document": lambda r: f"document no {n(r, 3, 2, 4)}",
     "version": lambda r: f"version {r.randrange(30)}.{r.randrange(99)}.{n(r, 4)}",
     "build": lambda r: f"build 10.0.{r.randrange(256)}.{r.randrange(256)}",
     "section": lambda r: f"section {r.randrange(1, 20)}.2.3.4", "ISBN": lambda r: f"ISBN {isbn(r)}", "ISBN alone": isbn,
@@ -70,3 +70,34 @@ def test_a_number_of_a_thing_is_no_persons(name: str) -> None:
 ])
 def test_the_same_digits_are_a_persons_where_nothing_else_is_said(kind: str, before: str, value: str) -> None:
     assert (kind, value) in seen(f"{before}{value}")
+
+
+def kinds(text: str) -> set[str]:
+    return {kind for kind, _ in seen(text)}
+
+
+@pytest.mark.parametrize(("text", "kind"), [
+    ("Driver: 900101-1234568", "kr_rrn"), ("driver 123-45-6789", "us_ssn"), ("Driver (415) 555-0132", "phone"),
+    ("driver: 4111 1111 1111 1111", "card"), ("Call just in case: 415-555-0132", "phone"),
+    ("just in case 123-45-6789", "us_ssn"), ("To order: 415-555-0132", "phone"), ("our model: 415-555-0132", "phone"),
+    ("driver: 4111111111111111", "card"), ("고객센터 접수번호 1588-1234", "phone"),
+    ("전화 접수번호는 1588-1234", "phone"), ("전화 예약번호 031-123-4567", "phone"),
+    ("고객센터 예약번호: 02-555-1234", "phone"), ("예약번호는 031-123-4567", "phone"),
+    ("전화 접수번호 555 123 4567", "phone"), ("고객 관리번호 900101-1234568", "kr_rrn"),
+    ("회원 관리번호: 900101-1234568", "kr_rrn"), ("문서번호 900101-1234568", "kr_rrn"),
+    ("거래번호 4111-1111-1111-1111", "card"), ("승인번호: 4111 1111 1111 1111", "card"),
+    ("예약번호 4111-1111-1111-1111", "card"),
+])
+def test_a_word_that_only_may_number_a_thing_hides_no_person(text: str, kind: str) -> None:
+    assert kind in kinds(text)
+
+
+@pytest.mark.parametrize("text", [
+    "driver version 31.0.15.3623", "driver: 31.0.15.3623", "case no. 123-45-6789", "ref #123-45-6789",
+    "order number 415-555-0132", "model id (415) 555-0132", "item no. 900101-1234567", "part 123-456789",
+    "주문번호 1588-1234", "송장번호는 031-123-4567", "전화로 주문한 송장번호는 031-123-4567",
+    "접수번호 1588-1234", "관리번호 900101-1234567", "문서번호 240315-3234565", "주문번호 160401-4234561",
+    "거래번호 4111111111111111", "order #4111111111111111",
+])
+def test_a_word_that_numbers_a_thing_still_does(text: str) -> None:
+    assert not kinds(text)

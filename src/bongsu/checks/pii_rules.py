@@ -16,12 +16,16 @@ from typing import Any
 from stdnum import ean, luhn
 
 from bongsu.checks import korean_ids as kr
+from bongsu.checks.pii_things import booked, of_thing
 from bongsu.checks.pii_wallets import base58, bech32, bitcoin_address, ethereum_checked, monero_address, other_address
 
 Answer = tuple[str, float] | None
 _MILLISECONDS = range(1_577_836_800_000, 2_000_000_000_000)
 """2020 to 2033 as a time stamp, which also reads as a birth date of 2016 to 2019."""
-
+_ORDERED = range(16, 37)
+"""Years of orders and papers that are numbered by their day, 2016 to 2036 (extend them when they are over): who was
+born in 1916 to 1936, or since 2016, is not told from such a number by it. Older years are those of people, whose
+numbers old systems keep as customer numbers."""
 
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 
@@ -53,6 +57,12 @@ class Candidate:
         raw = self.data[max(0, self.start - 3 * chars) : self.start]
         return raw.decode("utf-8", "ignore")[-chars:].encode()
 
+    def announces(self, words: str) -> bool:
+        """Whether these words end in one that announces this form."""
+        last = words.rstrip(" :,").rpartition(" ")[2].encode()
+        found = self._context.search(last) if self._context is not None else None
+        return found is not None and found.end() == len(last)
+
     def followed(self, chars: int) -> bool:
         """Whether such a word stands within ``chars`` characters after it."""
         raw = self.data[self.end : self.end + 3 * chars].decode("utf-8", "ignore")[:chars]
@@ -69,28 +79,22 @@ def always(kind: str, score: float) -> Rule:
 
 def announced(kind: str, without: float, told: float) -> Rule:
     """Sure only where the context says so."""
-    return lambda c: (kind, told if c.known else min(without, UNSURE) if of_thing(c) else without)
+    return lambda c: (kind, told if c.known else min(without, UNSURE) if of_thing(c, alone=True) else without)
 
 
 UNSURE = 0.3
 """Too little to be found by default."""
-_THING = re.compile(
-    r"(?i)(?:\b(?:order|invoice|part|product|item|sku|model|serial|ref(?:erence)?|case|ticket|tracking|shipment|parcel|lot|"
-    r"batch|catalog(?:ue)?|doc(?:ument)?|version|build|release|driver|firmware|section|chapter|clause|isbn|issn|ean|upc|"
-    r"gtin|barcode|zip|post(?:al)? ?code)(?:[ _-]?(?:no|num(?:ber)?|id|code))?|품번|모델명?|바코드|운?송장|버전|빌드|"
-    r"(?:주문|송장|배송|제품|상품|물품|부품|모델|접수|예약|관리|일련|시리얼|우편|사건|문서|거래|승인)\s?(?:번호|코드|넘버))"
-    r"(?:\.|는|은|이|가)?[\"'`*]{0,3}\s{0,2}(?:is\s|[:=#]\s?)?[\"'(]?$")
-
-
-def of_thing(c: Candidate) -> bool:
-    """Whether the word right before it, or before the groups of digits it is the rest of, says that it numbers an
-    order, a product, a page: no person."""
-    return _THING.search(c.before(32).decode().rstrip("0123456789-")) is not None
 
 
 def unless_thing(kind: str, score: float) -> Rule:
     """The pattern says it all, but of a thing."""
     return lambda c: (kind, UNSURE if of_thing(c) else score)
+
+
+def landline(c: Candidate) -> Answer:
+    """``02-123-4567``, which behind a word for booking is where one books rather than what was booked."""
+    thing = of_thing(c) and not booked(c)
+    return "phone", UNSURE if thing else 0.8
 
 
 # ---- Korean numbers ----
@@ -114,8 +118,9 @@ def six_seven(c: Candidate) -> Answer:
     checked = kr.resident_check(digits)
     if known:
         return kind, 0.99 if checked else 0.9
-    if born.year < 1900 or stamp or of_thing(c) or (bare and digits.startswith("880") and _ean(digits)):
-        return kind, 0.3
+    dated = bare or not checked or int(digits[:2]) in _ORDERED
+    if born.year < 1900 or stamp or (dated and of_thing(c)) or (bare and digits.startswith("880") and _ean(digits)):
+        return kind, UNSURE
     if bare:
         return kind, 0.8 if checked else 0.5
     return kind, 0.98 if checked else 0.7
@@ -134,7 +139,7 @@ def masked(c: Candidate) -> Answer:
 
 
 def business(c: Candidate) -> Answer:
-    if not c.known and (c.text.isdigit() or of_thing(c)):
+    if not c.known and (c.text.isdigit() or of_thing(c, alone=True)):
         return None
     return "kr_business", 0.95 if kr.business_check(c.digits) else 0.9 if c.known else 0.5
 
@@ -276,8 +281,9 @@ def card(c: Candidate) -> Answer:
                  else first in "234569" if n == 16 else first in "4569")
     if not plausible or len(set(digits)) == 1 or not luhn.is_valid(digits):
         return None
-    bare = n > 16 and n == len(c.text) and not (n == 19 and digits.startswith(_LONG_CARDS))
-    return "card", UNSURE if (bare or of_thing(c)) and not c.known else 0.95
+    bare = n == len(c.text)
+    record = n > 16 and not (n == 19 and digits.startswith(_LONG_CARDS))
+    return "card", UNSURE if bare and not c.known and (record or of_thing(c)) else 0.95
 
 
 _LONG_CARDS = ("4", "50", "56", "57", "58", "62", "67")
@@ -308,7 +314,7 @@ def us_ssn(c: Candidate) -> Answer:
     digits, marks = c.digits, [ch for ch in c.text if not ch.isdigit()]
     if digits[:3] in ("000", "666") or digits[3:5] == "00" or digits[5:] == "0000":
         return None
-    if of_thing(c) and not c.known:
+    if not c.known and of_thing(c, alone=len(marks) < 2):
         return "us_ssn", UNSURE
     if digits[0] == "9":
         return ("us_ssn", 0.7) if c.known and len(set(marks)) <= 1 else ("us_ssn", 0.6) if marks == ["-"] * 2 else None
@@ -340,7 +346,7 @@ def ip4(c: Candidate) -> Answer:
         address = ipaddress.IPv4Address(c.text)
     except ValueError:
         return None
-    version = re.search(rb"(?i)(?:\bv|ver|rel)[ .:]*$", c.before(10)) or of_thing(c)
+    version = re.search(rb"(?i)(?:\bv|ver|rel|\bdriver)[ .:]*$", c.before(10)) or of_thing(c, alone=True)
     plain = address.is_unspecified or address.is_loopback or version
     return "ip", UNSURE if plain else 0.8
 
