@@ -89,3 +89,13 @@ def test_what_only_reads_like_a_secret_is_left_alone(text: str) -> None:
 def test_names_of_secrets_over_and_over_are_read_to_their_end(piece: str) -> None:
     text = (piece * 200_000)[:200_000]
     assert all(0 <= f.start < f.end <= len(text) for f in PII.look(text))
+
+
+@pytest.mark.parametrize("text", [
+    *(f"password={word * (25_000 // len(word))}{end}" for end in ("9Z", "~1", "")
+      for word in ("pass", "my_", "secrets", "test", "passw0rds", "in", "x")),
+    "token=" + "aB" * 100_000 + "!", "token=" + "a/" * 100_000 + "1"])
+def test_a_value_that_can_be_read_in_many_ways_is_read_to_its_end(text: str) -> None:
+    """``pass`` over and over is the word ``pass`` and its end, or not, each time anew."""
+    for value in (text, text[:140], text.replace("password=", "http://kim:") + "@h.io"):
+        assert all(0 <= f.start < f.end <= len(value) for f in PII.look(value))

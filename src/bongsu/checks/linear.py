@@ -14,7 +14,7 @@ import re2
 
 Span = tuple[int, int]
 
-_ANYWHERE = re2._re2.RE2.Anchor.UNANCHORED
+_ANYWHERE, _WHOLE = re2._re2.RE2.Anchor.UNANCHORED, re2._re2.RE2.Anchor.ANCHOR_BOTH
 LARGE = 32 << 20
 """Bytes of an automaton of many patterns; RE2 gives one pattern 8 MB. Past them it is slower, with the same answer."""
 
@@ -31,6 +31,8 @@ class Linear:
     >>> word = Linear("b+(c)?")
     >>> word.first(b"abbc"), word.first(b"abbc", 4), word.spans(b"abbc"), list(word.all(b"abab"))
     (1, -1, [(1, 4), (3, 4)], [(1, 2), (3, 4)])
+    >>> word.whole(b"bbc"), word.whole(b"abbc")
+    (True, False)
     """
 
     __slots__ = ("_match",)
@@ -49,6 +51,10 @@ class Linear:
             return None
         spans: list[Span] = self._match(_ANYWHERE, data, start, len(data))
         return spans if spans[0][0] >= 0 else None
+
+    def whole(self, data: bytes) -> bool:
+        """Whether it matches all of the data."""
+        return bool(self._match(_WHOLE, data, 0, len(data))[0][0] == 0)
 
     def all(self, data: bytes) -> Iterator[Span]:
         """Every match, in order; none overlaps the one before."""

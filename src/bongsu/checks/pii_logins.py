@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from binascii import Error as NoBase64
 
+from bongsu.checks.linear import Linear
 from bongsu.checks.pii_named import strong
 from bongsu.checks.pii_rules import Answer, Candidate
 
@@ -69,7 +70,7 @@ def at_host(c: Candidate) -> Answer:
     return ("url_password", 0.85) if not mail and strong(secret, told=True) else None
 
 
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = Linear(
     r"(?i)(?:(?:my|your|some|the|api|app|access|auth|master|jwt|user|account|sending)[_-]?)*"
     r"(?:pass|passwd|password|pwd|token|secret|key|seed)>?")
 """What documentation writes where a password stands."""
@@ -78,6 +79,6 @@ _PLACEHOLDER = re.compile(
 def url_password(c: Candidate) -> Answer:
     """``user:password`` of a URL; a variable, a row of stars or the name of a secret is a placeholder."""
     _, _, password = c.text.partition(":")
-    if not password or password[0] in "$<{%*" or _PLACEHOLDER.fullmatch(password):
+    if not password or password[0] in "$<{%*" or _PLACEHOLDER.whole(password.encode()):
         return None
     return "url_password", 0.98

@@ -4,12 +4,15 @@ A name is that of a setting, a field, a header or an option, or what people call
 it and the value stands whatever the format puts there: quotes, escaped ones too, colons, tags, the bars of a table,
 ``is`` or a Korean particle. So the name and what joins them are read loosely, and the value strictly: it is long (a
 key) and mixed, no word, name of code, path, call or what documentation writes there.
+
+What is said of a value of any length, or in repeated words, is asked of RE2: no value makes it slow.
 """
 
 from __future__ import annotations
 
 import re
 
+from bongsu.checks.linear import Linear
 from bongsu.checks.pii_rules import Answer, Candidate
 
 _KIND = (r"api|access|secret|auth|authentication|subscription|account|signing|encryption|encrypt|client|service|"
@@ -47,15 +50,15 @@ PASSWORD_HINT = (r"(?i:(?:passw(?:or)?d|passphrase|passcode|identified by|(?:\b|
                  rf"{_HINTED}"
                  r"[\"'`]?\s[^\s]{5})|(?:비밀번호|비번|패스워드|암호|핀\s?번호))|\bPIN\b")
 
-_WORDS = re.compile(
+_WORDS = Linear(
     r"(?i)your|example|sample|dummy|placeholder|change|insert|redact|xxxx|\.\.\.|test|fake|abcdef|123456|"
     r"(?:public|private)key")
 _PART = r"(?:[a-z]+(?:[A-Z][a-z]+)*\d{0,4}|(?:[A-Z][a-z]+)+\d{0,4}|[A-Z]+\d{0,4}|\d+[A-Za-z]?)"
-_SPOKEN = re.compile(rf"{_PART}(?:[-_.]{_PART})*")
+_SPOKEN = Linear(rf"{_PART}(?:[-_.]{_PART})*")
 """Words, numbers and names of code, ``settings.API_KEY_2024``, ``limit-1000-per-minute``: keys mix them within."""
 _NO_KEY = re.compile(r"(?i)(?:request|continuation|page|next|change|csrf|xsrf|sync|cursor|cancel)[ _-]?token\W{0,12}$")
 """Tokens that open nothing: of the next page of a list, of a request that may come twice."""
-_HEX = re.compile(r"[0-9a-fA-F-]{32,}")
+_HEX = Linear(r"[0-9a-fA-F-]{32,}")
 _CHANGES = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
 """From small letters to capitals to digits: 62 of 100 neighbours where all are drawn alike, 33 in ``camelCaseName``."""
 
@@ -63,11 +66,12 @@ _CHANGES = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]
 def named(c: Candidate) -> Answer:
     """A long mix of letters and digits behind such a name: no word, call, path or what documentation writes there."""
     text = c.text.rstrip("=")
+    data = text.encode()
     digits = sum(ch.isdigit() for ch in text)
     code = c.data[c.end : c.end + 1] in (b"(", b"[")
-    if code or digits == len(text) or _WORDS.search(text) or _spoken(text) or text.count(".") > 2:
+    if code or digits == len(text) or _WORDS.first(data) >= 0 or _spoken(text) or text.count(".") > 2:
         return None
-    if len(set(text)) < (8 if _HEX.fullmatch(text) else min(12, len(text) * 3 // 4)):
+    if len(set(text)) < (8 if _HEX.whole(data) else min(12, len(text) * 3 // 4)):
         return None
     if _NO_KEY.search(c.before(40).decode()):
         return None
@@ -82,18 +86,18 @@ def named(c: Candidate) -> Answer:
 def _spoken(text: str) -> bool:
     """Whether most of it is words, names and numbers between slashes."""
     parts = text.split("/")
-    return 2 * sum(len(part) for part in parts if _SPOKEN.fullmatch(part)) >= len(text) - len(parts) + 1
+    return 2 * sum(len(part) for part in parts if _SPOKEN.whole(part.encode())) >= len(text) - len(parts) + 1
 
 
-_USUAL = re.compile(
+_USUAL = Linear(
     r"(?i)[\W_]*(?:(?:my|your|the|db|user|admin|root|new|old|some|set|get|use|in|a|is|no|invalid|"
     r"p[a@]ss?(?:w[o0]r[dt]|wd|phrase|code)?s?|pwd?|pw|s[e3]cr[e3]ts?|example|sample|dummy|placeholder|change|me|it|this|"
     r"insert|here|goes|redacted|removed|t[e3]st(?:ing)?|fake|demo|foo|bar|baz|abc|hidden|tokens?|api|key|none|null|true|"
     r"false|value|string|field|input|login|x)[\W_]*)+\d{0,4}[\W_]*")
 """What documentation writes where a password stands."""
-_CODE = re.compile(r"[$<{%&@?(\[/\\^.]|[A-Za-z_][\w.]*!?[(\[]|.*(?:://|\*\*\*|\\[dwsn])|\w+=$")
+_CODE = Linear(r"\A(?:[$<{%&@?(\[/\\^.]|[A-Za-z_][\w.]*!?[(\[]|.*(?:://|\*\*\*|\\[dwsn])|\w+=\z)")
 """A variable, a call, a path, a pattern."""
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[A-Za-z]{2,}")
+_MAIL = Linear(r"[\w.+-]+@[\w-]+\.[A-Za-z]{2,}")
 _WITHIN = re.compile(r"[\"'`<>|;&]|,(?=\s|\w+=|[\"'\]}]|$)|\\[\"'nrt]")
 """Where a value without quotation marks ends."""
 _BEHIND = ".,:)]}"
@@ -114,7 +118,7 @@ _TOLD = re.compile(r"(?:[:=|>→(\[*-]|(?:^|[^,\s])\s?[\"'`]|\b(?:is|was|to|as)|
                    r"(?i:identified by)|(?:번호|비번|패스워드|암호)\s?(?:값)?(?:은|는|이|가|을|를|으로))\s*$")
 """A sign or a word says that what follows is the value."""
 _KOREAN = re.compile(r"(?:비밀번호|비번|패스워드)\s$")
-_DIGITS = re.compile(r"\d{4,8}[#*]?")
+_DIGITS = Linear(r"\d{4,8}[#*]?")
 _COUNTED = re.compile(r"(?i)\s?(?:자|글자|회|번|년|월|일|개|명|분|초|시간|원|이상|이하|characters?|chars|digits?|"
                       r"letters|times|days|minutes|seconds|bytes|bits|iterations|rounds)")
 """What makes digits behind a password a rule about passwords."""
@@ -128,7 +132,7 @@ def password(c: Candidate) -> Answer:
     if _URL.search(before):
         return None
     told = _TOLD.search(before) is not None or (len(text) > 7 and _KOREAN.search(before) is not None)
-    if _DIGITS.fullmatch(text):
+    if _DIGITS.whole(text.encode()):
         counts = _COUNTED.match(c.data[c.end : c.end + 24].decode("utf-8", "ignore"))
         told = told or text[-1] in "#*" or _KOREAN.search(before) is not None
         return ("password", 0.6) if told and not counts else None
@@ -142,13 +146,13 @@ def password(c: Candidate) -> Answer:
 def strong(text: str, *, told: bool) -> bool:
     """Whether people would choose this, or have a machine choose it, as a password. ``told``: a sign announces it."""
     signs = sum(ch in "!@#$%^&*?+=~" for ch in text)
-    digits = sum(ch.isdigit() for ch in text)
-    if len(text) < 5 or len(set(text)) < 4 or _CODE.match(text) or _MAIL.fullmatch(text):
+    digits, data = sum(ch.isdigit() for ch in text), text.encode()
+    if len(text) < 5 or len(set(text)) < 4 or _CODE.first(data) == 0 or _MAIL.whole(data):
         return False
-    if _USUAL.fullmatch(text) and (len(text) < 10 or not signs or digits < 2):
+    if _USUAL.whole(data) and (len(text) < 10 or not signs or digits < 2):
         return False
     small, capital = any(ch.islower() for ch in text), any(ch.isupper() for ch in text)
-    if _SPOKEN.fullmatch(text):
+    if _SPOKEN.whole(data):
         breaks = sum(ch in "-_." for ch in text)
         return digits > (1 if breaks else 0) and breaks < 3 if told else digits > 2 and small and capital and not breaks
     return (small or capital) and (digits > 0 or (told and signs > 0))
