@@ -307,6 +307,29 @@ def test_another_version_and_a_request_without_its_host_are_refused(wrong: bytes
         assert said(port, request("/b?whole", b"1") + wrong).startswith(b"HTTP/1.1 200 "), "what was asked before"
 
 
+@pytest.mark.parametrize("lines", [b"POST / HTTP/1.0\r\n", b"\r\nPOST / HTTP/1.0\r\n", b"POST  /  HTTP/1.0\r\n"])
+def test_what_a_body_of_http_1_0_says_of_other_protocols_is_its_own(lines: bytes) -> None:
+    with served(echo) as port:
+        out = said(port, lines + b"content-length: 20\r\n\r\nsee  / RTSP/1.0 spec")
+    assert out.startswith(b"HTTP/1.1 200 ")
+    assert b"RTSP" in out
+
+
+@pytest.mark.parametrize("first", [request("/b?whole", b"1"), request("/b?whole", b"/a RTSP/1.0")])
+def test_a_request_of_http_1_0_is_taken_after_others_but_not_in_one_piece_with_them(first: bytes) -> None:
+    last = request("/a?whole", b"2", version="1.0")
+    with served(echo) as port:
+        out = said(port, first + last)
+        assert (out[:13], b"POST /a" in out) == (b"HTTP/1.1 200 ", False)
+        with connect(port) as line:
+            line.sendall(first)
+            came = b""
+            while not came.endswith(first.split(b"\r\n\r\n")[1]):
+                came += line.recv(65536)
+            line.sendall(last)
+            assert b"POST /a?whole 2" in rest(line)
+
+
 def test_a_caller_of_http_1_0_is_not_told_to_go_on() -> None:
     with served(echo) as port:
         out = said(port, request("/a", b"1", b"expect: 100-continue\r\n", version="1.0"))

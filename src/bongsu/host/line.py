@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections import deque
 from math import inf
 from typing import Any, cast
@@ -32,8 +31,6 @@ MOST_AHEAD = 16
 MOST_AT_ONCE = 256
 """Requests that may wait because they came in one piece."""
 _PACE = Pace(STALL, RATE)
-_OTHERS = rb" +(?:RTSP|ICE)/"
-"""llhttp reads two more protocols, whose versions are 1.0 too."""
 _COUNTED = frozenset((b"host", b"expect"))
 _VERSIONS = frozenset(("1.0", "1.1"))
 
@@ -151,7 +148,7 @@ class Connection(asyncio.Protocol):
             path, query = found.path or b"/", found.query or b""
         plain, version = path.decode("ascii"), parser.get_http_version()
         if (version not in _VERSIONS or (self._hosts != 1 and version == "1.1")
-                or (version == "1.0" and re.search(re.escape(self._url) + _OTHERS, self._head))):
+                or (version == "1.0" and not _alone(self._head))):
             raise Refused(400, "invalid_http", "expected a request of HTTP/1.1 with one Host, or of HTTP/1.0")
         if len(self._waiting) >= MOST_AT_ONCE:
             raise Refused(400, "invalid_http", f"expected at most {MOST_AT_ONCE} requests before their turn")
@@ -325,6 +322,16 @@ class Connection(asyncio.Protocol):
         if not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
+
+
+def _alone(head: bytes) -> bool:
+    """Whether what came begins with a request of HTTP/1.0. llhttp reads two more protocols, RTSP and ICE, whose
+    versions are 1.0 too; and who speaks HTTP/1.0 asks once, so what comes in one piece with another is not taken.
+
+    >>> _alone(b"GET /a HTTP/1.0\\r\\n\\r\\n"), _alone(b"GET /a RTSP/1.0\\r\\n\\r\\n")
+    (True, False)
+    """
+    return head.lstrip(b"\r\n").split(b"\n", 1)[0].rstrip().endswith(b" HTTP/1.0")
 
 
 def _address(transport: asyncio.BaseTransport, name: str) -> tuple[str, int] | None:
