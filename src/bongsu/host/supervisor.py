@@ -124,8 +124,8 @@ class Supervisor:
             for process in running:
                 process.terminate()
             told = time.monotonic()
-            if not _ended(running, told + min(patience, self.notice + SETTLED)):
-                _deaf(child.socket for child in together)
+            _ended(running, told + min(patience, self.notice + SETTLED))
+            _deaf(child.socket for child in together)
             if not _ended(running, told + patience):
                 for process in running:
                     process.kill()
