@@ -53,6 +53,12 @@ def test_a_call_counts_once_for_a_guard_and_what_got_through_is_told_apart() -> 
     assert found["mild"].as_json()["acts"] == {"flag": 1}
 
 
+@pytest.mark.req("D8")
+def test_what_the_allow_list_let_pass_is_nothing_that_was_found() -> None:
+    said = (verdict("new", "allow", kinds=("email",)), verdict("new", "shadow:flag", "output", ("card",)))
+    assert tally([(False, said)])["new"].as_json()["kinds"] == {"card": 1}
+
+
 def test_calls_that_would_have_waited_for_a_person_are_told_apart_from_blocked_ones() -> None:
     one = tally(HELD)["unsure"].as_json()
     assert (one["calls"], one["block"], one["alone"], one["share"]) == (4, 1, 1, 1 / 4)

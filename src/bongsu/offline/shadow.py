@@ -105,7 +105,7 @@ def note(out: dict[str, Seen], blocked: bool, verdicts: Iterable[Verdict]) -> li
         seen.failed += any(v.error for v in looked)
         seen.acts.update(would | did)
         seen.done.update(did)
-        seen.kinds.update({kind for v in looked for kind in v.kinds})
+        seen.kinds.update({kind for v in looked if v.act != "allow" for kind in v.kinds})
         seen.alone.update(() if blocked else would)
         if would or did:
             acted.append(name)
