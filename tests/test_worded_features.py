@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bongsu.cli import cli
 from bongsu.drift import Bins, distance
 from bongsu.policy import parse
+from bongsu.policy.model import Policy
 from bongsu.prompt import cell
 from bongsu.references import wanted
 from bongsu.sources.columns import Columns, bins_of, counts_of, reference
@@ -74,6 +75,24 @@ def test_the_gateway_keeps_the_cell_of_such_a_feature_too(tmp_path: Path) -> Non
         stand.ask("hello", extra_headers={"x-bongsu-features": given})
         event = stand.spool.last()
     assert event.features == {"note": cell("where is my card kim@example.com"), "plan": "gold", "age": 3}
+
+
+@pytest.mark.req("D1")
+def test_the_call_that_meets_a_policy_first_keeps_no_more_than_that_policy_says(tmp_path: Path) -> None:
+    known: list[Policy] = []
+
+    def keep(policy: Policy) -> Policy:
+        known.append(policy)
+        return policy
+
+    def reload(digest: str) -> Policy:
+        return replace(known[0], hash=digest, worded=frozenset({"note"}))
+
+    with standing(tmp_path, change=keep, reload=reload) as stand:
+        stand.publisher.publish({}, "hash-2", 1)
+        stand.ask("hello", extra_headers={"x-bongsu-features": json.dumps({"note": "where is my card"})})
+        event = stand.spool.last()
+    assert (event.policy, event.features) == ("hash-2", {"note": cell("where is my card")})
 
 
 @pytest.mark.req("D1", "O2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -73,8 +73,9 @@ class Call:
 
     # ---- what is known before the model is asked ----
 
-    def tags(self, headers: Mapping[bytes, bytes]) -> None:
-        """Tags and ids from headers. Personal data in a tag becomes a token; a conversation always does."""
+    def tags(self, headers: Mapping[bytes, bytes], worded: Collection[str] = ()) -> None:
+        """Tags and ids from headers. Personal data in a tag becomes a token; a conversation always does. Of features
+        that are ``worded``, compared by their words, only the cell is kept."""
         facts = self.facts
         for name, value in headers.items():
             column = _TAGS.get(name)
@@ -83,7 +84,7 @@ class Call:
                 facts[column] = (self.masking.token("CONVERSATION", text) if column == "conversation"
                                  else self.masking.tag(text)[:TAG])
         if b"x-bongsu-features" in headers:
-            facts["features"] = self.masking.features(_features(headers[b"x-bongsu-features"]))
+            facts["features"] = self.masking.features(_features(headers[b"x-bongsu-features"]), worded)
         if subject := headers.get(b"x-bongsu-subject"):
             self.subject = self.masking.token("USER", subject.decode("utf-8", "replace"))
         self.asks_cost = headers.get(b"x-bongsu-stream-cost") == b"true"
@@ -201,7 +202,7 @@ class Call:
         for usage, meter in self.judges:
             if (more := meter.cost(usage, facts["time"])) is not None:
                 facts.update(cost=(facts.get("cost") or 0) + more, currency=meter.currency)
-        if not self.started and facts.get("outcome") != "ok":  # what was withheld nobody read
+        if facts.get("ttft_ms") is None and facts.get("outcome") != "ok":  # what was withheld nobody read
             facts["pii_passed"] = 0
         facts.update(latency_ms=took / 1e6, overhead_ms=max(0, took - self._waited) / 1e6, verdicts=self.verdicts)
         out = [Event(**facts)]

@@ -246,11 +246,8 @@ class Gateway:
 
     # ---- calls ----
 
-    def _masking(self) -> Masking:
-        return Masking(self._tokens, self._sealer, self._plans.policy.worded)
-
     async def _serve(self, surface: Surface, scope: Scope) -> None:
-        call = Call(self._ids(), self._clock, self._timer, self._masking(), surface)
+        call = Call(self._ids(), self._clock, self._timer, Masking(self._tokens, self._sealer), surface)
         caller, task, left = caller_of(scope), asyncio.current_task(), False
         self.ops.began(call, task)
 
@@ -263,8 +260,8 @@ class Gateway:
             headers = dict(scope["headers"])
             not_by_a_page(headers)
             call.facts |= {"service": self._plans.policy.service.name, "policy": self._plans.policy.hash}
-            call.tags(headers)
             plans = await self.plans()
+            call.tags(headers, plans.policy.worded)
             call.key = self.door.who(headers, plans.policy, call.at, call.facts)
             call.of_region(plans.policy.trust.region_of(headers, keyed=call.key is not None))
             body = await body_of(caller, plans.policy.max_body, Pace(self._patience, plans.policy.body_rate))

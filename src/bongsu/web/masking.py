@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
 from bongsu import registry
@@ -33,10 +33,9 @@ def _forms() -> Check:
 class Masking:
     """What one call hides, and from whom."""
 
-    __slots__ = ("_aliases", "_sealer", "_stable", "_tokens", "_worded")
+    __slots__ = ("_aliases", "_sealer", "_stable", "_tokens")
 
-    def __init__(self, tokens: Tokeniser, sealer: Sealer | None = None, worded: frozenset[str] = frozenset()) -> None:
-        self._worded = worded
+    def __init__(self, tokens: Tokeniser, sealer: Sealer | None = None) -> None:
         self._tokens, self._sealer = tokens if sealer is None else sealer.noting(tokens), sealer
         self._aliases: Aliases | None = None
         self._stable: dict[str, str] = {}
@@ -65,9 +64,11 @@ class Masking:
         """A tag as it may be stored."""
         return self._tokens.mask(text, _forms().look(text))
 
-    def features(self, given: Mapping[str, float | str | bool | None]) -> dict[str, float | str | bool | None]:
-        """Features as they may be stored: texts by the rule of tags; of those compared by their words the cell."""
-        return {name: value if not isinstance(value, str) else celled(value) or None if name in self._worded
+    def features(self, given: Mapping[str, float | str | bool | None],
+                 worded: Collection[str]) -> dict[str, float | str | bool | None]:
+        """Features as they may be stored: texts by the rule of tags; of those ``worded``, compared by their words, the
+        cell."""
+        return {name: value if not isinstance(value, str) else celled(value) or None if name in worded
                 else self.tag(value)[:TAG] for name, value in given.items()}
 
     def for_model(self, texts: Sequence[str], spans: Sequence[Sequence[Finding]]) -> list[str]:

@@ -24,7 +24,7 @@ class Predicting(Streamed):
         if isinstance(self.request, PredictAsked):
             given = features(self.request.found, self._where(), self.policy)
             known = self.call.facts.get("features", {})
-            self.call.facts["features"] = {**self.call.masking.features(given), **known}
+            self.call.facts["features"] = {**self.call.masking.features(given, self.policy.worded), **known}
         return super().check_request()
 
     def _checked(self, got: Answer, found: dict[str, Any]) -> bytes | Outcome:
