@@ -11,6 +11,7 @@ import pytest
 from bongsu.guard import Guard
 from gatewaykit import PII, SECRET, Script, chunk, reply, sse, standing, text_of
 from packkit import fires
+from reviewkit import HELD, ask, decide, held, queue, reviewer, waiting
 
 SAID = "ask boss@corp.com or zeus"
 FLAG = replace(PII, name="seen", act="flag")
@@ -37,15 +38,30 @@ def test_only_what_its_reader_got_to_read_has_passed(tmp_path: Path, stream: boo
 @pytest.mark.req("D15")
 def test_what_a_whole_reply_withholds_nobody_read_and_what_a_stream_sent_before_it_was_stopped_was_read(
         tmp_path: Path) -> None:
-    words = [chunk(f"{word} ") for word in SAID.split()]
-    model = Script(sse(*words, "[DONE]"), plain=reply(SAID), pause=0.1)
-    with standing(tmp_path, [FLAG, SECRET], model=model) as stand:
+    text = "ask boss@corp.com or some more words please zeus"
+    at_once = b"".join(sse(*(chunk(f"{word} ") for word in text.split()), "[DONE]"))
+    with standing(tmp_path, [FLAG, SECRET], model=Script([at_once], plain=reply(text))) as stand:
         stand.ask()
         whole = stand.spool.last()
-        read = "boss@corp.com" in text_of(stand.stream())
+        read = text_of(stand.stream())
         streamed = stand.spool.last()
+    assert "boss@corp.com" in read
     assert (whole.blocked, whole.pii_findings, whole.pii_passed) == (True, 1, 0)
-    assert (streamed.blocked, streamed.pii_findings, streamed.pii_passed) == (True, 1, int(read))
+    assert (streamed.blocked, streamed.pii_findings, streamed.pii_passed) == (True, 1, 1)
+
+
+@pytest.mark.req("D15", "P2")
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_held_for_a_person_is_read_when_it_is_released(tmp_path: Path, stream: bool) -> None:
+    with queue(tmp_path, HELD.replace("act: tokenise", "act: flag", 1)) as one:
+        ticket = held(one, stream=stream).response.headers["x-bongsu-review"]
+        (case,) = waiting(one)
+        for who in ("kim", "lee"):
+            decide(reviewer(one, who), case["id"], "approve")
+        one.cycle()
+        ask(one, ticket=ticket, stream=stream)
+        calls = [(e.review, e.pii_passed) for e in one.events()]
+    assert calls == [("held", 0), ("released", 1)]
 
 
 @pytest.mark.req("D15")

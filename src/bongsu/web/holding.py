@@ -43,13 +43,24 @@ def holds(guards: Sequence[Guard]) -> bool:
     return any(g.act == "review" and not g.shadow for g in guards)
 
 
+class _Kept(msgspec.Struct, array_like=True):
+    """What is sealed: ``body`` in base64."""
+
+    on: str
+    body: str
+    stream: bool
+    passed: int = 0
+
+
 class Found(NamedTuple):
-    """What a person has let pass: the ``body`` of a reply, or the hash of the texts of a prompt (``on`` input)."""
+    """What a person has let pass: the ``body`` of a reply, or the hash of the texts of a prompt (``on`` input).
+    ``passed`` is how much that is personal the reader of the reply gets to read."""
 
     review: str
     on: str
     body: bytes
     stream: bool
+    passed: int
 
     def lets(self, guards: Sequence[Guard], call: Call, texts: Sequence[str]) -> tuple[Guard, ...]:
         """The guards of a prompt, of which none holds it again; raises ``ApiError`` where it is another prompt."""
@@ -73,7 +84,7 @@ class Holding:
     async def hold(self, call: Call, on: str, body: bytes, stream: bool) -> list[Header]:
         """The header with the ticket; none where it cannot be kept, which the caller is told."""
         key = secrets.token_bytes(SIZE)
-        kept = msgspec.json.encode([on, b64encode(body).decode(), stream])
+        kept = msgspec.json.encode(_Kept(on, b64encode(body).decode(), stream, call.facts.get("pii_passed", 0)))
         sealed = seal(key, _about(call.id, call), kept)
         try:
             await asyncio.to_thread(self._write, call.id, sealed, call.at)
@@ -90,14 +101,13 @@ class Holding:
         review, key = ticket[1].decode(), urlsafe_b64decode(ticket[2] + b"=")
         try:
             sealed = await asyncio.to_thread((self._folder / review).read_bytes)
-            on, body, streamed = msgspec.json.decode(unseal(key, _about(review, call), sealed),
-                                                     type=tuple[str, str, bool])
+            kept = msgspec.json.decode(unseal(key, _about(review, call), sealed), type=_Kept)
         except (OSError, SealError, msgspec.DecodeError):
             raise errors.unknown_review() from None
         self._must_be_let(review)
-        if on == "output" and streamed != stream:
+        if kept.on == "output" and kept.stream != stream:
             raise errors.another_request(review)
-        return Found(review, on, b64decode(body), streamed)
+        return Found(review, kept.on, b64decode(kept.body), kept.stream, kept.passed)
 
     def _must_be_let(self, review: str) -> None:
         word = self._decided.current().changes.get(PREFIX + review)
