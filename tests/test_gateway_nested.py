@@ -86,6 +86,17 @@ def test_a_callers_own_value_is_restored_deep_in_a_stream_though_its_alias_is_cu
         assert said(stand.stream("I am kim@example.com")) == "mail kim@example.com now"
 
 
+@pytest.mark.req("P1")
+def test_a_word_goes_on_in_a_part_that_says_its_type_in_its_first_piece_only(tmp_path: Path) -> None:
+    first, *more = (details(piece)["reasoning_details"][0] for piece in CUT)
+    later = [{key: part[key] for key in ("index", "text")} for part in more]
+    events = [delta(reasoning_details=[part]) for part in (first, *later)]
+    with standing(tmp_path, [SECRET], model=Script(sse(*events, chunk("", reason="stop"), "[DONE]"))) as stand:
+        chunks = stand.stream()
+        assert stand.spool.last().blocked_by == "secret"
+    assert "z" not in said(chunks).removeprefix("it is ")
+
+
 def test_two_details_that_go_on_side_by_side_do_not_run_into_each_other(tmp_path: Path) -> None:
     events = [delta(**details(text, n)) for text, n in (("it is z", 0), ("eus", 1), ("ebra", 0), (" fine", 1))]
     model = Script(sse(*events, chunk("", reason="stop"), "[DONE]"))

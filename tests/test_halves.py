@@ -70,7 +70,7 @@ def test_a_character_that_a_model_cuts_over_two_events_is_whole_again(tmp_path: 
         event = stand.spool.wait(1)
     assert (event.outcome, event.withheld_chars) == ("ok", 0)
     assert "\N{GRINNING FACE}" in said
-    assert said.count("\ufffd") >= 2, "those that come alone"
+    assert "\ufffd" in said, "one that comes alone"
     assert "\\ud83d" not in said
 
 
@@ -169,6 +169,30 @@ def test_however_a_text_is_cut_into_events_its_characters_are_whole(text: str, c
         found = halves.read(json.dumps(event).replace("PIECE", "".join(piece)).encode())
         told[index] += found["choices"][0]["delta"]["content"]
     assert told == [text, text]
+
+
+def joined(*events: dict[str, Any]) -> list[Any]:
+    """The choices of a stream, read."""
+    halves = Halves()
+    return [halves.read(halved(json.dumps({"choices": [{"index": 0, **event}]}).encode()))["choices"][0]
+            for event in events]
+
+
+def test_a_character_cut_in_the_arguments_of_a_tool_call_is_whole_though_only_its_first_piece_says_what_it_is() -> None:
+    first, second = joined(
+        {"delta": {"tool_calls": [{"index": 0, "id": "a", "type": "function",
+                                   "function": {"name": "f", "arguments": f"x{HIGH}"}}]}},
+        {"delta": {"tool_calls": [{"index": 0, "function": {"arguments": f"{LOW}y"}}]}})
+    assert first["delta"]["tool_calls"][0]["function"]["arguments"] == "x"
+    assert second["delta"]["tool_calls"][0]["function"]["arguments"] == "\N{GRINNING FACE}y"
+
+
+@pytest.mark.parametrize("copy", [lambda text: {"message": {"content": text}}, lambda text: {"note": text},
+                                  lambda text: {"message": {"parts": [{"index": 0, "text": text}]}}])
+def test_a_half_at_the_end_of_a_text_that_is_said_anew_is_not_put_before_it(copy: Any) -> None:
+    assert joined(copy(f"a{HIGH}"), copy(f"a{HIGH}{LOW}b"), copy(f"a{HIGH}{LOW}b{HIGH}"), copy(f"{LOW}c")) == joined(
+        copy("a"), copy(f"a{HIGH}{LOW}b"), copy(f"a{HIGH}{LOW}b"),
+        copy("\ufffdc" if "message" in copy("") else f"{HIGH}{LOW}c"))
 
 
 def test_a_stream_of_halves_in_odd_places_is_read(tmp_path: Path) -> None:

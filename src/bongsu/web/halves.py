@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from bongsu.web.nested import Leaf, leaves
+from bongsu.web.nested import Leaf, leaves, place
 from bongsu.web.slots import OF_REPLIES
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
@@ -47,8 +47,8 @@ def decode(data: bytes | msgspec.Raw) -> Any:
 
 
 class Halves:
-    """What waits in a stream for its other half: a model may say the two in two events. One that comes alone is U+FFFD
-    once its text goes on; at the end of a text it is nothing."""
+    """What waits in a stream for its other half: a model may say the two in two events. One at the end of a piece that
+    the next does not go on with is nothing: the text may be said anew, from its beginning. Others alone are U+FFFD."""
 
     __slots__ = ("_waiting",)
 
@@ -65,17 +65,23 @@ class Halves:
                     raise
         found = decode(data)
         if isinstance(found, dict):
-            place = [found.get("type"), *((k, v) for k, v in found.items() if k.endswith("index"))]
+            event = [found.get("type"), *((k, v) for k, v in found.items() if k.endswith("index"))]
             for leaf, said in zip(_growing(found), _growing(json.loads(data)), strict=True):
-                leaf.box[leaf.key] = self._joined(repr((place, said.path)), said.box[said.key])
+                leaf.box[leaf.key] = self._joined(f"{event}{place(said.path)}", said.box[said.key],
+                                                  copied=said.path[2:3] == ("message",))
         return found
 
-    def _joined(self, place: str, text: str) -> str:
+    def _joined(self, at: str, text: str, *, copied: bool) -> str:
+        """A text with the half that waited for it; one that is ``copied`` says all of it in each event."""
         if not text:
             return text
-        text = self._waiting.pop(place, "") + text
+        half = self._waiting.pop(at, "")
+        if "\udc00" <= text[0] <= "\udfff":
+            text = half + text
         if "\ud800" <= text[-1] <= "\udbff":
-            self._waiting[place], text = text[-1], text[:-1]
+            if not copied:
+                self._waiting[at] = text[-1]
+            text = text[:-1]
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

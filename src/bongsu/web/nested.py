@@ -1,6 +1,7 @@
 """Texts that stand deeper in a piece of a streamed choice: parts of a content, details of reasoning, words of a voice.
 
-A text that goes on in the next piece is known by where it stands: names of fields, and of a part its number and type.
+A text that goes on in the next piece is known by where it stands: names of fields, and of a part its number, or
+else its position and type (``place``).
 """
 
 from __future__ import annotations
@@ -53,6 +54,16 @@ def _part(position: int, found: Any) -> Part:
         return Part(position, None, numbered=False)
     numbered = isinstance(found.get("index"), int)
     return Part(found["index"] if numbered else position, found.get("type"), numbered)
+
+
+def place(path: Path) -> str:
+    """Where a text goes on. A numbered part says its type in its first piece only, so that is no part of its place.
+
+    >>> place((Part(2, "function", True), "text")), place((Part(0, "text", False),))
+    ("((2,), 'text')", "((0, 'text'),)")
+    """
+    return repr(tuple(step if isinstance(step, str) else (step.which,) if step.numbered else (step.which, step.kind)
+                      for step in path))
 
 
 def grown(path: Path, text: str) -> Any:

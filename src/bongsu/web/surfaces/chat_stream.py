@@ -8,7 +8,7 @@ from typing import Any
 from bongsu.allow import Allowing
 from bongsu.guard import Guard
 from bongsu.web.masking import Masking
-from bongsu.web.nested import Path, grown, leaves
+from bongsu.web.nested import Path, grown, leaves, place
 from bongsu.web.replies import Channel, Unreadable
 from bongsu.web.slots import OF_CHOICES, call_notes
 from bongsu.web.surfaces.choices import ChoiceReplies, number
@@ -97,7 +97,7 @@ class ChatReplies(ChoiceReplies):
             if key == "annotations":
                 box[name] = self.whole(index, key, box[name])
             else:
-                channel = (index, key, "/".join(map(str, way)))
+                channel = (index, key, place(way))
                 self._ways[channel] = way
                 box[name] = self._pass(channel, box[name], fixed=key == "audio")
         return bool(value)
