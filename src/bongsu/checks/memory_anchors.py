@@ -48,7 +48,8 @@ _PIECE = 512
 _LONG = 40
 """Characters of a word that may be an encoded text."""
 _PLACES = tuple(range(4096))
-"""Numbers that need not be made for each text."""
+_RUNS = tuple(slice(at, at + SPAN) for at in _PLACES)
+"""Numbers, and the runs that begin there, that need not be made for each text."""
 _SOLID = b"A" * _LONG
 _CHARACTERS = bytes(32 if chr(b).isspace() else 65 for b in range(256))
 _CONTINUED = bytes(range(0x80, 0xc0))
@@ -121,18 +122,19 @@ class _Coder(threading.local):
 _coder = _Coder()
 
 
-def hashes(data: bytes, at: Sequence[int], key: bytes) -> tuple[int, ...]:
-    """The keyed hash of the anchor at each of these places."""
+def hashes(data: bytes, at: Sequence[int], key: bytes) -> Sequence[int]:
+    """The keyed hash of the anchor at each of these places, which are in order."""
     if not at:
         return ()
     code = _coder.of(key)
-    blocks = _FILL.join([data[a:a + SPAN] for a in at]) + _FILL  # two an anchor
+    runs = [data[_RUNS[a]] for a in at] if at[-1] < len(_RUNS) else [data[a:a + SPAN] for a in at]
+    blocks = _FILL.join(runs) + _FILL  # two an anchor
     first, size = int.from_bytes(code.update(blocks), "little"), len(blocks)
     chained = first ^ int.from_bytes(blocks[_BLOCK:], "little")  # what stands in the place of the second is not read
     found = array("Q", code.update(chained.to_bytes(size, "little")))[::4]
     if byteorder == "big":
         found.byteswap()
-    return tuple(found)
+    return found
 
 
 def anchors(data: bytes, key: bytes) -> list[tuple[int, int]]:
