@@ -34,3 +34,26 @@ def test_a_password_beside_its_name_is_found(text: str, value: str) -> None:
 ])
 def test_what_has_a_slash_a_colon_or_an_option_is_no_password(text: str) -> None:
     assert not [found for found in seen(text) if found[0] in SECRETS]
+
+
+@pytest.mark.parametrize("text", [
+    "비밀번호는 SHA-256으로 저장", "비밀번호는 sha512로 해시", "비밀번호는 argon2id로 저장",
+    "비밀번호를 base64로 인코딩",
+    "비밀번호: AES-256-GCM", "암호는 AES256으로 처리", "암호: RSA2048/OAEP", "암호는 TLS1.3", "암호는 2048bit 이상",
+    "password as base64", "password: utf8mb4", "password is 90-days old", "password: PBKDF2WithHmacSHA256",
+    "x,password reset,1", "password reset/2FA", "핀 번호 3.5mm", "Pass: 2024-05-01", "Boarding Pass: KE0123",
+    "Season Pass: 20240501", "pass = 0.5*x", "PW: 5V/2A",
+])
+def test_a_method_a_measure_or_a_ticket_is_no_password(text: str) -> None:
+    assert not [found for found in seen(text) if found[0] in SECRETS]
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("비밀번호는 Sha256pass!9", "Sha256pass!9"), ("password: aes256kim", "aes256kim"),
+    ("password: Base2024!", "Base2024!"),
+    ("password: kim,lee7x", "kim,lee7x"), ("password: Ab/9xQ", "Ab/9xQ"), ('{"pass": "hunter2"}', "hunter2"),
+    ("pass: hunter2", "hunter2"), ("Wifi Pass: Sunset2024", "Sunset2024"), ("Admin Pass: hunter2!", "hunter2!"),
+    ("password: 2024-05-01", "2024-05-01"), ("암호는 Tls1.3kim", "Tls1.3kim"),
+])
+def test_a_password_with_the_name_of_a_method_in_it_is_found(text: str, value: str) -> None:
+    assert ("password", value) in seen(text)

@@ -97,6 +97,19 @@ _USUAL = Linear(
 """What documentation writes where a password stands."""
 _CODE = Linear(r"\A(?:[$<{%&@?(\[/\\^.]|[A-Za-z_][\w.]*!?[(\[]|.*(?:://|\*\*\*|\\[dwsn])|\w+=\z)")
 """A variable, a call, a path, a pattern."""
+_METHOD = (r"sha-?(?:[123]|224|256|384|512)?|aes-?(?:128|192|256)?|aria-?(?:128|192|256)?|"
+           r"rsa-?(?:1024|2048|3072|4096)?|md[245]|[bs]crypt|argon2(?:id|i|d)?|pbkdf2|hmac|chacha20|poly1305|base-?(?:16|32|58|64|85)|"
+           r"utf-?(?:8|16|32)(?:mb[34])?|(?:tls|ssl)-?v?(?:[123](?:\.[0-3])?)?|gcm|cbc|ecb|ctr|oaep|pkcs[1578]?|with")
+"""How passwords are kept and what they are sent by."""
+_AMOUNT = r"[0-9]+(?:\.[0-9]+)?"
+_TECHNICAL = Linear(rf"(?i)(?:(?:{_METHOD}|[0-9]{{1,4}}-?(?:bits?|bytes?|days?))[-_/.,+:]?)+|{_AMOUNT}[*/][a-z]|"
+                    rf"{_AMOUNT}[a-z]{{1,2}}(?:/{_AMOUNT}[a-z]{{1,2}})+|[0-9]+\.[0-9]+[a-z]{{1,3}}")
+"""A method (``AES-256-GCM``), a measure (``2048bit``, ``3.5mm``, ``5V/2A``), a product (``0.5*x``)."""
+_LISTED = Linear(r"[A-Za-z0-9]+(?:[,/][A-Za-z0-9]+)+")
+_DAY = Linear(r"(?:19|20)[0-9]{2}[-./][0-9]{1,2}[-./][0-9]{1,2}")
+_PASS = re.compile(r"(?:^|[^\w.-])[Pp]ass\W*$")
+_TITLED_PASS = re.compile(r"(?:^|[^\w.-])[A-Z][a-z]+ [Pp]ass\W*$")
+"""A boarding pass, a season pass: nothing announces a password."""
 _MAIL = Linear(r"[\w.+-]+@[\w-]+\.[A-Za-z]{2,}")
 _WITHIN = re.compile(r"[\"'`<>|;&]|,(?=\s|\w+=|[\"'\]}]|$)|\\[\"'nrt]")
 """Where a value without quotation marks ends."""
@@ -132,6 +145,10 @@ def password(c: Candidate) -> Answer:
     if _URL.search(before):
         return None
     told = _TOLD.search(before) is not None or (len(text) > 7 and _KOREAN.search(before) is not None)
+    if _PASS.search(before):
+        if _DAY.whole(text.encode()):
+            return None
+        told = told and _TITLED_PASS.search(c.before(40).decode()) is None
     if _DIGITS.whole(text.encode()):
         counts = _COUNTED.match(c.data[c.end : c.end + 24].decode("utf-8", "ignore"))
         told = told or text[-1] in "#*" or _KOREAN.search(before) is not None
@@ -148,6 +165,8 @@ def strong(text: str, *, told: bool) -> bool:
     signs = sum(ch in "!@#$%^&*?+=~" for ch in text)
     digits, data = sum(ch.isdigit() for ch in text), text.encode()
     if len(text) < 5 or len(set(text)) < 4 or _CODE.first(data) == 0 or _MAIL.whole(data):
+        return False
+    if _TECHNICAL.whole(data) or (not told and _LISTED.whole(data)):
         return False
     if _USUAL.whole(data) and (len(text) < 10 or not signs or digits < 2):
         return False
