@@ -16,6 +16,7 @@ from bongsu.app import open_store
 from bongsu.cli import cli
 from bongsu.event import Event
 from bongsu.host.folder import Folder
+from bongsu.language.sentences import say
 from bongsu.mute import SilenceFault
 from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.policy import load
@@ -143,7 +144,7 @@ def test_a_real_desk_silences_acknowledges_and_shows_what_comes_next(tmp_path: P
         for whom in ("kim@example.com", known):
             about = desk.notices.silence((f"user = {whom}", "alert=cost"), "1h", None, "anna", "why", "admin")
             assert set(about["matchers"]) == {"alert=cost", f"user={known}"}, "as alerts know people"
-        for match in ("user=~.*kim@example.com", "alert=cost of kim@example.com"):
+        for match in ("alert=~.*kim@example.com", "alert=cost of kim@example.com"):
             with pytest.raises(SilenceFault, match="expected no personal data"):
                 desk.notices.silence((match,), "1h", None, "anna", "why", "admin")
         assert desk.notices.unsilence(about["id"], "admin", "done")
@@ -160,6 +161,31 @@ def test_a_real_desk_silences_acknowledges_and_shows_what_comes_next(tmp_path: P
         assert found.acknowledged_by == "admin"
         assert desk.notices.unsilence(quiet["id"], "admin", "done")
         assert desk.notices.silences() == []
+    finally:
+        desk.control.close()
+        store.close()
+
+
+def test_no_pattern_of_a_silence_keeps_a_name_or_an_address(tmp_path: Path) -> None:
+    """What matches people is a pattern of tokens; elsewhere an address is one with its dots escaped, too."""
+    folder = Folder(tmp_path).create()
+    store = open_store(folder)
+    desk = ControlDesk(Control(load(demo_policy(), DEMO_ENVIRON), folder, store, lambda: NOW))
+    try:
+        token = desk.control.tokens.token("USER", "kim@example.com")
+        for match in (r"user=~kim@example\.com", "user=~kim.minsu", "user!~kim", "user=~홍길동", "user=~KIMMINSU",
+                      "user=~USER_KIM.*", f"user=~{token}|kim", "user=~.*kim"):
+            with pytest.raises(SilenceFault, match="expected a pattern of tokens after user") as caught:
+                desk.notices.silence((match,), "1h", None, "anna", "why", "admin")
+            assert (caught.value.code, say(str(caught.value), "ko")[:4]) == ("personal", "user")
+            assert say(str(caught.value), "ko") != str(caught.value)
+        for match in (r"alert=~kim@example\.com", "alert!~kim@example[.]com"):
+            with pytest.raises(SilenceFault, match="expected no personal data"):
+                desk.notices.silence((match,), "1h", None, "anna", "why", "admin")
+        for match in ("user=~.*", "user=~.+", "user!~", f"user=~{token}", f"user!~{token}|USER_E2_.*",
+                      r"model=~demo\.\d+[a-z]"):
+            made = desk.notices.silence((match,), "1h", None, "anna", "why", "admin")
+            assert made["matchers"] == [match]
     finally:
         desk.control.close()
         store.close()

@@ -30,6 +30,7 @@ REFUSALS: tuple[tuple[str, str], ...] = (
     (r"expected one of (?P<a>warn, .+), came '(?P<b>.*)'", "단계는 {a} 중 하나여야 하는데 '{b}'입니다"),
     (r"'appeal' says whom to ask, (?P<a>\d+) characters at most", "'appeal': 이의를 제기할 곳을 한 줄, {a}자 이내로 적으세요"),
     (r"expected no personal data, for alerts hold none; of a person, write user=NAME, .+", "개인정보는 쓸 수 없습니다. 사람을 가리킬 때는 user=이름으로 쓰면 알림과 같은 토큰으로 보관됩니다."),
+    (r"expected a pattern of tokens after (?P<a>user[=!]~), such as .+", "{a} 뒤에는 USER_E2_.*나 모두를 뜻하는 .+ 같은 토큰 패턴만 쓸 수 있습니다. 알림에는 이름이 없습니다. 한 사람을 가리킬 때는 user=이름으로 쓰면 알림과 같은 토큰으로 보관됩니다."),
     (r"nothing restricts this user or key; .+", "이 사용자나 키에 적용 중인 제한이 없습니다"),
     (r"'(?P<a>\w+)' is a text of at most (?P<b>\d+) characters", "'{a}': {b}자 이내의 텍스트로 적으세요"),
     (r"say why in 'reason': the sentence goes into the audit log", "사유를 적어 주세요. 감사 로그에 남습니다."),

@@ -15,6 +15,10 @@ from bongsu.privacy.personal import veiled
 from bongsu.room.control import Control
 
 _USER = re.compile(epochs.USER)
+_ONE = r"USER_(?:E[0-9]{1,6}_)?(?:[A-Z2-7]{16}|\.\*)"
+_USERS = re.compile(rf"(?:\.[*+]|{_ONE}(?:\|{_ONE})*)?")
+"""Patterns that hold no name: of anybody, and of whole tokens or all tokens of an epoch."""
+_ESCAPED = re.compile(r"\\(.)|\[(.)\]", re.DOTALL)
 
 
 class NoticeDesk:
@@ -37,7 +41,12 @@ class NoticeDesk:
         """Alerts know people by their tokens only, so a silence does: a name would match nobody, and be kept."""
         if one.name == "user" and one.op in ("=", "!=") and one.value and not _USER.fullmatch(one.value):
             return replace(one, value=self.control.tokens.token("USER", one.value))
-        if veiled(one.value) != one.value:
+        if one.name == "user" and one.op in ("=~", "!~") and not _USERS.fullmatch(one.value):
+            raise SilenceFault("personal", f"expected a pattern of tokens after user{one.op}, such as USER_E2_.* or "
+                                           ".+ for anybody, for alerts hold no names; of one person, write user=NAME, "
+                                           "which is kept as the token that alerts have")
+        plain = _ESCAPED.sub(r"\1\2", one.value) if one.op.endswith("~") else one.value
+        if veiled(one.value) != one.value or veiled(plain) != plain:
             raise SilenceFault("personal", "expected no personal data, for alerts hold none; of a person, write "
                                            "user=NAME, which is kept as the token that alerts have")
         return one
