@@ -19,6 +19,7 @@ from bongsu.checks.names import Names
 from bongsu.guard import Guard
 from bongsu.policy import PolicyError, load
 from bongsu.policy.model import Policy, Upstream
+from bongsu.policy.patience import Breaker
 from bongsu.quantity import SECOND, Duration
 from bongsu.support import JudgeError
 from gatewaykit import CHEAP, PII, Script, chunk, reply, sse, standing, text_of
@@ -156,6 +157,32 @@ def test_a_judge_that_is_too_slow_has_failed_and_one_that_is_away_too(tmp_path: 
         with pytest.raises(openai.InternalServerError):
             _ask(stand, False)
         assert stand.spool.last().verdicts[0].error == "unreachable"
+
+
+@pytest.mark.parametrize("why", ["status", "timeout", "unreachable"])
+def test_a_judge_that_keeps_failing_is_left_alone_for_a_while_and_its_upstream_is_not(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture, why: str) -> None:
+    class Failing(Bench):
+        async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+            if why == "status":
+                await super().serve(scope, receive, send)
+                return
+            self.seen.append(await receive())
+            await receive()
+
+    bench, breaker = Failing(scored(1.0), status=500), Breaker(min_calls=2, rest=Duration(3600 * SECOND))
+    guard = replace(BLOCK, fails="open", timeout=Duration(SECOND if why == "timeout" else 5 * SECOND))
+    with serving(bench) as judge:
+        url = "http://127.0.0.1:9" if why == "unreachable" else judge.url
+        with standing(tmp_path, [guard], model=said(SAID), change=asking(url, breaker=breaker)) as stand:
+            for _ in range(4):
+                assert _ask(stand, False) == SAID
+            errors = [event.verdicts[0].error for event in stand.spool.calls()]
+            standings = {name: shown["circuit"] for name, shown in stand.gateway.health.shown(0).items()}
+    assert errors == [why, why, "left_alone", "left_alone"]
+    assert len(bench.seen) == (0 if why == "unreachable" else 2)
+    assert (standings["judge/judged"], standings["judge"]) == ("open", "closed")
+    assert sum("no verdict" in record.getMessage() and record.levelname == "ERROR" for record in caplog.records) == 2
 
 
 def test_a_judge_outside_the_borders_is_not_asked(tmp_path: Path) -> None:

@@ -39,10 +39,12 @@ class JudgeError(Exception):
     """Who was asked for a verdict, a model or a service, gave none: why, without a word of what was asked or said.
 
     ``why`` is the same for machines: it was too slow, not there, answered with an error (``status``) or with something
-    that is no verdict (``malformed``), or could not be asked (``unable``).
+    that is no verdict (``malformed``), could not be asked (``unable``), or was not, as it failed too often of late
+    (``left_alone``).
     """
 
-    def __init__(self, said: str, why: Literal["timeout", "unreachable", "status", "malformed", "unable"]) -> None:
+    def __init__(self, said: str,
+                 why: Literal["timeout", "unreachable", "status", "malformed", "unable", "left_alone"]) -> None:
         super().__init__(said)
         self.why = why
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from bongsu.access.circuit import Health
 from bongsu.guard import Guard
 from bongsu.policy.model import Policy
+from bongsu.policy.patience import Breaker
 from bongsu.support import JudgeError, Support
 from bongsu.web.grounded import looks_up
 from bongsu.web.judge import Judging
@@ -52,4 +54,5 @@ def _targets(policy: Policy, guard: Guard, secrets: Secrets) -> dict[str, Target
     if looks_up(guard):
         return {}
     upstream = policy.upstreams[guard.check.upstream]  # type: ignore[attr-defined]  # the policy's reader saw that it is there
-    return {guard.name: target_of(upstream, secrets, Health())}
+    every = replace(upstream, breaker=Breaker(enabled=False))  # every row is asked of it
+    return {guard.name: target_of(every, secrets, Health())}

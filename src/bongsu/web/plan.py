@@ -160,10 +160,11 @@ def compile_plans(policy: Policy, changes: Mapping[str, Any], secrets: Secrets,
     sources = sources_of(guards, secrets, problems)
     unable = {g.name: why for g in guards if g.enabled and (why := _warm(g))}
     problems += [f"guard {g.name} cannot look" for g in guards if g.name in unable and g.fails == "closed"]
+    asked = judges_of(guards, targets, health)
     routes, allowed = {}, by_guard(changes, guards)
     for name, route in policy.routes.items():
         compiling = Compiling(policy, route, targets, guards, allowed, changes, problems,
-                              health.budget(name, route.retries), sources)
+                              health.budget(name, route.retries), sources, asked)
         routes[name] = compiling.plan()
         if not routes[name].chain:
             problems.append(f"route {name} has no upstream that can be called")
@@ -204,6 +205,19 @@ def sources_of(guards: Sequence[Guard], secrets: Secrets, problems: list[str]) -
     return out
 
 
+def judges_of(guards: Sequence[Guard], targets: Mapping[str, Target], health: Health) -> Mapping[str, Target]:
+    """Which models guards ask, by guard, each with a circuit of its own."""
+    out = {}
+    for guard in guards:
+        if judges(guard) and not looks_up(guard):
+            found = targets.get(guard.check.upstream)  # type: ignore[attr-defined]
+            if found is not None:
+                up = found.upstream
+                circuit = health.circuit(f"{up.name}/{guard.name}", up.breaker, guard.limit * 1000)
+                out[guard.name] = replace(found, circuit=circuit)
+    return out
+
+
 def _noted(policy: Policy, problems: Sequence[str], known: frozenset[str]) -> frozenset[str]:
     lines = dict.fromkeys(f"policy {policy.hash[:12]}: {problem}" for problem in problems)
     for line in lines:
@@ -239,6 +253,7 @@ class Compiling:
     problems: list[str]
     retries: RetryBudget | None = None
     sources: Mapping[str, FactSource] = field(default_factory=dict)
+    asked: Mapping[str, Target] = field(default_factory=dict)
 
     def plan(self) -> RoutePlan:
         """Where a live change sends the route, its calls are of no version: none is judged by what another did."""
@@ -254,8 +269,7 @@ class Compiling:
         chain = self._chain(first, *(route.resolve(n) for n in route.fallback))
         before, after = (tuple(g for g in guards if g.applies(on, name)) for on in SIDES)
         before = tuple(g for g in before if not grounds(g) and not judges(g))
-        asked = {g.name: self.targets[g.check.upstream] for g in after  # type: ignore[attr-defined]
-                 if judges(g) and not looks_up(g) and g.check.upstream in self.targets}  # type: ignore[attr-defined]
+        asked = {g.name: self.asked[g.name] for g in after if g.name in self.asked}
         borders = self.policy.borders if self.policy.borders.allowed else None
         return RoutePlan(route, chain, before, after, _facts(self.policy, route), self.allowed,
                          self._chain(route.primary, route.light, route.conservative), borders,

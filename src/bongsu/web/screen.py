@@ -170,9 +170,9 @@ class Track:
         if self.on == "output" and guard.check.name in PERSONAL and (guard.shadow or guard.act == "flag"):
             self.read += sum(not any(f.start < other.end and other.start < f.end for other in replaced) for f in found)
 
-    def fail(self, why: str, error: str = "failed") -> None:
+    def fail(self, why: str, error: str = "failed", level: int = logging.ERROR) -> None:
         self.failed, self.error = True, error
-        log.error("guard %s failed: %s", self.guard.name, why)
+        log.log(level, "guard %s failed: %s", self.guard.name, why)
 
     def result(self) -> tuple[Guard, On, Sequence[Finding] | None, int]:
         return self.guard, self.on, None if self.failed else self.found, self.took_ns // 1000

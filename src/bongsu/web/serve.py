@@ -51,7 +51,7 @@ class Served:
         self.judging: Judges | None = None
         if self.judges:
             hiding = (*plan.stored, *(g for g in self.reading if g.act == "tokenise"))
-            self.judging = Judges(transport, plan.judges, plan.sources, hiding, self.allowing, call.judged)
+            self.judging = Judges(transport, plan.judges, plan.sources, hiding, self.allowing, call.judged, timer)
         self.claims: list[str] = []
         self.noted = False
         self.digest = ""
