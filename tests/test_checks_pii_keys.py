@@ -6,13 +6,15 @@ from collections import Counter
 
 import pytest
 
-from bongsu.checks.pii import Pii
+from bongsu.checks.escapes import readings
+from bongsu.checks.pii import Pii, _engine
 from secretforms import BASIC, KEYS, LOGINS, Written, written
 from test_checks_pii import assert_nothing_leaks, seen
 
 SECRETS = frozenset(("key", "jwt", "private_key", "password", "url_password"))
 EACH = 25
 PII = Pii()
+ENGINE = _engine(())
 
 
 def hidden(one: Written) -> bool:
@@ -50,6 +52,19 @@ def test_no_cut_of_a_stream_lets_out_a_secret(one: Written) -> None:
     ("curl -u kim:Sunset2024! -H x", "url_password", "kim:Sunset2024!"),
     ("admin:p@ss#9w@10.0.0.7:3306", "url_password", "admin:p@ss#9w"),
     ("NAVER_CLIENT_SECRET=Xk3dQ9aLm2", "key", "Xk3dQ9aLm2"),
+    ("PW는 Kimchi2027$ 입니다", "password", "Kimchi2027$"),
+    ("password는 Kimchi2027$ 입니다", "password", "Kimchi2027$"),
+    ("password값: Kimchi2027$", "password", "Kimchi2027$"), ("password  Kimchi2027$", "password", "Kimchi2027$"),
+    ("API key는 Xk3dQ9aLm2Pq7Rt5Vw8Y 입니다", "key", "Xk3dQ9aLm2Pq7Rt5Vw8Y"),
+    ("access token을 Xk3dQ9aLm2Pq7Rt5Vw8Y 로", "key", "Xk3dQ9aLm2Pq7Rt5Vw8Y"),
+    ("token 값: Xk3dQ9aLm2Pq7Rt5Vw8Y", "key", "Xk3dQ9aLm2Pq7Rt5Vw8Y"),
+    ("COHERE_API_KEY  Xk3dQ9aLm2Pq7Rt5Vw8Y", "key", "Xk3dQ9aLm2Pq7Rt5Vw8Y"),
+    ("API token\n\nXk3dQ9aLm2Pq7Rt5Vw8Y", "key", "Xk3dQ9aLm2Pq7Rt5Vw8Y"),
+    ("인증키는 Xk3dQ9aLm2", "key", "Xk3dQ9aLm2"),
+    ("name,passphrase\nkim,Kimchi2027$\n", "password", "Kimchi2027$"),
+    ("| u | Passphrase |\n|---|---|\n| kim | Kimchi2027$ |", "password", "Kimchi2027$"),
+    ("name,PIN\nkim,48213\n", "password", "48213"), ("이름,핀번호\n김,48213\n", "password", "48213"),
+    ("name,PIN count\nkim,48213\n", "password", ""), ("이름,토큰 수\n김,Xk3dQ9aLm2Pq7Rt5Vw8Y\n", "key", ""),
     ("Authorization: Basic YTpi", "key", ""),
     ("Authorization: Basic a2ltOnN1bnNldA", "key", "a2ltOnN1bnNldA"),
 ])
@@ -81,6 +96,26 @@ def test_a_long_password_is_found_to_its_end() -> None:
 ])
 def test_what_only_reads_like_a_secret_is_left_alone(text: str) -> None:
     assert not [kind for kind, _ in seen(text) if kind in SECRETS]
+
+
+@pytest.mark.parametrize("one", list(written(11, 2)), ids=lambda one: one.form)
+def test_whatever_a_form_finds_its_hint_has_announced(one: Written) -> None:
+    before, _, after = one.text.partition(one.secret)
+    joined = before.rstrip(" \t:=")
+    particles = ("는 ", "을 ", " 값은 ", "값: ", "  ", "\n\n")
+    for text in (one.text, *(f"{joined}{particle}{one.secret}{after}" for particle in particles)):
+        for flat in readings(text):
+            announced = set(ENGINE.which(flat.data))
+            assert {i for i, row in enumerate(ENGINE.rows) if any(row.hits(flat.data))} <= announced, text
+
+
+@pytest.mark.parametrize("text", [
+    "key|b\n" + "-" * 100_000 + "x\nAb3$x9Kd|1\n", "key|b\n" + "-" * 8_000 + "x\n" + "Ab3$x9Kd|1\n" * 10_000,
+    "a,key\n1,b\n\n" + " " * 4_000 + ",b\n" + "Ab3$x9Kd,1\n" * 20_000,
+    "a,key\n1,b\n\n" + " key" * 1_000 + ",b\n" + "Ab3$x9Kd,1\n" * 20_000,
+    "a,key\n1,b\n\n" + "a key," * 1_000 + "b\n" + "Ab3$x9Kd,1\n" * 20_000])
+def test_a_table_with_a_hostile_head_is_read_to_its_end(text: str) -> None:
+    assert all(0 <= f.start < f.end <= len(text) for f in PII.look(text))
 
 
 @pytest.mark.parametrize("piece", ["password:", "token ", "api_key=a", "-u a:", "Basic ", "비밀번호는", "key | ",

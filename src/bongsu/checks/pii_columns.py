@@ -1,50 +1,78 @@
 """Keys and passwords in a column whose head names them: tables in Markdown, CSV, TSV.
 
-The head stands at the beginning of the lines that the value is among, no more than ``REACH`` bytes before it.
+The head stands at the beginning of the lines that the value is among, no more than ``REACH`` bytes before it. What the
+heads of a table name is found out once, not again for each cell.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from bongsu.checks.pii_named import KEY_NAME, PASSWORD_NAME, named, strong
+from bongsu.checks.linear import Linear
+from bongsu.checks.pii_named import KEY_NAME, PASSWORD_NAME, PIN_NAME, named, strong
 from bongsu.checks.pii_rules import Answer, Candidate
 
 REACH = 8_192
+LONGEST_HEAD = 80
+"""Bytes of a head; what is longer is a sentence."""
 _CELL = r"[!#-&(-+./0-9:<-_a-{}~-]"
 CELL = rf"(?:^|[|,;\t\n])[ \t]*[\"'`]?({_CELL}{{0,64}}[0-9]{_CELL}{{0,64}})[\"'`]?[ \t]*(?:[|,;\t\r\n]|$)"
-_NAMES = r"(?i:key|token|secret|passw(?:or)?d|passcode|\bpwd?|pass)|키|토큰|시크릿|비밀번호|비번|패스워드|암호"
-HINT = rf"(?:{_NAMES})(?:\s?값)?[\"'`*]*(?:[ \t]*\||[,;\t][^\s]|[ \t]*\n[ \t:|]*-|\r?\n[^\n,;\t]*[,;\t][^\s])"
+_CLOSED = r"(?:\s?값)?[\"'`*)\]]*"
+HINT = (rf"(?:(?i:{KEY_NAME}|{PASSWORD_NAME})|키){_CLOSED}"
+        r"(?:[ \t]*\||[ \t]*[,;\t][^\s]|[ \t]*\n[ \t:|]*-|\r?\n[^\n,;\t]*[,;\t][^\s])")
 """The name, and what ends its cell; a line break ends one only where the next line has cells, too."""
-_KEYS = re.compile(rf"(?i)\W*[\w .-]{{0,30}}?{KEY_NAME}(?:\s?값)?\W*")
-_PASSWORDS = re.compile(rf"(?i)\W*[\w .-]{{0,30}}?{PASSWORD_NAME}\W*")
+_BEGUN = r"[^\p{L}\p{N}_]*[\p{L}\p{N}_ .-]{0,30}?"
+_KINDS = tuple((kind, Linear(rf"(?i){_BEGUN}{names}{_CLOSED}")) for kind, names in (
+    ("pin", PIN_NAME), ("password", PASSWORD_NAME), ("key", KEY_NAME)))
 _LETTERS = re.compile(r"[\w+/.~=-]{16,}", re.ASCII)
-_RULE = re.compile(rb"[ \t]*\|?[ :|-]*-{2,}[ :|-]*\r?")
-"""The second line of a table in Markdown."""
+_PIN = re.compile(r"[0-9]{4,6}")
+_RULE = re.compile(rb"[ \t:|-]+\r?")
+"""The second line of a table in Markdown; at least two hyphens are in it."""
 
 
 def cell(c: Candidate) -> Answer:
     """What a value of its own column is, by the head of that column."""
-    password = strong(c.text, told=True)
-    key = named(c) if _LETTERS.fullmatch(c.text) else None
-    if not password and key is None:
+    text = c.text
+    pin, password = _PIN.fullmatch(text) is not None, strong(text, told=True)
+    key = named(c) if _LETTERS.fullmatch(text) else None
+    if not pin and not password and key is None:
         return None
-    head = _head(c)
-    if password and _PASSWORDS.fullmatch(head):
+    kind = _kind(c)
+    if (pin and kind == "pin") or (password and kind in ("pin", "password")):
         return "password", 0.75
-    return key if _KEYS.fullmatch(head) else None
+    return key if kind == "key" else None
 
 
-def _head(c: Candidate) -> str:
-    """The first line's cell above it; empty where there is none."""
-    above, line, row = c.data[max(0, c.start - REACH) : c.start].rpartition(b"\n")
-    if not line:
+def _kind(c: Candidate) -> str:
+    """What the first line's cell above it names; empty where it names nothing or there is none."""
+    least = max(0, c.start - REACH)
+    begun = c.data.rfind(b"\n", least, c.start)
+    if begun < 0:
         return ""
-    lines = above.rpartition(b"\n\n")[2].split(b"\n", 2)
-    mark = next((m for m in (b"|", b"\t", b";", b",") if m in lines[0]), b"")
-    if not mark or (mark == b"|" and not (len(lines) > 1 and _RULE.fullmatch(lines[1]))):
+    blank = c.data.rfind(b"\n\n", least, begun)
+    first, _, lines = c.data[least if blank < 0 else blank + 2 : begun].partition(b"\n")
+    mark, kinds = _table(first)
+    if not kinds or (mark == b"|" and not _ruled(lines.partition(b"\n")[0])):
         return ""
-    at, heads = row.count(mark), lines[0].split(mark)
+    row = c.data[begun + 1 : c.start]
+    at = row.count(mark)
     if mark == b"|":
-        at += (not lines[0].lstrip().startswith(b"|")) - (not row.lstrip().startswith(b"|"))
-    return heads[at].decode("utf-8", "replace") if 0 <= at < len(heads) else ""
+        at += (not first.lstrip().startswith(b"|")) - (not row.lstrip().startswith(b"|"))
+    return kinds[at] if 0 <= at < len(kinds) else ""
+
+
+def _ruled(line: bytes) -> bool:
+    return b"--" in line and _RULE.fullmatch(line) is not None
+
+
+@lru_cache(maxsize=8)
+def _table(first: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """What stands between the cells of a table with this first line, and what each head names; none, if none does."""
+    mark = next((m for m in (b"|", b"\t", b";", b",") if m in first), b"")
+    kinds = tuple(_names(head.strip()) for head in first.split(mark)) if mark else ()
+    return mark, kinds if any(kinds) else ()
+
+
+def _names(head: bytes) -> str:
+    return "" if len(head) > LONGEST_HEAD else next((kind for kind, names in _KINDS if names.whole(head)), "")

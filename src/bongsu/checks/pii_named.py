@@ -20,7 +20,8 @@ _KIND = (r"api|access|secret|auth|authentication|subscription|account|signing|en
          r"integration|ingest|hmac|jwt|openai|azure|aws|session|shared")
 KEY_NAME = (rf"(?:(?:{_KIND})[ _.-]{{0,2}}(?:access[ _-]?)?key|[A-Z0-9]_KEY|token|secret|authorization|"
         r"[?&](?:sig|key|appid)|(?:^|[\s_(\"'*|-]|API|앱|REST|인증|서비스|접근|액세스|보안|비밀|암호화|시크릿|개인|연동)\s?키|토큰|시크릿)")
-_SAYABLE = (r"(?:passw(?:or)?d|passphrase|passcode|identified by|\bpw|--pass|(?-i:\bPIN\b)|핀\s?번호|비밀번호|비번|"
+PIN_NAME = r"(?:(?-i:\bPIN\b)|핀\s?번호)"
+_SAYABLE = (rf"(?:passw(?:or)?d|passphrase|passcode|identified by|\bpw|--pass|{PIN_NAME}|비밀번호|비번|"
             r"패스워드|암호)")
 PASSWORD_NAME = rf"(?:{_SAYABLE}|(?-i:\b[Pp]ass)|[_.-]pass|(?:\b|[_.-])pwd?|(?-i:[a-z](?:Pass|Pwd)))"
 LONGEST = 128
@@ -39,16 +40,16 @@ _SCHEME = r"(?:(?:bearer|basic|token|api-?key)\s{1,2})?"
 
 KEY = (rf"(?i:(?:{KEY_NAME}{_CLOSE}(?:{_WHOSE}{_MARK}|{_SAID}){_OPEN}|\bbearer ){_SCHEME})[\"'`]?"
        r"([A-Za-z0-9+/._~-]{8,}={0,2})")
-_HINTED = (r"(?:[\"'`*_\\)\]]{0,6}(?:\s{0,30}[|]|\s{0,3}[:=>→,(#-]|</|\s[A-Za-z]{1,12}=\"|\s{0,40}[\"'\\]{0,4}value)|"
-           r"[\"'`]?\s(?:is|was|to|as|for|of|in|on|from|at) |")
-KEY_HINT = (rf"(?i:(?:key|token|secret|authorization|[?&](?:sig|appid)){_HINTED}[\"'`]?\s[\"'`]{{0,3}}[^\s]{{16}})|"
-            r"bearer [A-Za-z0-9+/._~-]{16})|"
-            r"(?:키|토큰|시크릿)(?:\s?값)?[은는이가을를]?[\"'`*)]{0,3}\s{0,30}(?:[:=|>(]|[\"'`*]{0,3}[!-~]{16})")
+_HINTED = (r"[\"'`*_\\)\]]{0,6}(?:\s{0,2}값)?(?:은|는|이|가|을|를|으로)?(?:\s{0,30}\||\s{0,3}[:=>→,(#-]|\s?</|"
+           r"\s[A-Za-z]{1,12}=\"|\s{0,40}[\"'\\]{0,4}value|\s{0,3}\b(?:is|was|to|as|for|of|in|on|from|at)\s|"
+           r"\s[\s\"'`*\\|\[(<>]{0,14}(?:basic\s{1,2})?")
+"""What joins a name and its value, so far as it is there wherever the whole form is; then a blank and the value."""
+KEY_HINT = (rf"(?i:(?:key|token|secret|authorization|[?&](?:sig|appid)|키|토큰|시크릿){_HINTED}"
+            r"(?:[!-~]{16}|[!-~]{0,14}[0-9]))|bearer [\"'`]?[A-Za-z0-9+/._~-]{8})")
 PASSWORD = (rf"(?i:(?:{PASSWORD_NAME}{_CLOSE}{_WHOSE}{_MARK}|{_SAYABLE}{_CLOSE}{_SAID_HERE}){_OPEN_HERE})[\"'`]?"
             rf"([!-~]{{4,{LONGEST}}})")
 PASSWORD_HINT = (r"(?i:(?:passw(?:or)?d|passphrase|passcode|identified by|(?:\b|[_.-])(?:pass|pwd?)|[a-z](?:pass|pwd))"
-                 rf"{_HINTED}"
-                 r"[\"'`]?\s[^\s]{5})|(?:비밀번호|비번|패스워드|암호|핀\s?번호))|\bPIN\b")
+                 rf"{_HINTED}[!-~]{{5}})|(?:비밀번호|비번|패스워드|암호|핀\s?번호))|\bPIN\b")
 
 _WORDS = Linear(
     r"(?i)your|example|sample|dummy|placeholder|change|insert|redact|xxxx|\.\.\.|test|fake|abcdef|123456|"
