@@ -113,6 +113,9 @@ def test_what_the_engine_writes_is_said_in_korean() -> None:
     assert say(incident.burns(replace(BURNING, short=Fraction(20), chance=True)), "ko") == (
         "1시간 동안 33.3x, 5분 동안 20x, 우연일 수 있음")
     assert say(sentences[0], "ko") == "최근 1분 동안 blocks [model=big] 값이 37입니다. 알림 기준은 > 10입니다."
+    delayed = replace(threshold, when=replace(threshold.when, delay=HOUR))
+    assert say(incident.cause(delayed, Fraction(37), ("big",)), "ko") == (
+        "1시간 전까지의 1분 동안 blocks [model=big] 값이 37입니다. 알림 기준은 > 10입니다.")
 
 
 # ---- what is shown ----

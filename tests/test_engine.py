@@ -78,6 +78,13 @@ def test_the_cause_says_what_was_measured_over_how_long_against_what() -> None:
     assert opened.playbooks == ("stop",)
 
 
+def test_the_cause_of_a_delayed_alert_says_how_long_ago_its_window_ended() -> None:
+    signal = Signal("failing", Ratio(read("outcome = 'error'")), key="failing", unit="share")
+    when = Threshold(signal, ">", Fraction(1, 10), MINUTE, "<=", Fraction(1, 20), delay=DAY)
+    assert cause(Rule("failing", when), Fraction(1, 2), ()) == (
+        "failing is 50% over 1m that ended 1d ago, alert at > 10%")
+
+
 def test_an_alert_split_by_a_label_has_one_state_machine_a_value() -> None:
     signal = Signal("failing", Ratio(read("outcome = 'error'")), ("model",), key="failing", unit="share")
     rule = Rule("failing", Threshold(signal, ">", Fraction(1, 10), MINUTE, "<=", Fraction(1, 20)), by=("model",))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from boards import NOW
+from bongsu.alert import Threshold
 from bongsu.app import open_store
 from bongsu.cell import Cell, Cells
 from bongsu.event import Event
@@ -17,7 +18,7 @@ from bongsu.language.message import describe
 from bongsu.language.sentences import say
 from bongsu.offline.checkup import DEMO_ENVIRON, demo_policy
 from bongsu.policy import load
-from bongsu.quantity import SECOND
+from bongsu.quantity import SECOND, Duration
 from bongsu.room.control import Control
 from bongsu.room.desk import ControlDesk
 from bongsu.room.saving import TOKENS, savings
@@ -41,6 +42,15 @@ def test_the_saving_is_the_difference_of_both_prices_on_the_tokens_of_the_window
     nano = 1000 * (2500 - 150) + 2000 * (10_000 - 600)
     assert saved(tokens(input=1000, output=2000)) == [("light", Fraction(nano * 360))]
     assert nano * 360 == 7_614_000_000
+
+
+def test_the_tokens_of_a_delayed_alert_are_those_of_its_window() -> None:
+    rule = RULES["cost"]
+    assert isinstance(rule.when, Threshold)
+    late = replace(rule, when=replace(rule.when, delay=Duration(60 * SECOND)))
+    cells = Cells(SECOND, tokens(input=1000))
+    assert savings(DEMO, late, (), cells, 10 * SECOND) == []
+    assert savings(DEMO, late, (), cells, 70 * SECOND) == savings(DEMO, rule, (), cells, 10 * SECOND) != []
 
 
 def test_cached_tokens_cost_what_input_costs_where_no_other_price_is_given() -> None:

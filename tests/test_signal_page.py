@@ -15,6 +15,7 @@ from starlette.requests import Request
 from bongsu.alert import State, read_each, read_evidence
 from bongsu.cell import OTHER, Cell, Cells
 from bongsu.event import Event
+from bongsu.language.sentences import span
 from bongsu.policy import parse
 from bongsu.policy.signals import explain_signal
 from bongsu.quantity import MINUTE, SECOND, Duration
@@ -62,6 +63,12 @@ def counted(signal: Any, route: str, bad: int, total: int, ago: int = 1) -> list
 def world() -> tuple[Any, dict[str, Any]]:
     policy = parse(POLICY, "policy.yaml", {})
     return policy, {one.name: one for one in policy.plan.signals}
+
+
+def test_an_alert_with_a_delay_is_shown_with_it() -> None:
+    policy = parse(POLICY.replace("over: 1h, tier: major", "over: 1h, delay: 1d, tier: major"), "policy.yaml", {})
+    watch = {one.name: one for one in overview(policy.plan, Cells(MINUTE), {}, T0)}["moved"].watches[0]
+    assert (watch.over, span(watch.over, "ko")) == ("1h that ended 1d ago", "1일 전까지의 1시간")
 
 
 @pytest.mark.req("O15")

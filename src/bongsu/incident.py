@@ -87,6 +87,12 @@ def limit(when: Threshold) -> str:
     return f"{when.op} {show(when.enter, when.signal.unit)}"
 
 
+def window(when: Threshold) -> str:
+    """The window that is looked at: how long it is, and how long ago it ended where that is not now."""
+    over = show_duration(when.over)
+    return f"{over} that ended {show_duration(when.delay)} ago" if when.delay else over
+
+
 def burns(one: Burning) -> str:
     """How fast a budget burns, over both windows that must agree."""
     short = "no data" if one.short is None else times(one.short)
@@ -113,8 +119,8 @@ def cause(rule: Rule, value: Fraction | None, labels: tuple[str, ...], about: st
         subject = rule.when.signal.name if isinstance(rule.when, Threshold) else rule.when.objective.name
         return f"{subject}{where} {'has no data' if value else 'has data again'}"
     if isinstance(rule.when, Threshold):
-        found, over = seen(rule.when, value, ends, about), show_duration(rule.when.over)
-        return f"{rule.when.signal.name}{where} is {found} over {over}, alert at {limit(rule.when)}"
+        found = seen(rule.when, value, ends, about)
+        return f"{rule.when.signal.name}{where} is {found} over {window(rule.when)}, alert at {limit(rule.when)}"
     target = show_share(rule.when.objective.target)
     if burning is not None:
         return (f"{rule.when.objective.name}{where} burns its error budget {burns(burning)}, as fast as its {target} "

@@ -34,6 +34,8 @@ _SAID: tuple[tuple[str, str], ...] = (
      "과거 구간 {b}개 중 {a}개에만 이벤트가 있음, 절반 이상 필요"),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) is (?P<b>.+) over (?P<over>\S+), alert at (?P<limit>.+)",
      "최근 {over} 동안 {a}{where} 값이 {b}입니다. 알림 기준은 {limit}입니다."),
+    (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) is (?P<b>.+) over (?P<over>\S+) that ended (?P<over2>\S+) ago, alert at (?P<limit>.+)",
+     "{over2} 전까지의 {over} 동안 {a}{where} 값이 {b}입니다. 알림 기준은 {limit}입니다."),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) burns its error budget (?P<b>\S+) faster than its (?P<target>\S+) target allows",
      "{a}{where} 목표({target})의 오류 예산이 허용 속도보다 {b} 빠르게 줄고 있습니다."),
     (r"(?P<a>\S+)(?P<where>(?: \[.*\])?) burns its error budget (?P<b>.+), as fast as its (?P<target>\S+) target allows; alert at (?P<limit>.+)",
@@ -202,11 +204,13 @@ _UNITS = {"d": "일", "h": "시간", "m": "분", "s": "초"}
 
 
 def span(text: str, lang: str) -> str:
-    """A duration in the reader's language.
+    """A duration, or one that ended a while ago, in the reader's language.
 
-    >>> span("1h30m", "ko"), span("30d", "en"), span("whole", "ko")
-    ('1시간 30분', '30d', 'whole')
+    >>> span("1h30m", "ko"), span("30d", "en"), span("whole", "ko"), span("1h that ended 1d ago", "ko")
+    ('1시간 30분', '30d', 'whole', '1일 전까지의 1시간')
     """
+    if lang == "ko" and (found := re.fullmatch(r"(\S+) that ended (\S+) ago", text)):
+        return f"{span(found[2], lang)} 전까지의 {span(found[1], lang)}"
     if lang != "ko" or not re.fullmatch(r"(\d+[dhms])+", text):
         return text
     return " ".join(n + _UNITS[unit] for n, unit in re.findall(r"(\d+)([dhms])", text))

@@ -92,7 +92,7 @@ def savings(policy: Policy, rule: Rule, labels: Labels, cells: Cells, now: int) 
 def _used(when: Threshold, about: Mapping[str, str], cells: Cells,
           now: int) -> Iterator[tuple[dict[str, str], Vector]]:
     """Where the tokens of an alert's window went: (route, upstream, model) and the tokens there."""
-    span = cells.window(now, when.over)
+    span = cells.window(now - when.delay, when.over)
     for place in cells.labels(TOKENS.key):
         facts = dict(zip(TOKENS.labels, place, strict=True))
         if all(facts.get(name, value) == value for name, value in about.items()):

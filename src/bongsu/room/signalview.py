@@ -10,7 +10,7 @@ from bongsu.alert import TIERS, Burn, Rule, Signal, State, Threshold, read_evide
 from bongsu.cell import MOST_GROUPS, MOST_LABELS, OTHER, Cells, Labels, Vector
 from bongsu.engine import Plan
 from bongsu.guard import Guard
-from bongsu.incident import limit, show
+from bongsu.incident import limit, show, window
 from bongsu.policy.sampled import fills
 from bongsu.policy.signals import watching, window_of
 from bongsu.quantity import Duration, show_duration, show_share
@@ -41,7 +41,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Watch:
-    """One alert on a signal: where the gravest of its state machines stands, and of how many.
+    """One alert on a signal: where the gravest of its state machines stands, and of how many. ``over`` is its window,
+    with how long ago it ended where it has a delay.
 
     That of an error budget looks at several windows, so it has no ``over``.
     """
@@ -164,7 +165,7 @@ def _watches(plan: Plan, signal: Signal, machines: Mapping[str, list[State]]) ->
         if isinstance(when, Burn):
             mine, over, against = when.objective.signal == signal.key, "", f"> {float(when.lowest):g}x"
         else:
-            mine, over = when.signal.key == signal.key, show_duration(when.over)
+            mine, over = when.signal.key == signal.key, window(when)
             against = "no data" if rule.nodata else limit(when)
         if mine:
             yield _watch(rule, against, over, machines.get(rule.name, []))

@@ -26,7 +26,7 @@ KO = {
     "signals_title": "신호", "signals_lead": "이벤트에서 무엇을 세고, 지금 값이 얼마이며, 얼마나 확실한지 보여 줍니다.",
     "signals_none": "정책에 선언된 신호가 없습니다.", "signal_over": "최근 {window}", "signal_between": "구간 {low} ~ {high}",
     "signal_from": "이벤트 {n}건 기준", "signal_about": "대상 {about}", "signal_chance": "우연으로도 나올 수 있음",
-    "signal_unwatched": "알림 없음", "signal_by": "{labels}별", "signal_alert": "최근 {window} {against}", "signal_machines": "{n}개로 나눠 판단",
+    "signal_unwatched": "알림 없음", "signal_by": "{labels}별", "signal_alert": "{window} 동안 {against}", "signal_machines": "{n}개로 나눠 판단",
     "signal_back": "모든 신호", "signal_words": "말로 풀면", "signal_now": "현재", "signal_alerts": "이 신호를 보는 알림",
     "signal_past": "{window} 단위 최근 구간 {n}개", "signal_plot": "{window} 단위 최근 구간 {n}개를 오래된 것부터 표시, 가장 새 값은 {value}",
     "signal_plot_help": "가로선은 알림 기준, 막대 위의 가는 선은 구간입니다. 확실히 기준을 넘은 막대는 붉은색이며, 데이터가 없거나 부족한 구간은 비어 있습니다.",
