@@ -319,8 +319,12 @@ def test_a_running_bongsu_says_which_season_an_anomaly_signal_has_by_what_it_cou
             assert early.output.splitlines()[0] == "season: none; the policy says none"
             assert "too few for any season" in early.output
             first = (one.now // HOUR - 10 * 24) * HOUR
-            one.control.cells.add([Cell(spend.key, (), first + i * HOUR, part, n) for i in range(10 * 24)
-                                   for part, n in (("n", 1), ("sum", 10**9 * (6 if i % 24 < 8 else 1) + i % 5))])
+            past = [Cell(spend.key, (), first + i * HOUR, part, n) for i in range(10 * 24)
+                    for part, n in (("n", 1), ("sum", 10**9 * (6 if i % 24 < 8 else 1) + i % 5))]
+            one.store.begin({spend.key: past}, one.store.begun())
+            one.control.cells.add(past)
+            one.control.upkeep.sweep()
+            assert one.control.cells.vector(spend.key, 0, one.now) == {}, "what no alert looks at is not in memory"
             found = one.run("signal", "season", "spend")
             assert found.output.splitlines()[0] == "season: day; the policy says none"
             assert json.loads(one.run("signal", "season", "spend", "--json").output)["errors"]["day"] < 0.1

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from bongsu.alert import Signal
+from bongsu.cell import Cells
 from bongsu.drift import Reference
 from bongsu.policy.phrases import Language
 from bongsu.policy.signals import Explained, explain_signal
@@ -95,19 +96,23 @@ class SignalDesk:
             return explain_signal(control.policy, plan.rules, signal, control.cells, control.now, language)
 
     def season(self, name: str) -> dict[str, Any] | None:
-        """Which season would have predicted an anomaly signal's own past best, by hours of the last twelve weeks.
+        """Which season would have predicted an anomaly signal's own past best, by hours (or base windows, where they
+        are longer) of the last twelve weeks, as far as the policy's ``retention.cells`` keeps them.
 
-        None where no signal of kind anomaly has this name.
+        None where no signal of kind anomaly has this name. The past is the store's: memory holds what alerts look at.
         """
         control, signal = self.control, self._signal(name)
         if signal is None or not isinstance(signal.sli, Anomaly):
             return None
-        with control.lock:
-            cells, until = control.cells, control.now // HOUR * HOUR
-            past = [cells.vector(signal.key, at, at + HOUR) for at in range(until - LONGEST_PAST, until, HOUR)]
+        base = control.plan.base
+        step = -(-HOUR // base) * base
+        until = control.now // step * step
+        begin = until - LONGEST_PAST // step * step
+        cells = Cells(base, control.store.cells(begin, signal.key))
+        past = [cells.vector(signal.key, at, at + step) for at in range(begin, until, step)]
         values = [signal.sli.measured(one) for one in past]
         first = next((i for i, value in enumerate(values) if value is not None), len(values))
-        found = choose(values[first:], DAY // HOUR)
+        found = choose(values[first:], DAY // step)
         return {"signal": name, "policy": signal.sli.season, "season": found.season, "errors": dict(found.errors),
                 "windows": found.windows}
 

@@ -68,10 +68,13 @@ class CellStore(Store):
         with self.reading() as connection:
             return connection.scalar(select(schema.progress.c.position).where(schema.progress.c.name == name)) or 0
 
-    def cells(self, since: int = 0) -> Iterator[Cell]:
-        """Every cell whose base window begins at ``since`` or later, read as it is consumed."""
+    def cells(self, since: int = 0, signal: str = "") -> Iterator[Cell]:
+        """Every cell, or those of one signal (its key), whose base window begins at ``since`` or later, read as it is
+        consumed."""
         table = schema.cell
         query = select(*(table.c[name] for name in Cell._fields)).where(table.c.start >= since)
+        if signal:
+            query = query.where(table.c.signal == signal)
         with self.reading() as connection:
             for signal, labels, start, part, n in connection.execution_options(yield_per=10_000).execute(query):
                 yield Cell(signal, tuple(load(labels)), start, part, n)

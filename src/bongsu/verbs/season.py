@@ -28,7 +28,8 @@ from bongsu.verbs.events import MAP, SET, UNIT
 def season(name: str, file: Path | None, policy_path: Path | None, over: str, pairs: tuple[str, ...],
            constants: tuple[str, ...], unit: Any, url: str, token: str, as_json: bool) -> None:
     """Which season (none, day, week) fits an anomaly signal, by how well each predicts FILE, or, without one, what a
-    running bongsu has counted in the last twelve weeks. Nothing is changed: the answer is a line for the policy."""
+    running bongsu has counted in the last twelve weeks (as far as retention.cells keeps them). Nothing is changed: the
+    answer is a line for the policy."""
     if file is None:
         found = ask(lambda: Client(url, token, timeout=60).get(f"/v1/signals/{quote(name, safe='')}/season"))
     else:
