@@ -110,10 +110,10 @@ def test_whatever_a_form_finds_its_hint_has_announced(one: Written) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "key|b\n" + "-" * 100_000 + "x\nAb3$x9Kd|1\n", "key|b\n" + "-" * 8_000 + "x\n" + "Ab3$x9Kd|1\n" * 10_000,
-    "a,key\n1,b\n\n" + " " * 4_000 + ",b\n" + "Ab3$x9Kd,1\n" * 20_000,
-    "a,key\n1,b\n\n" + " key" * 1_000 + ",b\n" + "Ab3$x9Kd,1\n" * 20_000,
-    "a,key\n1,b\n\n" + "a key," * 1_000 + "b\n" + "Ab3$x9Kd,1\n" * 20_000])
+    "token|b\n" + "-" * 100_000 + "x\nAb3$x9Kd|1\n", "token|b\n" + "-" * 8_000 + "x\n" + "Ab3$x9Kd|1\n" * 10_000,
+    "a,token\n1,b\n\n" + " " * 4_000 + ",b\n" + "Ab3$x9Kd,1\n" * 20_000,
+    "a,token\n1,b\n\n" + " token" * 1_000 + ",b\n" + "Ab3$x9Kd,1\n" * 20_000,
+    "a,token\n1,b\n\n" + "a token," * 1_000 + "b\n" + "Ab3$x9Kd,1\n" * 20_000])
 def test_a_table_with_a_hostile_head_is_read_to_its_end(text: str) -> None:
     assert all(0 <= f.start < f.end <= len(text) for f in PII.look(text))
 

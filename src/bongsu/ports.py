@@ -110,7 +110,8 @@ class Finding:
 
 class Check(Protocol):
     """What a guard looks for. ``hold`` is how many trailing characters of a stream may still become a match. One that
-    soon knows that ``look`` finds nothing has ``clear``, too: ``hold`` where that is so, None where it must look."""
+    soon knows that ``look`` finds nothing has ``clear``, too: ``hold`` where that is so, None where it must look. One
+    that reads a stream by what is long gone, a table's head, has ``above``: what of the gone text it needs."""
 
     @property
     def name(self) -> str: ...

@@ -20,6 +20,7 @@ from typing import ClassVar
 from bongsu.checks.escapes import held, plainly, readings
 from bongsu.checks.flat import Flat
 from bongsu.checks.linear import Glance, Linear, Which
+from bongsu.checks.pii_columns import above
 from bongsu.checks.pii_forms import BORN_OPEN, ENTITIES, FORMS, MAIL_OPEN, PEM_BODY, PEM_HEAD, Form, compiled
 from bongsu.checks.pii_places import EN_OPEN, KR_OPEN
 from bongsu.checks.pii_rules import Candidate
@@ -101,6 +102,11 @@ class Pii:
         if rows and self._hits(flat, rows):
             return None
         return _open(flat, len(text), opened=opened)
+
+    def above(self, gone: str, least: int) -> str:
+        """Of the text that a stream has let go, what the rest is to be read behind: its last ``least`` characters, or
+        the heads of the table that it ends in and whole rows."""
+        return above(gone, least)
 
     @cached_property
     def _engine(self) -> _Engine:

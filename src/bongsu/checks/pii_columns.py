@@ -14,6 +14,8 @@ from bongsu.checks.pii_named import KEY_NAME, PASSWORD_NAME, PIN_NAME, named, st
 from bongsu.checks.pii_rules import Answer, Candidate
 
 REACH = 8_192
+LONGEST_LINE = 2_048
+"""Characters of a line that may yet become the heads of a table in a stream."""
 LONGEST_HEAD = 80
 """Bytes of a head; what is longer is a sentence."""
 _CELL = r"[!#-&(-+./0-9:<-_a-{}~-]"
@@ -27,6 +29,7 @@ _KINDS = tuple((kind, Linear(rf"(?i){_BEGUN}{names}{_CLOSED}")) for kind, names 
     ("pin", PIN_NAME), ("password", PASSWORD_NAME), ("key", KEY_NAME)))
 _LETTERS = re.compile(r"[\w+/.~=-]{16,}", re.ASCII)
 _PIN = re.compile(r"[0-9]{4,6}")
+_MARKED = re.compile(r"[|\t]|[,;][^\s]")
 _RULE = re.compile(rb"[ \t:|-]+\r?")
 """The second line of a table in Markdown; at least two hyphens are in it."""
 
@@ -51,6 +54,8 @@ def _kind(c: Candidate) -> str:
     if begun < 0:
         return ""
     blank = c.data.rfind(b"\n\n", least, begun)
+    if blank < 0 and least:  # the head is further away; what stands here is a row
+        return ""
     first, _, lines = c.data[least if blank < 0 else blank + 2 : begun].partition(b"\n")
     mark, kinds = _table(first)
     if not kinds or (mark == b"|" and not _ruled(lines.partition(b"\n")[0])):
@@ -76,3 +81,41 @@ def _table(first: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 def _names(head: bytes) -> str:
     return "" if len(head) > LONGEST_HEAD else next((kind for kind, names in _KINDS if names.whole(head)), "")
+
+
+def above(gone: str, least: int) -> str:
+    """What of the text that is ``gone`` has to stand before what follows it: the heads of the table that it ends in,
+    with the last rows, or its last ``least`` characters. A line break before these says that no head is among them.
+
+    >>> above("Monday. " * 9, 7), above("a,token\\nb,c1\\nd,e2\\nf,", 4)
+    ('\\nonday. ', '\\n\\na,token\\nd,e2\\nf,')
+    """
+    size = len(gone)
+    if size <= least:
+        return gone
+    last = gone[-least:]
+    cut = last if last[0] == "\n" else "\n" + last
+    blank = gone.rfind("\n\n")
+    begun = blank + 2 if blank >= 0 else 0
+    end = gone.find("\n", begun)
+    if end < 0:
+        open_ = size - begun <= LONGEST_LINE and _MARKED.search(gone, begun) is not None
+        return gone[min(max(blank, 0), size - least):] if open_ else cut
+    end = _heads_end(gone, begun, end)
+    if end < 0:
+        return cut
+    row = gone.rfind("\n", 0, max(end, size - least) + 1)
+    if row <= end:
+        return gone[min(max(blank, 0), size - least):]
+    return f"\n\n{gone[begun:end]}{gone[row:]}" if size - row <= REACH else cut
+
+
+def _heads_end(text: str, begun: int, end: int) -> int:
+    """Where the heads of a table end that begins there, with the rule below them; -1 where it is none that counts."""
+    mark, kinds = _table(text[begun:end].encode("utf-8", "replace"))
+    if not kinds or mark != b"|":
+        return end if kinds else -1
+    below = text.find("\n", end + 1)
+    if below < 0:
+        return end
+    return below if _ruled(text[end + 1 : below].encode("utf-8", "replace")) else -1

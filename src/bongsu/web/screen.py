@@ -36,7 +36,8 @@ MOST = 200_000
 MOST_TEXTS = 10_000
 """Texts of one side: each costs a look, however short it is."""
 CONTEXT = 128
-"""Characters already released that guards still see: a word that announces a number stands before it."""
+"""Characters already released that guards still see: a word that announces a number stands before it. A check that
+needs others, the heads of a table, says which (``above``)."""
 REPLACES = frozenset(("tokenise", "mask"))
 """Acts that write something else in place of what was found."""
 MOST_MARKS = 32
@@ -76,8 +77,8 @@ class Track:
     personal in a reply it found and its reader gets to read all the same.
     """
 
-    __slots__ = ("_clear", "_most_ns", "allowing", "by", "error", "failed", "found", "guard", "marks", "on", "passed",
-                 "read", "took_ns", "unread")
+    __slots__ = ("_above", "_clear", "_most_ns", "allowing", "by", "error", "failed", "found", "guard", "marks", "on",
+                 "passed", "read", "took_ns", "unread")
 
     def __init__(self, guard: Guard, on: On, allowing: Allowing | None = None) -> None:
         self.guard, self.on, self.allowing = guard, on, allowing
@@ -89,6 +90,7 @@ class Track:
         self.took_ns = self.read = 0
         self._most_ns = _NEVER if isinstance(guard.check, Apart) else guard.limit * 1000
         self._clear: Callable[[str], int | None] | None = getattr(guard.check, "clear", None)
+        self._above: Callable[[str, int], str] | None = getattr(guard.check, "above", None)
         self.failed = False
         self.error = ""
 
@@ -139,6 +141,16 @@ class Track:
         took = clock() - begun
         self.took_ns += took
         return held if took <= self._most_ns else None
+
+    def above(self, gone: str) -> str:
+        """Of what a stream has let go, what the guard reads the rest behind."""
+        if self._above is None or self.failed:
+            return gone[-CONTEXT:]
+        try:
+            return self._above(gone, CONTEXT)
+        except Exception as error:  # noqa: BLE001 (as above)
+            self.fail(type(error).__name__)
+            return gone[-CONTEXT:]
 
     def hold(self, text: str) -> int:
         if self.failed:
@@ -310,8 +322,12 @@ class Gate:
         freed = self._looked(looking, window, base, cut) if looking else Freed(window[base:cut], (), ())
         cut = base + len(freed.text)
         if cut > base:
-            self._context, self.pending = window[max(0, cut - CONTEXT) : cut], window[cut:]
+            self._context, self.pending = self._above(window[:cut]), window[cut:]
         return freed
+
+    def _above(self, gone: str) -> str:
+        """What guards still see of what is gone: the most that one of them needs."""
+        return max((track.above(gone) for track in self._tracks), key=len, default="")
 
     def _free(self, window: str, base: int) -> tuple[int, Sequence[Track]]:
         """Up to where no guard holds it back, and who has to look at it; who else would hold it is not asked once
