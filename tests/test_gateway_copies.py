@@ -4,12 +4,14 @@ all that came before it (``message``), and fields that nobody knows."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gatewaykit import PII, SECRET, Script, sse, standing
+from bongsu.guard import Guard
+from gatewaykit import PII, SECRET, Script, Word, sse, standing
 from test_peer_cases import GUARD, PHRASE, REASON, SPLIT, wire
 
 MAIL = "kim@example.com"
@@ -103,10 +105,58 @@ def test_an_address_that_grows_in_a_field_nobody_knows_is_never_whole(tmp_path: 
 
 
 def test_fields_that_say_all_they_say_at_once_come_as_they_are(tmp_path: Path) -> None:
-    notes = ["running", "running", "ha", "ha", "", "12", "12 ", "done", "running", MAIL, "after"]
+    notes = ["running", "running", "ha", "ha", "", "12", "12 ", "done", "running", MAIL, " after"]
     _, choices, fact = said(tmp_path, [PII, SECRET], *(event("hi ", note=note) for note in notes))
     told = [c["note"] for c in choices if "note" in c]
     assert told[:9] + told[10:] == notes[:9] + notes[10:]
     assert "@" not in told[9]
     assert fact.outcome == "ok"
     assert PHRASE not in str(choices)
+
+
+def told(choices: list[Any]) -> str:
+    return "".join(choice.get("note", "") for choice in choices)
+
+
+def test_what_a_field_said_is_counted_once_and_kept_once(tmp_path: Path) -> None:
+    flag = replace(PII, act="flag")
+    pieces = (f"mail {MAIL} now", " and", " then", " go")
+    with standing(tmp_path, [flag], model=Script(sse(*(event("hi ", note=piece) for piece in pieces),
+                                                     event(None, "stop"), "[DONE]"))) as stand:
+        b"".join(wire(stand, "chat")[1])
+        fact, content = stand.spool.wait(1), stand.spool.content()
+    assert fact.pii_findings == 1
+    assert [c.reply.count(" now") for c in content if c.reply] == [1]
+
+
+@pytest.mark.req("P1")
+@pytest.mark.parametrize("pieces", [("call 010-22", "22", "-4455 ok"), tuple("010-2222-4455"), ("0", "10-2222-4455"),
+                                    ("9", "9", "-2222-4455")])
+def test_a_piece_that_says_what_was_said_before_it_goes_on_all_the_same(tmp_path: Path, pieces: Any) -> None:
+    guard = Guard("secret", Word("".join(pieces).removeprefix("call ").removesuffix(" ok")), on=("output",))
+    _, choices, fact = said(tmp_path, [guard], *(event("hi ", note=piece) for piece in pieces))
+    assert fact.blocked_by == "secret"
+    assert told(choices) == "".join(pieces[:-1])
+
+
+@pytest.mark.parametrize("shape", [lambda one, two: {"a": {"text": one}, "b": {"text": two}},
+                                   lambda one, two: {"a": [one, two]},
+                                   lambda one, two: {"a": [{"index": 4, "text": one}, {"index": 5, "text": two}]}])
+def test_fields_of_one_name_do_not_run_into_each_other(tmp_path: Path, shape: Any) -> None:
+    _, choices, fact = said(tmp_path / "1", [SECRET], event("hi ", x=shape("ze", "us")))
+    assert fact.outcome == "ok"
+    assert shape("ze", "us") in [c.get("x") for c in choices]
+    fact = said(tmp_path / "2", [SECRET], *(event("hi ", x=shape(*pair)) for pair in (("ze", "o"), ("us", "k"))))[2]
+    assert fact.blocked_by == "secret"
+
+
+def test_a_field_that_says_all_it_said_with_each_piece_is_read_once(tmp_path: Path) -> None:
+    words = [f"w{n} " for n in range(1000)] + ["of kim@exam", "ple.com", " end"]
+    _, choices, fact = said(tmp_path, [PII], *(event(word, note="".join(words[: n + 1]))
+                                               for n, word in enumerate(words)))
+    assert fact.outcome == "ok"
+    assert fact.pii_findings == 2, "of the text, and of the copies"
+    assert "example.com" not in str(choices)
+    last = [c["note"] for c in choices if "note" in c][-1]
+    assert last.startswith("".join(words[:1000]))
+    assert last.endswith(" end")

@@ -129,7 +129,9 @@ class Text:
         self._kept: list[str] = []
         self._room = KEPT
 
-    def feed(self, text: str, *, last: bool = False) -> str:
+    def feed(self, text: str, *, last: bool = False, after: str | None = None) -> str:
+        if after is not None:
+            self._gate.follow(after)
         out, spans, hidden = self._gate.feed(text, last=last)
         if self._fixed and spans:
             raise Unwritable(spans[0].kind)

@@ -106,9 +106,9 @@ class Replies(ABC):
     # ---- through the gates ----
 
     def _pass(self, channel: Channel, text: str, *, last: bool = False, json: bool = False,
-              fixed: bool = False, signed: bool = False) -> str:
+              fixed: bool = False, signed: bool = False, after: str | None = None) -> str:
         """What of a text may go out now; ``last`` lets all go that is not blocked. One that is ``fixed`` is blocked
-        where it would have to be replaced."""
+        where it would have to be replaced. ``after`` says what it follows, if not what came last."""
         found = self._texts.get(channel)
         if found is None:
             found = self._texts[channel] = Text(Gate(self.tracks), self._masking, json=json, fixed=fixed, signed=signed)
@@ -118,7 +118,7 @@ class Replies(ABC):
         if self.chars > MOST:
             fail_all(self.tracks)
         try:
-            out = found.feed(text, last=last)
+            out = found.feed(text, last=last, after=after)
         except Unwritable as error:
             by = next(t.guard for t in self.tracks if t.guard.act in REPLACES and not t.guard.shadow
                       and any(f.kind == error.kind for f in t.found))

@@ -309,6 +309,10 @@ class Gate:
         self._tracks = tracks
         self._context = self.pending = ""
 
+    def follow(self, text: str) -> None:
+        """See what comes as what follows this."""
+        self._context = text
+
     def feed(self, text: str, *, last: bool = False) -> Freed:
         """Take ``text`` in; what comes out is final. ``last`` lets all go that is not blocked."""
         pending = self.pending = self.pending + text

@@ -37,7 +37,7 @@ OF_REPLIES = frozenset(("id", "object", "model", "system_fingerprint", "service_
 """Words of the API itself at the top of a reply, or of an event."""
 _WITH_TEXTS = (str, dict, list)
 """What is a text in JSON, or may hold some."""
-_LEVELS = frozenset(("safe", "low", "medium", "high"))
+LEVELS = frozenset(("safe", "low", "medium", "high"))
 """What a provider's own filter says of every reply, many times: no text."""
 APART = "\n;\n"
 """Between texts that are read as one: no form of personal data and no phrase goes over it."""
@@ -112,7 +112,7 @@ def noted_slots(box: dict[str, Any], known: Collection[str]) -> Sequence[Slot]:
     """``free_slots`` of a reply or a choice, but for the levels that filters give."""
     for key in box:
         if key not in known and isinstance(box[key], _WITH_TEXTS):
-            return [slot for slot in free_slots(box, known) if slot.text not in _LEVELS]
+            return [slot for slot in free_slots(box, known) if slot.text not in LEVELS]
     return ()  # nearly always, and of each event of a stream
 
 

@@ -12,18 +12,16 @@ from bongsu.guard import Guard
 from bongsu.web.asked import encode
 from bongsu.web.errors import ApiError
 from bongsu.web.masking import Masking
-from bongsu.web.replies import END, Broken, Replies, Unreadable
-from bongsu.web.slots import OF_REPLIES, noted_slots
+from bongsu.web.nested import leaves, place
+from bongsu.web.replies import END, Broken, Channel, Replies, Unreadable
+from bongsu.web.slots import LEVELS, OF_REPLIES, noted_slots
+from bongsu.web.surfaces.field import Field
 from bongsu.web.wire import DONE, frame
 
 
 def annotation(guard: str) -> dict[str, Any]:
     """Which guard filtered, in Azure's shape; never what it saw."""
     return {guard: {"filtered": True, "detected": True}}
-
-
-TAIL = 256
-"""Characters of what a field said before that are looked at together with what it says now."""
 
 
 class Beside(NamedTuple):
@@ -58,7 +56,7 @@ class ChoiceReplies(Replies):
         self._usage_block: bytes | None = None
         self._wholes = 0
         self._told: dict[str, str] = {}
-        self._before: dict[tuple[int, Any], str] = {}
+        self._fields: dict[Channel, Field] = {}
 
     @property
     def finished(self) -> bool:
@@ -126,21 +124,27 @@ class ChoiceReplies(Replies):
         self._wholes += 1
         return self._pass((index, key, f"whole {self._wholes}"), text, last=True)
 
-    def _grown(self, index: int, key: Any, text: str) -> str:
-        """A text of a field of a choice that nobody knows, checked with what the field said before: it may go on there.
-        It does not wait for what comes next, since most such fields say all they say at once, a reason or an id."""
+    def _noted(self, index: int, choice: dict[str, Any]) -> bool:
+        """Check the texts of a choice's fields that nobody knows; whether there are any."""
+        if choice.keys() <= self.read_apart:
+            return False
+        noted = {key: value for key, value in choice.items() if key not in self.read_apart}
+        found = False
+        for leaf in leaves(noted):
+            if (text := leaf.box[leaf.key]) not in LEVELS:
+                leaf.box[leaf.key] = self._grown((index, "choice", f"beside {place(leaf.path)}"), text)
+                found = True
+        choice |= noted
+        return found
+
+    def _grown(self, channel: Channel, text: str) -> str:
+        """A text that may go on, checked with what its field said before. It does not wait for what comes next, since
+        most such fields say all they say at once, a reason or an id."""
         if not text:
             return text
-        before = self._before.get((index, key), "")
-        before = "" if before.endswith(text) else before  # the same again, as most say it
-        window = before + text
-        out = self.whole(index, "choice", window)
-        self.chars -= len(before)
-        if out == window:
-            self._before[index, key] = window[-TAIL:]
-            return text
-        self._before[index, key] = ""
-        return out[next((n for n, (new, old) in enumerate(zip(out, before, strict=False)) if new != old), len(before)):]
+        field = self._fields.setdefault(channel, Field())
+        new, after = field.read(text)
+        return field.say(self._pass(channel, new, last=True, after=after) if new else "")
 
     def _count(self, choices: list[Any]) -> None:
         for choice in choices:
@@ -169,9 +173,7 @@ class ChoiceReplies(Replies):
             self._seen.add(index)
             last = isinstance(choice.get("finish_reason"), str)
             full = self.piece(index, choice)
-            for slot in noted_slots(choice, self.read_apart):
-                slot.put(self._grown(index, slot.key, slot.text))
-                full = True
+            full = self._noted(index, choice) or full
             if choice.get("logprobs") is not None:
                 choice["logprobs"] = None
             if last:  # only now is the choice finished: the last of its text may still be blocked
