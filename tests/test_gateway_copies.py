@@ -4,6 +4,7 @@ all that came before it (``message``), and fields that nobody knows."""
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 
 from bongsu.guard import Guard
-from gatewaykit import PII, SECRET, Script, Word, sse, standing
+from bongsu.web.masking import Masking
+from bongsu.web.surfaces.chat_stream import ChatReplies
+from gatewaykit import PII, SECRET, TOKENS, Script, Word, sse, standing
+from test_gateway_stream import fed, loaded
 from test_peer_cases import GUARD, PHRASE, REASON, SPLIT, wire
 
 MAIL = "kim@example.com"
@@ -160,3 +164,30 @@ def test_a_field_that_says_all_it_said_with_each_piece_is_read_once(tmp_path: Pa
     last = [c["note"] for c in choices if "note" in c][-1]
     assert last.startswith("".join(words[:1000]))
     assert last.endswith(" end")
+
+
+@pytest.mark.parametrize("name", ["beside", "choice", "custom", "function_call", "tool_calls", "tool_calls.name"])
+def test_a_plain_field_goes_out_under_its_own_name_whatever_that_is(tmp_path: Path, name: str) -> None:
+    call = {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    events = [{"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+              for delta in ({name: "it is z"}, {name: "e"}, {"tool_calls": [call]})]
+    _, choices, fact = said(tmp_path, [PII, SECRET], *events)
+    assert "".join(found for c in choices if isinstance(found := c["delta"].get(name), str)) == "it is ze"
+    assert fact.outcome == "ok"
+    assert not any("" in c or "" in c["delta"] for c in choices)
+
+
+def test_what_is_said_again_with_each_piece_is_not_remembered_without_end() -> None:
+    guard = Guard("secret", Word("zeus"), on=("output",), fails="open")
+    replies = ChatReplies([guard], Masking(TOKENS), call="C1", asks_usage=False)
+    fed(replies, event("", message={"content": ""}))
+    tracemalloc.start()
+    try:
+        for n in range(50):
+            fed(replies, event(f"{n:05} " * 10_000))
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_500_000, "of three million characters"
+    [choice] = loaded(fed(replies, event("x", message={"content": "y"}))[0])["choices"]
+    assert choice["message"] == {"content": "y"}

@@ -27,7 +27,7 @@ from bongsu.web.sse import data_of
 END = b"\n\n"
 _ALIVE = b":\n\n"
 Channel = tuple[Hashable, ...]
-"""Which text of a reply: names and numbers, as the API tells them apart. They sort."""
+"""Which text of a reply: names and numbers, as the API tells them apart."""
 
 
 class Unreadable(Exception):
@@ -77,7 +77,7 @@ class Replies(ABC):
             self._heard.setdefault(channel, []).append(text)
 
     def heard(self) -> list[str]:
-        return ["".join(pieces) for _, pieces in sorted((self._heard or {}).items())]
+        return ["".join(pieces) for _, pieces in sorted((self._heard or {}).items(), key=_order)]
 
     # ---- in ----
 
@@ -178,4 +178,9 @@ class Replies(ABC):
         """The reply as it may be stored, or None where nobody masked it."""
         if not keepable(self.tracks):
             return None
-        return "\n".join(t.kept() for _, t in sorted(self._texts.items()) if t.kept())[:KEPT]
+        return "\n".join(t.kept() for _, t in sorted(self._texts.items(), key=_order) if t.kept())[:KEPT]
+
+
+def _order(found: tuple[Channel, Any]) -> list[tuple[bool, Any]]:
+    """By channel, numbers before names: which of the two a model gives is its choice."""
+    return [(isinstance(step, str), step) for step in found[0]]

@@ -10,6 +10,7 @@ from bongsu.guard import Guard
 from bongsu.web.masking import Masking
 from bongsu.web.nested import Path, grown, leaves, place
 from bongsu.web.replies import Channel, Unreadable
+from bongsu.web.screen import MOST as MOST_READ
 from bongsu.web.slots import OF_CHOICES, call_notes
 from bongsu.web.surfaces.choices import ChoiceReplies, number
 from bongsu.web.upstream import MOST
@@ -85,6 +86,9 @@ class ChatReplies(ChoiceReplies):
                 return
             self._raw[index], self._out[index] = "", []
         self._raw[index] += content if isinstance(content, str) else ""
+        if len(self._raw[index]) > MOST_READ:  # nobody reads that much, and it must not fill the memory
+            del self._raw[index], self._out[index]
+            return
         whole = choice.get("message")
         if isinstance(whole, dict) and whole.get("content") == self._raw[index]:
             whole["content"] = ""  # said by ``repeat``, when it is known what goes out
@@ -181,11 +185,13 @@ class ChatReplies(ChoiceReplies):
 
 
 def _rest(key: str, which: Any, rest: str) -> dict[str, Any]:
-    """The last of a text, as a piece of its choice."""
+    """The last of a text, as a piece of its choice. A plain field of a delta, whatever its name, has no ``which``."""
+    if which == "":
+        return {"delta": {key: rest}}
     if key == "beside":
         return {"delta": {}, which: rest}
     if key == "tool_calls":
         return {"delta": {key: [{"index": which, "function": {"arguments": rest}}]}}
     if key == "custom":
         return {"delta": {"tool_calls": [{"index": which, "custom": {"input": rest}}]}}
-    return {"delta": {key: {"arguments": rest} if key == "function_call" else rest}}
+    return {"delta": {key: {"arguments": rest}}}
