@@ -237,7 +237,7 @@ def test_the_cause_of_an_alert_says_which_column_moved():
 
 def test_without_a_reference_it_counts_nothing_and_says_so():
     sli = Drift("r", ("features.x",))
-    assert (sli.parts(), sli.evidence({}).insufficient) == ({}, "its reference is not registered yet")
+    assert (sli.parts(), sli.evidence({}).insufficient) == ({}, "no reference of the policy's types is registered yet")
     lacking = sli.against(Reference("r", "v", (LETTERS,), 1))
     assert lacking.evidence({}).insufficient == "reference r has no column features.x"
 

@@ -168,6 +168,42 @@ def test_a_pinned_window_whose_events_come_later_is_bound_to_within_a_minute(tmp
     one.store.close()
 
 
+def test_a_reference_whose_bins_are_of_another_type_than_the_policy_says_is_made_anew(tmp_path: Path):
+    """A pinned window by itself; that of a model's version is lacking until somebody registers it again."""
+    one = Loans(tmp_path, ', past: {window: 2026-09-19..2026-09-20}, v2: {model_version: "2"}')
+    path = tmp_path / "policy.yaml"
+    path.write_text(path.read_text().replace("reference: training", "reference: past"))
+    one.restart()
+    one.control.cycle()
+    one.spool.append(Event(id=f"old{i}", time=T0 - 2 * DAY, kind="prediction",
+                           features={"age": float(age), "plan": plan}) for i, (age, plan) in enumerate(ROWS))
+    for _ in range(4):
+        one.now += MINUTE
+        one.control.cycle()
+    path.write_text(path.read_text().replace("plan: text}", "plan: words}"))
+    one.restart()
+    for _ in range(4):
+        one.now += MINUTE
+        one.control.cycle()
+    found = [r for _, r in one.store.references() if r.name == "past"]
+    assert [{b.column: b.kind for b in r.columns}["features.plan"] for r in found] == ["words", "text"]
+    assert one.control.plan.signals[0].key.endswith(found[0].version)
+    given = reference("v2", Columns(tmp_path / "training.csv"), {"features.age": "number", "features.plan": "text"},
+                      "t", "2")
+    one.store.register(given, "ann", one.now)
+    path.write_text(path.read_text().replace("reference: past", "reference: v2"))
+    one.restart()
+    assert "." not in one.control.plan.signals[0].key, "lacking, until it is registered anew"
+    again = reference("v2", Columns(tmp_path / "training.csv"), {"features.age": "number", "features.plan": "words"},
+                      "t", "2")
+    one.store.register(again, "ann", one.now)
+    one.restart()
+    assert one.control.plan.signals[0].key.endswith(again.version)
+    one.spool.close()
+    one.control.close()
+    one.store.close()
+
+
 def test_a_version_is_its_content_whatever_the_order_of_the_rows(tmp_path: Path):
     write(tmp_path / "a.csv", ROWS)
     write(tmp_path / "b.csv", ROWS[::-1])

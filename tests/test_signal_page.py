@@ -84,7 +84,7 @@ def test_the_list_says_value_alerts_and_state_the_gravest_first(world: Any) -> N
     assert {(one.over, one.against[-1]) for one in burns} == {("", "x")}
     assert (watch.against, watch.over, watch.priority, watch.machines) == ("> 5%", "10m", "P0", 2)
     assert moved.now.value == "insufficient data"
-    assert moved.now.insufficient == "its reference is not registered yet"
+    assert moved.now.insufficient == "no reference of the policy's types is registered yet"
     assert (moved.phase, moved.data) == ("ok", "unbound")
     assert (loose.now.value, loose.now.insufficient, loose.phase) == ("no data", "", "")
 

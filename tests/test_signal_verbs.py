@@ -96,12 +96,13 @@ def loans(tmp_path: Path) -> Iterator[Loans]:
 def test_a_registered_training_set_is_bound_to_and_the_signal_explains_itself(loans: Loans) -> None:
     loans.predict(0)
     early = loans.run("signal", "explain", "moved").output
-    assert "its reference is not registered yet" in early
+    assert "no reference of the policy's types is registered yet" in early
     assert early.splitlines()[-1].split()[0] == "now"
     (alert,) = ControlDesk(loans.control).board().alerts
-    assert (alert.data, alert.value) == ("unbound", "its reference is not registered yet")
+    assert (alert.data, alert.value) == ("unbound", "no reference of the policy's types is registered yet")
     status = loans.run("status").output
-    assert "alert moved (P1): not judged, its reference is not registered yet (alert at > 0.25)" in status
+    assert ("alert moved (P1): not judged, no reference of the policy's types is registered yet (alert at > 0.25)"
+            in status)
     added = loans.run("reference", "add", "train-7", loans.table("train.parquet", 0), "--model-version", "7")
     assert "in force" in added.output
     assert "features.age: 9 bins, 0 missing" in added.output or "features.age: 10 bins, 0 missing" in added.output

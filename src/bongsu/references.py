@@ -6,7 +6,7 @@ A signal that is bound to another version is another signal: its key changes, so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,9 +102,10 @@ def register(policy: Policy, store: ReferenceStore, lake: Path, now: int) -> Non
 
 
 def pin(policy: Policy, store: ReferenceStore, lake: Path, now: int) -> bool:
-    """Register windows that are over and were not yet; whether any was. One that still runs would be pinned by half."""
+    """Register windows that are over and were not yet, or with other types; whether any was. One that still runs would
+    be pinned by half."""
     due = [name for name, decl in policy.references.items() if decl.window and now >= decl.span()[1] + SETTLED]
-    have = {one.name for _, one in store.references()} if due else set()
+    have = in_force(policy, [one for _, one in store.references()]) if due else {}
     found = [one for name in due if name not in have and (one := made(policy, name, lake)) is not None]
     for one in found:
         store.register(one, "bongsu", now, policy.hash)
@@ -112,15 +113,31 @@ def pin(policy: Policy, store: ReferenceStore, lake: Path, now: int) -> bool:
 
 
 def in_force(policy: Policy, references: Iterable[Reference]) -> dict[str, Reference]:
-    """Name in the policy -> the newest version of it; ``references`` come the newest first."""
+    """Name in the policy -> the newest version of it that fits; ``references`` come the newest first.
+
+    One whose bins are of another type than the policy now says a compared feature is has to be registered anew: by its
+    bins nothing of that feature could be compared.
+    """
     out: dict[str, Reference] = {}
-    known = list(references)
+    known, kinds = list(references), wanted(policy)
     for name, decl in policy.references.items():
+        columns = _compared(policy, name)
         found = next((one for one in known if (one.model_version == decl.model_version if decl.model_version
-                                               else one.name == name)), None)
+                                               else one.name == name) and _fits(one, kinds, columns)), None)
         if found is not None:
             out[name] = found
     return out
+
+
+def _compared(policy: Policy, name: str) -> set[str]:
+    """The features that signals compare with this reference."""
+    features = {FEATURES + feature for feature in policy.features}
+    slis = [s.sli for s in policy.plan.signals if isinstance(s.sli, Compared) and s.sli.reference == name]
+    return {column for sli in slis for column in sli.columns or features if column in features}
+
+
+def _fits(one: Reference, kinds: Mapping[str, Kind], columns: Container[str]) -> bool:
+    return all(bins.kind == kinds[bins.column] for bins in one.columns if bins.column in columns)
 
 
 def bound(plan: Plan, references: Mapping[str, Reference]) -> Plan:

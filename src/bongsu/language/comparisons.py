@@ -9,7 +9,7 @@ Rows of the table of ``sentences.py``; the sentences are those of ``drift.py``, 
 from __future__ import annotations
 
 COMPARISONS: tuple[tuple[str, str], ...] = (
-    (r"its reference is not registered yet", "기준이 아직 등록되지 않음"),
+    (r"no reference of the policy's types is registered yet", "정책의 자료형에 맞는 기준이 아직 등록되지 않음"),
     (r"insufficient data: (?P<a>[\d,]+) rows, (?P<b>[\d,]+) are needed", "판단할 데이터 부족: {a}행, {b}행 이상 필요"),
     (r"unsuitable: (?P<a>.+)", "기준으로 쓸 수 없음: {a}"),
     (r"it is (?P<a>\S+) throughout", "모든 값이 {a}"),

@@ -39,7 +39,7 @@ class Drift:
     of: Expression | None = None
     bins: tuple[Bins, ...] = field(default=(), metadata={"bound": True})
     bound_to: Reference | None = field(default=None, metadata={"bound": True})
-    lacking: str = field(default="its reference is not registered yet", metadata={"bound": True})
+    lacking: str = field(default="no reference of the policy's types is registered yet", metadata={"bound": True})
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
