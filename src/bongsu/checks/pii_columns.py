@@ -97,6 +97,8 @@ def above(gone: str, least: int) -> str:
     cut = last if last[0] == "\n" else "\n" + last
     blank = gone.rfind("\n\n")
     begun = blank + 2 if blank >= 0 else 0
+    if gone[begun : begun + 1] == "\n":  # nearly always
+        return cut
     end = gone.find("\n", begun)
     if end < 0:
         open_ = size - begun <= LONGEST_LINE and _MARKED.search(gone, begun) is not None

@@ -77,7 +77,7 @@ class Track:
     personal in a reply it found and its reader gets to read all the same.
     """
 
-    __slots__ = ("_above", "_clear", "_most_ns", "allowing", "by", "error", "failed", "found", "guard", "marks", "on",
+    __slots__ = ("_clear", "_most_ns", "allowing", "by", "error", "failed", "found", "guard", "heads", "marks", "on",
                  "passed", "read", "took_ns", "unread")
 
     def __init__(self, guard: Guard, on: On, allowing: Allowing | None = None) -> None:
@@ -90,7 +90,7 @@ class Track:
         self.took_ns = self.read = 0
         self._most_ns = _NEVER if isinstance(guard.check, Apart) else guard.limit * 1000
         self._clear: Callable[[str], int | None] | None = getattr(guard.check, "clear", None)
-        self._above: Callable[[str, int], str] | None = getattr(guard.check, "above", None)
+        self.heads: Callable[[str, int], str] | None = getattr(guard.check, "above", None)
         self.failed = False
         self.error = ""
 
@@ -144,10 +144,10 @@ class Track:
 
     def above(self, gone: str) -> str:
         """Of what a stream has let go, what the guard reads the rest behind."""
-        if self._above is None or self.failed:
+        if self.heads is None or self.failed:
             return gone[-CONTEXT:]
         try:
-            return self._above(gone, CONTEXT)
+            return self.heads(gone, CONTEXT)
         except Exception as error:  # noqa: BLE001 (as above)
             self.fail(type(error).__name__)
             return gone[-CONTEXT:]
@@ -331,7 +331,11 @@ class Gate:
 
     def _above(self, gone: str) -> str:
         """What guards still see of what is gone: the most that one of them needs."""
-        return max((track.above(gone) for track in self._tracks), key=len, default="")
+        most = gone[-CONTEXT:]
+        for track in self._tracks:
+            if track.heads and len(needed := track.above(gone)) > len(most):
+                most = needed
+        return most
 
     def _free(self, window: str, base: int) -> tuple[int, Sequence[Track]]:
         """Up to where no guard holds it back, and who has to look at it; who else would hold it is not asked once
