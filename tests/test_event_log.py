@@ -268,3 +268,20 @@ def test_kill_9_of_the_ingest_at_any_point_neither_loses_nor_doubles_an_event(tm
         reader.discard(log.marks())
         assert list(spool.glob("*.spool")) == []
     assert Path(path).exists()
+
+
+def test_a_batch_that_is_forgotten_while_somebody_reads_is_passed_over_and_not_read_by_half(tmp_path):
+    with EventLog(tmp_path / "log.db") as log, EventLog(tmp_path / "log.db") as other:
+        log.append([Event(id="p", time=1, kind="prediction", prompt="x"), Event(id="l", time=2, kind="label", call="p",
+                                                                               label="1")])
+        log.append([Event(id="e1", time=5_000)])
+        reading, looked = other.read(), []
+
+        def forget(position: int) -> None:
+            if not looked:
+                log.drop_before(1_000, 0)
+            looked.append(position)
+
+        other._handed.take = forget
+        assert [[event.id for event in arrow.events(table)] for _, table in reading] == [["e1"]]
+        assert len(looked) == 2

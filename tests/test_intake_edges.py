@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -211,3 +213,33 @@ def test_without_a_vault_nothing_is_noted(tmp_path: Path) -> None:
         given: Site = one
         assert given.post(predicted(0, user="kim"))[1]["accepted"] == 1
         assert given.control.vault.vault is None
+
+
+HOSTILE = """
+import sys
+import pyarrow as pa
+from bongsu.sources.submitted import Span, UnreadableError, read_arrow
+
+column, data = sys.argv[1], bytes.fromhex(sys.argv[3])
+offsets = pa.array([int(n) for n in sys.argv[2].split(",")], pa.int32()).buffers()[1]
+values = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(data)])
+table = pa.table({"id": ["a", "b"], "time": [1, 2], column: values}, schema=pa.schema(
+    [("id", pa.string()), ("time", pa.int64()), (column, pa.string())]))
+sink = pa.BufferOutputStream()
+with pa.ipc.new_stream(sink, table.schema) as writer:
+    writer.write_table(table)
+try:
+    read_arrow(sink.getvalue().to_pybytes(), "shop", Span(0, 10))
+except UnreadableError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("column", ["kind", "call", "service", "model"])
+@pytest.mark.parametrize(("offsets", "data"), [("0,5,3", b"abcdef"), ("0,600,6", b"abcdef"),
+                                               ("0,3,6", b"ab\xff\xfecd")])
+def test_arrow_that_lies_about_its_texts_is_refused_and_ends_no_process(column: str, offsets: str, data: bytes) -> None:
+    said = subprocess.run([sys.executable, "-c", HOSTILE, column, offsets, data.hex()], capture_output=True, text=True,
+                          check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "expected an Arrow IPC stream" in said.stdout

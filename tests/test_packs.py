@@ -267,6 +267,17 @@ def test_a_window_that_ended_some_time_ago_is_said_to_have() -> None:
         "signals: {bad: {kind: ratio, bad: blocked}}\nalerts: {bad: {when: bad > 5%, over: 399d, delay: 2d}}\n"))
 
 
+def test_that_a_delayed_alert_has_no_data_is_told_of_now_and_not_of_a_day_ago() -> None:
+    read = policy("signals: {bad: {kind: ratio, bad: blocked}}\n"
+                  "alerts: {bad: {when: bad > 5%, over: 1h, delay: 1d, nodata: 2h}}\n")
+    late, silent = sorted(read.plan.rules, key=lambda rule: rule.name)
+    assert isinstance(late.when, Threshold)
+    assert isinstance(silent.when, Threshold)
+    assert (late.name, late.when.delay) == ("bad", DAY)
+    assert (silent.name, silent.when.delay) == ("bad/nodata", 0)
+
+
+
 @given(st.lists(st.integers(0, 9), min_size=4, max_size=30), st.integers(0, 20), st.integers(1, 10))
 def test_what_a_delayed_alert_reads_is_what_it_would_have_read_then(counts: list[int], back: int, wide: int) -> None:
     signal = Signal("calls", Count(), key="calls")

@@ -285,3 +285,20 @@ def test_of_a_mean_what_came_says_how_many_more_such_events_prove_twice_its_thre
     assert at == found.value
     assert when.holds(found) is (events <= found.n), "so many events are enough exactly where these are"
     assert spread(when, sli.evidence({})) is None
+
+
+@pytest.mark.req("D10")
+def test_of_a_mean_below_nothing_a_value_beyond_its_threshold_is_named() -> None:
+    sli = Mean(read("cost", "number"))
+    found = sli.evidence({"sum": -300, "n": 100, "per": 100, "xx0": 2000})
+    for op, beyond_it in ((">", Fraction(-5, 2)), ("<", Fraction(-10))):
+        told = spread(rule(sli, op, "-5"), found)
+        assert told is not None
+        assert told[0] == beyond_it
+
+
+@pytest.mark.req("D10")
+def test_an_area_below_one_half_can_be_proven_too() -> None:
+    found = power(rule(Performance("auc"), "<", "0.4"))
+    assert found is not None
+    assert found.least is not None

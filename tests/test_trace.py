@@ -18,7 +18,7 @@ from bongsu.event import Event
 from bongsu.expression import read
 from bongsu.runners.duckdb import Counter
 from bongsu.slis.mean import Mean
-from bongsu.sources.trace import Trace, TraceError
+from bongsu.sources.trace import Trace, TraceError, rows_of
 from bongsu.stores.arrow import table
 from bongsu.stores.log import EventLog
 
@@ -109,6 +109,20 @@ def test_a_column_no_json_row_has_is_named(tmp_path):
     path = write(tmp_path / "t.ndjson")
     with pytest.raises(TraceError, match="expected a column 'tokens'; it has 'at', 'bad'"):
         list(Trace(path, {"time": "at", "output_tokens": "tokens"}).batches())
+
+
+def test_an_arrow_stream_that_breaks_off_is_read_as_far_as_it_goes_and_says_so(tmp_path):
+    whole, path = pa.BufferOutputStream(), tmp_path / "t.arrows"
+    with pa.ipc.new_stream(whole, pa.schema([("at", pa.int64())])) as writer:
+        for n in range(10):
+            writer.write_table(pa.table({"at": [n] * 1000}))
+    path.write_bytes(whole.getvalue().to_pybytes()[:50_000])
+    assert rows_of(path) == 0, "a stream says how many rows it has only at its end"
+    batches = Trace(path, {"time": "at"}).batches(1000)
+    assert sum(len(next(batches)) for _ in range(6)) == 6000
+    with pytest.raises(TraceError, match="broken after row 6000"):
+        next(batches)
+
 
 
 def test_the_azure_trace_is_read_and_counted_to_the_last_token(tmp_path):

@@ -107,7 +107,7 @@ def spread(rule: Threshold, found: Evidence) -> tuple[Fraction, int] | None:
     """
     if not rule.sure or found.value is None or found.low is None or found.high is None or found.insufficient:
         return None
-    at = _twice(rule, None, Fraction(0))
+    at = rule.enter / 2 if (rule.op[0] == ">") == (rule.enter < 0) else 2 * rule.enter  # -5, too: -2.5 is above it
     reach = found.value - found.low if rule.op[0] == ">" else found.high - found.value
     if at == rule.enter or reach <= 0:
         return None
@@ -118,7 +118,7 @@ def _worst(rule: Threshold, sli: Foretold) -> Fraction:
     """As far beyond a threshold as can be: a share ends at 0 and 1, and a distance has no end worth a name."""
     low, top = sli.ends
     if rule.op[0] == "<":
-        return low
+        return low if low < rule.enter else Fraction(0)
     return top if top is not None and rule.enter < top else rule.enter * 1000 + 1
 
 

@@ -30,8 +30,9 @@ def _both(linker: Linker, name: str, decl: AlertDecl, signals: Mapping[str, Sign
     if rule is not None:
         yield rule
         if decl.nodata is not None:
-            yield replace(rule, name=f"{name}/nodata", hold=decl.nodata, clear_hold=Duration(0), tier="minor",
-                          nodata=True)
+            when = replace(rule.when, delay=Duration(0)) if isinstance(rule.when, Threshold) else rule.when
+            yield replace(rule, name=f"{name}/nodata", when=when, hold=decl.nodata, clear_hold=Duration(0),
+                          tier="minor", nodata=True)
 
 
 def _rule(linker: Linker, name: str, decl: AlertDecl, signals: Mapping[str, Signal],

@@ -253,8 +253,7 @@ def rows_of(path: Path) -> int:
     if path.suffix.lower() == ".parquet":
         return int(pq.read_metadata(path).num_rows)
     if path.suffix.lower() in (".arrow", ".arrows"):
-        with pa.memory_map(str(path)) as mapped:
-            return sum(batch.num_rows for batch in _arrow_batches(mapped)[1])
+        return _arrow_rows(path)
     with path.open("rb") as file:
         return sum(part.count(b"\n") for part in iter(lambda: file.read(1 << 20), b""))
 
@@ -289,11 +288,24 @@ def _arrow(path: Path, columns: tuple[str, ...]) -> Rows:
             schema, batches = _arrow_batches(file)
             _need(path, columns, schema.names)
             for batch in batches:
+                batch.validate(full=True)  # Arrow itself trusts what says where each text begins
                 for row in _microseconds(batch.select(list(dict.fromkeys(columns)))).to_pylist():
                     number += 1
                     yield Place(number), row
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
         raise TraceError(f"{path}: expected an Arrow file or stream, broken after row {number} ({error})") from error
+
+
+def _arrow_rows(path: Path) -> int:
+    """How many rows an Arrow file says it has; 0 of a stream, which says so only at its end, and of a broken one."""
+    try:
+        with pa.memory_map(str(path)) as file:
+            if file.read(len(_ARROW_FILE)) != _ARROW_FILE:
+                return 0
+            reader = pa.ipc.open_file(file)
+            return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
+    except (pa.ArrowInvalid, OSError):
+        return 0
 
 
 def _arrow_batches(file: pa.NativeFile) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

@@ -36,6 +36,7 @@ from bongsu.stores.handed import MOST_BYTES, Handed
 from bongsu.stores.repeats import Distinct
 
 APPLICATION = 0x626F6E67
+_WHOLE = "SELECT data FROM batch WHERE position = ?"
 _TEXTS = ("prompt", "reply", "verdicts")
 """Columns that go when a batch is kept for its labels alone."""
 PAGE = 16 << 10
@@ -151,8 +152,8 @@ class EventLog:
             after, limit = row[0], None if limit is None else limit - 1
             if (table := self._handed.take(after)) is not None:
                 yield after, arrow.conform(table, columns)
-            elif (data := self._data(after)) is not None:
-                yield after, self._unpack(after, data, columns)
+            elif (row := self._db.execute(_WHOLE, (after,)).fetchone()) is not None:  # not what is kept of it
+                yield after, self._unpack(after, row[0], columns)
 
     def positions(self, upto: int) -> list[int]:
         """Of every batch that is kept whole, to position ``upto``, in order."""
