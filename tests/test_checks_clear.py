@@ -79,6 +79,11 @@ class Unhurried:
     def hold(self, text: str) -> int:
         return self.check.hold(text)
 
+    def __getattr__(self, name: str) -> Any:
+        if name == "above":  # what it reads a piece behind is the same
+            return getattr(self.check, name)
+        raise AttributeError(name)
+
 
 def freed(checks: Sequence[Check], pieces: Sequence[str]) -> tuple[list[Freed], list[list[Finding]], int]:
     """What a gate lets go for each piece, what its guards found, and what was withheld where one of them blocked."""
