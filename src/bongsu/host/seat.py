@@ -5,7 +5,6 @@ What waits, waits until a given time of the monotonic clock; the socket to the p
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import subprocess
 import sys
@@ -64,8 +63,12 @@ class Seat:
             self.deaths += 1
             self.trouble = f"its process cannot be started ({error.strerror})"
             return
-        with contextlib.suppress(TimeoutError, Gone):  # it waits in the socket; should it not arrive, nobody answers
+        try:
             self._send(self.hello, time.monotonic() + 1)
+        except (TimeoutError, Gone):  # it would wait for its word as long as it may take to load
+            self.end()
+            self.deaths += 1
+            self.trouble = "its process was not told in time what to look for"
 
     def end(self) -> None:
         """Kill what is there. Returns when it is gone."""
