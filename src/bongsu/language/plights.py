@@ -9,6 +9,8 @@ from __future__ import annotations
 
 PLIGHTS: tuple[tuple[str, str], ...] = (
     (r"guard (?P<a>\S+) cannot look: its process has not loaded yet", "가드 {a}: 프로세스가 아직 준비되지 않아 검사하지 못합니다."),
+    (r"guard (?P<a>\S+) cannot look: its process was not told in time what to look for",
+     "가드 {a}: 프로세스에 검사할 내용을 제때 전하지 못해 검사하지 못합니다."),
     (r"guard (?P<a>\S+) cannot look: its process cannot be started \((?P<b>.+)\)", "가드 {a}: 프로세스를 시작할 수 없어 검사하지 못합니다({b})."),
     (r"guard (?P<a>\S+) cannot look: its process ended at its start(?: \(status (?P<b>-?\d+)\))?", "가드 {a}: 프로세스가 시작하자마자 끝나 검사하지 못합니다(종료 상태 {b})."),
     (r"guard (?P<a>\S+) cannot look: it had not loaded after (?P<b>\S+) s", "가드 {a}: {b}초 안에 준비되지 않아 검사하지 못합니다."),
