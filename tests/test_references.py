@@ -149,9 +149,8 @@ def test_a_window_and_a_models_training_set_can_be_references(tmp_path: Path):
     one.store.close()
 
 
-def test_a_pinned_window_whose_events_come_later_is_bound_to_within_a_minute(tmp_path: Path):
-    one = Loans(tmp_path, ", past: {window: 2026-09-19..2026-09-20}")
-    path = tmp_path / "policy.yaml"
+def come_late(one: Loans, path: Path) -> None:
+    """Bind to a pinned window, whose events come only then; and some minutes."""
     path.write_text(path.read_text().replace("reference: training", "reference: past"))
     one.restart()
     one.control.cycle()
@@ -160,6 +159,11 @@ def test_a_pinned_window_whose_events_come_later_is_bound_to_within_a_minute(tmp
     for _ in range(4):
         one.now += MINUTE
         one.control.cycle()
+
+
+def test_a_pinned_window_whose_events_come_later_is_bound_to_within_a_minute(tmp_path: Path):
+    one = Loans(tmp_path, ", past: {window: 2026-09-19..2026-09-20}")
+    come_late(one, tmp_path / "policy.yaml")
     past = {r.name: r for _, r in one.store.references()}["past"]
     assert past.rows == len(ROWS)
     assert one.control.plan.signals[0].key.endswith(past.version)
@@ -171,15 +175,8 @@ def test_a_pinned_window_whose_events_come_later_is_bound_to_within_a_minute(tmp
 def test_a_reference_whose_bins_are_of_another_type_than_the_policy_says_is_made_anew(tmp_path: Path):
     """A pinned window by itself; that of a model's version is lacking until somebody registers it again."""
     one = Loans(tmp_path, ', past: {window: 2026-09-19..2026-09-20}, v2: {model_version: "2"}')
+    come_late(one, tmp_path / "policy.yaml")
     path = tmp_path / "policy.yaml"
-    path.write_text(path.read_text().replace("reference: training", "reference: past"))
-    one.restart()
-    one.control.cycle()
-    one.spool.append(Event(id=f"old{i}", time=T0 - 2 * DAY, kind="prediction",
-                           features={"age": float(age), "plan": plan}) for i, (age, plan) in enumerate(ROWS))
-    for _ in range(4):
-        one.now += MINUTE
-        one.control.cycle()
     path.write_text(path.read_text().replace("plan: text}", "plan: words}"))
     one.restart()
     for _ in range(4):
